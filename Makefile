@@ -66,7 +66,7 @@ install:
 	@$(PY) -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	@echo "setup: installing $$(grep -c == requirements.lock) packages, about 3 minutes"
 	@$(PY) -m pip install --quiet -r requirements.lock
-	@$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PY) -m pip install -qq --no-deps --no-build-isolation -e .
 	@$(WANTED) > $(STAMP)
 	@echo "setup: done"
 

@@ -1,0 +1,59 @@
+"""What a lesson found, written by its last cell and read by the course's table."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def record(lesson: str, headline: str, metrics: Mapping[str, Any], output: str | Path) -> Path:
+    """Write a lesson's result beside its executed copy.
+
+    Parameters
+    ----------
+    lesson
+        The lesson's number as its file has it, two digits: ``"06"``.
+    headline
+        One line for the course's table, the figure with its unit: ``"pair Spearman 0.81 on 400 pairs"``.
+    metrics
+        Named figures: finite numbers (NumPy's and torch's scalars too) or texts.
+    output
+        The course's folder, the lesson's own parameter `output`.
+
+    Returns
+    -------
+    Path
+        ``<output>/<lesson>/result.json``.
+
+    Raises
+    ------
+    ValueError
+        If the lesson is not two digits, the headline is not one line, or a metric is not a finite number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> record("06", "pair Spearman 0.81", {"pair_spearman": 0.81}, tempfile.mkdtemp()).name
+    'result.json'
+    """
+    if not isinstance(lesson, str) or not re.fullmatch(r"\d\d", lesson):
+        raise ValueError(f"lesson {lesson!r} is not a number of two digits in quotes, such as '06'")
+    if not isinstance(headline, str) or not headline.strip() or "\n" in headline:
+        raise ValueError(f"lesson {lesson}: the headline {headline!r} is not one line of text")
+    plain = {name: _plain(value, f"lesson {lesson}, metric {name!r}") for name, value in metrics.items()}
+    path = Path(output) / lesson / "result.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result = {"lesson": lesson, "headline": headline.strip(), "metrics": plain}
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _plain(value: Any, name: str) -> int | float | str | bool:
+    """Turn a scalar of NumPy or torch into Python's own; refuse what JSON cannot hold."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"{name}: {value!r} is neither a finite number nor a text")

@@ -1,0 +1,400 @@
+"""Run the lessons in a row, each in its own process under a time limit, and gather what they found."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from tqdm import tqdm
+
+from spacetime.course.parameters import Parameter, check_value, read_parameters, suggest
+
+# The notebooks lie beside the package in a clone; they are not installed with it.
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+DEFAULT_LIMIT = 600.0  # seconds a lesson, where neither the profile nor the caller says another
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook: ``04``, ``04_stage_1`` and where it lies, with the parameters it takes."""
+
+    number: str
+    name: str
+    path: Path
+    parameters: dict[str, Parameter]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a profile's file says: values for every lesson that has the parameter, and for single lessons."""
+
+    name: str
+    limit: float
+    common: dict[str, Any]
+    lessons: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LessonResult:
+    """How one lesson ended.
+
+    Parameters
+    ----------
+    lesson, name
+        ``"04"`` and ``"04_stage_1"``.
+    status
+        ``"ok"``, ``"failed"`` or ``"stopped"`` (at its time limit).
+    seconds
+        Wall-clock time, the start of its kernel included.
+    headline, metrics
+        What the lesson recorded (`spacetime.course.record`); empty if it recorded nothing.
+    notebook
+        The executed copy; after a failure it ends where the lesson did.
+    reason
+        Of a failure: which cell, which error.
+    """
+
+    lesson: str
+    name: str
+    status: str
+    seconds: float
+    headline: str
+    metrics: dict[str, Any]
+    notebook: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CourseRun:
+    """The lessons that ran, and the folder that holds what they left; ``str()`` is the table."""
+
+    profile: str
+    output: Path
+    results: list[LessonResult]
+
+    @property
+    def failed(self) -> list[LessonResult]:
+        """The lessons that did not end well."""
+        return [result for result in self.results if result.status != "ok"]
+
+    def __str__(self) -> str:
+        """A table of lessons with time and headline figure, and where to look."""
+        width = max(len(result.name) for result in self.results)
+        lines = [f"{'lesson':{width}}  seconds  headline"]
+        for result in self.results:
+            said = result.headline or "(no figure recorded)"
+            if result.status != "ok":
+                said = f"{result.status.upper()} {result.reason}"
+            lines.append(f"{result.name:{width}}  {result.seconds:7.1f}  {said}")
+        lines.append(f"{'total':{width}}  {sum(result.seconds for result in self.results):7.1f}")
+        where = _short(self.output)
+        lines += ["", f"Executed lessons: {where}/*.ipynb", f"This table, and every figure: {where}/results.json"]
+        if self.failed:
+            logs = ", ".join(f"{where}/{result.lesson}/papermill.log" for result in self.failed)
+            lines.append(f"Failed: {len(self.failed)} of {len(self.results)}; their logs: {logs}")
+        return "\n".join(lines)
+
+
+def find_lessons(folder: Path) -> dict[str, Lesson]:
+    """Find the lessons ``NN_name.ipynb`` of a folder, by number, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If two lessons share a number, or a parameters cell cannot be read.
+    """
+    lessons: dict[str, Lesson] = {}
+    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        number = path.name[:2]
+        if number in lessons:
+            raise ValueError(f"{folder}: lesson {number} is there twice: {lessons[number].path.name}, {path.name}")
+        lessons[number] = Lesson(number, path.stem, path, read_parameters(path))
+    if not lessons:
+        raise FileNotFoundError(
+            f"no lessons (NN_name.ipynb) in {folder}; run from a clone, or name the folder that holds the notebooks"
+        )
+    return lessons
+
+
+def read_profile(profile: str, notebooks: Path) -> Profile:
+    """Read a profile by its name (``notebooks/profiles/<name>.yaml``) or by a path that ends in ``.yaml``.
+
+    The file maps ``common`` and lesson numbers to parameters, and may set ``limit``, seconds a lesson ::
+
+        limit: 600
+        common: {seed: 0}
+        "04": {epochs: 1}
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such profile.
+    ValueError
+        If the file is not of this form.
+    """
+    folder = notebooks / "profiles"
+    path = Path(profile) if profile.endswith((".yaml", ".yml")) else folder / f"{profile}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
+        raise FileNotFoundError(f"no profile {profile!r} in {folder}; known: {known}, or a path to a .yaml file")
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(said, dict):
+        raise ValueError(f"{path}: must map 'limit', 'common' and lesson numbers to values, not be {said!r}")
+    limit = said.pop("limit", DEFAULT_LIMIT)
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
+        raise ValueError(f"{path}: limit {limit!r} is not a number of seconds above 0")
+    common = said.pop("common", None) or {}
+    for key, values in [("common", common), *said.items()]:
+        if key != "common" and (not isinstance(key, str) or not re.fullmatch(r"\d\d", key)):
+            raise ValueError(f'{path}: {key!r} is not a lesson; write its two digits in quotes, such as "04"')
+        if not isinstance(values or {}, dict):
+            raise ValueError(f"{path}: {key!r} must map parameters to values, not be {values!r}")
+    return Profile(path.stem, float(limit), common, {key: values or {} for key, values in said.items()})
+
+
+def run_course(
+    profile: str = "quick",
+    lessons: Sequence[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    output: str | Path | None = None,
+    *,
+    limit: float | None = None,
+    notebooks: str | Path | None = None,
+) -> CourseRun:
+    """Run lessons one after the other; a lesson that fails does not stop the others.
+
+    Parameters
+    ----------
+    profile
+        Sizes for all lessons: ``"quick"`` (a minute each), ``"full"``, or a path to a ``.yaml`` file.
+    lessons
+        Numbers such as ``["04", "06"]``; None for all.
+    parameters
+        Values over the profile's, for every chosen lesson that has the parameter. A text is read by the
+        parameter's type, as on the command line: ``"3"`` for an int, ``"UK,US"`` for a list.
+    output
+        Folder for executed copies and results; None for ``runs/<profile>`` beside ``notebooks``.
+    limit
+        Seconds a lesson may take; None for the profile's own.
+    notebooks
+        Folder of the lessons; None for the clone's.
+
+    Returns
+    -------
+    CourseRun
+        Also written to ``<output>/results.json``.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        Before anything runs: an unknown profile, lesson or parameter, or a value of the wrong type.
+    """
+    folder = Path(notebooks) if notebooks is not None else NOTEBOOKS
+    known = find_lessons(folder)
+    sizes = read_profile(profile, folder)
+    chosen = _choose(known, lessons)
+    target = Path(output) if output is not None else folder.resolve().parent / "runs" / sizes.name
+    if limit is not None and limit <= 0:
+        raise ValueError(f"limit {limit:g} is not a number of seconds above 0")
+    given = _values(known, chosen, sizes, dict(parameters or {}), _from_notebooks(target, folder))
+
+    target.mkdir(parents=True, exist_ok=True)
+    results = []
+    cells = sum(_code_cells(lesson.path) for lesson in chosen)
+    # In a log file, where each refresh is a new line, the bar speaks four times a minute.
+    interval = 0.5 if sys.stderr.isatty() else 15.0
+    with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
+        for lesson in chosen:
+            bar.set_description(lesson.name)
+            result = _run(lesson, given[lesson.number], target, limit or sizes.limit, bar)
+            results.append(result)
+            said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
+            bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
+    run = CourseRun(sizes.name, target, results)
+    table = {"profile": run.profile, "lessons": [asdict(result) for result in results]}
+    text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    (target / "results.json").write_text(text, encoding="utf-8")
+    return run
+
+
+def _choose(known: dict[str, Lesson], lessons: Sequence[str] | None) -> list[Lesson]:
+    """The asked lessons in the course's order."""
+    if lessons is None:
+        return list(known.values())
+    if isinstance(lessons, str):
+        raise ValueError(f"lessons must be a list of numbers, such as [{lessons!r}], not the text {lessons!r}")
+    asked = [str(number).zfill(2) for number in lessons]
+    for number in asked:
+        if number not in known:
+            raise ValueError(f"no lesson {number!r}; known: {', '.join(known)}")
+    return [lesson for number, lesson in known.items() if number in asked]
+
+
+def _values(
+    known: dict[str, Lesson], chosen: list[Lesson], sizes: Profile, over: dict[str, Any], output: str
+) -> dict[str, dict[str, Any]]:
+    """Check and put together what each chosen lesson is given, the profile's other lessons checked as well."""
+    given: dict[str, dict[str, Any]] = {number: {} for number in known}
+    if unknown := [number for number in sizes.lessons if number not in known]:
+        raise ValueError(f"profile {sizes.name!r} speaks of lesson {unknown[0]!r}; known: {', '.join(known)}")
+    everyone = {name: None for lesson in known.values() for name in lesson.parameters}
+    for name in sizes.common:
+        if name not in everyone:
+            raise ValueError(f"profile {sizes.name!r}: no lesson has a parameter {name!r}{suggest(name, everyone)}")
+    for number, lesson in known.items():
+        common = {name: value for name, value in sizes.common.items() if name in lesson.parameters}
+        for name, value in (common | sizes.lessons.get(number, {})).items():
+            given[number][name] = check_value(lesson.parameters, number, name, value)
+
+    theirs = {name: None for lesson in chosen for name in lesson.parameters}
+    for name, value in over.items():
+        if name not in theirs:
+            numbers = ", ".join(lesson.number for lesson in chosen)
+            raise ValueError(f"no lesson of {numbers} has a parameter {name!r}{suggest(name, theirs)}")
+        for lesson in chosen:
+            if name in lesson.parameters:
+                read = _read_text(lesson, name, value)
+                given[lesson.number][name] = check_value(lesson.parameters, lesson.number, name, read)
+    for lesson in chosen:
+        if "output" in lesson.parameters:  # where the course puts things is one folder, so 06 finds 04's model
+            given[lesson.number]["output"] = output
+    return given
+
+
+def _read_text(lesson: Lesson, name: str, value: Any) -> Any:
+    """Read a text by the parameter's type; leave anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return lesson.parameters[name].from_text(value)
+    except ValueError:
+        return value  # `check_value` names it, with lesson and type
+
+
+def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar: tqdm) -> LessonResult:
+    """Run one lesson in a process of its own and read what it left."""
+    copy, own = output / lesson.path.name, output / lesson.number
+    own.mkdir(exist_ok=True)
+    copy.unlink(missing_ok=True)
+    (own / "result.json").unlink(missing_ok=True)  # an earlier run's figure must not stand for this one's
+
+    # Only what differs from the notebook's own values is passed: a lesson at its defaults stays as it is. The
+    # paths are relative, so that an executed copy holds no machine's folders.
+    differing = {k: v for k, v in given.items() if v != lesson.parameters[k].default}
+    command = [sys.executable, "-m", "papermill", lesson.path.name, _from_notebooks(copy, lesson.path.parent)]
+    command += ["--kernel", "python3", "--no-progress-bar", "--parameters_yaml", json.dumps(differing)]
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "JUPYTER_PLATFORM_DIRS": "1"}
+    total, done = _code_cells(lesson.path), 0
+    start, stopped, seen = time.monotonic(), False, 0.0
+    with open(own / "papermill.log", "w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=lesson.path.parent,
+            env={**quiet, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches the course alone, which then stops its lesson
+        )
+        try:
+            while process.poll() is None and not stopped:
+                time.sleep(0.2)
+                if copy.exists() and copy.stat().st_mtime != seen:
+                    seen = copy.stat().st_mtime
+                    now = min(total, max(done, _completed(copy)))
+                    bar.update(now - done)
+                    done = now
+                bar.refresh() if sys.stderr.isatty() else None
+                stopped = time.monotonic() - start > limit
+        finally:
+            _stop(process)
+    bar.update(total - done)
+    seconds = time.monotonic() - start
+
+    reason = ""
+    if stopped:
+        reason = f"at its limit of {limit:g} s{_place(copy)}; give it more with --limit"
+    elif process.returncode != 0:
+        reason = _error(copy, own / "papermill.log")
+    status = "stopped" if stopped else "failed" if reason else "ok"
+    headline, metrics = "", {}
+    if (own / "result.json").exists():
+        recorded = json.loads((own / "result.json").read_text(encoding="utf-8"))
+        headline, metrics = recorded["headline"], recorded["metrics"]
+    return LessonResult(lesson.number, lesson.name, status, round(seconds, 1), headline, metrics, _short(copy), reason)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End a lesson's process and all it started. The kernel has a session of its own, so a group kill misses it."""
+    if process.poll() is not None:
+        return
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            pass
+    process.wait()
+
+
+def _cells(notebook: Path) -> list[dict]:
+    """The code cells of a notebook; empty while papermill has it half-written."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError):
+        return []
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def _code_cells(notebook: Path) -> int:
+    return len(_cells(notebook))
+
+
+def _completed(notebook: Path) -> int:
+    done = [c for c in _cells(notebook) if c["metadata"].get("papermill", {}).get("status") == "completed"]
+    return len(done)
+
+
+def _place(notebook: Path) -> str:
+    """Where a stopped lesson was: ` in cell [7]`, counted as the executed copy counts its code cells."""
+    for number, cell in enumerate(_cells(notebook), 1):
+        if cell["metadata"].get("papermill", {}).get("status") not in ("completed", None):
+            if cell["metadata"]["papermill"]["status"] == "running":
+                return f" in cell [{number}]"
+    return ""
+
+
+def _error(notebook: Path, log: Path) -> str:
+    """Why a lesson failed: the cell and its error, or papermill's last word when no cell had one."""
+    for number, cell in enumerate(_cells(notebook), 1):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                message = " ".join(output["evalue"].split())
+                return f"in cell [{number}]: {output['ename']}: {message}"
+    lines = [line.strip() for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return f"without an error in a cell{_place(notebook)}: {lines[-1] if lines else 'papermill said nothing'}"
+
+
+def _from_notebooks(path: Path, folder: Path) -> str:
+    """A path as seen from the notebooks' folder, where lessons run."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _short(path: Path) -> str:
+    """A path as seen from here if it lies below, else in full."""
+    path = path.resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

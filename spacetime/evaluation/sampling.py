@@ -1,0 +1,214 @@
+"""Which sentences an evaluation looks at, the checks on them, and how sure a mean over them is.
+
+Everything else in ``spacetime.evaluation`` starts with :func:`draw_sample` and encodes with
+:func:`encode_checked`, so bad input is refused in one place and with one wording.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import datasets
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacetime.encoder import SpaceTimeEncoder
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+class TooFewLabels(ValueError):
+    """The data hold one month or one region only, so a comparison between months or regions has no meaning."""
+
+
+class Encodes(Protocol):
+    """Anything with ``encode(sentences, batch_size=...)``: our encoder, a ``SentenceTransformer`` (plain vectors)."""
+
+    def encode(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Sentences with their labels, and the count of what was left out of the data set they come from."""
+
+    texts: list[str]
+    months: list[str | None]
+    regions: list[str | None]
+    left_out: dict[str, int]  # why -> rows: "missing_month", "missing_region", "excluded", "beyond_max"
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def check_columns(table: Any, columns: Sequence[str], name: str) -> None:
+    """Raise ValueError if a ``Dataset`` or ``DataFrame`` has no rows or lacks a column."""
+    present = list(table.columns if isinstance(table, pd.DataFrame) else table.column_names)
+    for column in columns:
+        if column not in present:
+            raise ValueError(
+                f"{name} has no column {column!r}; it has {', '.join(present) or 'none'}: rename one of them"
+            )
+    if len(table) == 0:
+        raise ValueError(f"{name} is empty: give at least one row")
+
+
+def check_texts(texts: Sequence[Any], name: str) -> list[str]:
+    """Return the texts as a list, or raise ValueError that names the first one that is missing or not a string."""
+    for row, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise ValueError(f"{name}: text {row} of {len(texts)} is {text!r}, not a string; leave such rows out first")
+    return list(texts)
+
+
+def draw_sample(
+    dataset: datasets.Dataset,
+    *,
+    name: str = "data set",
+    need: Sequence[str] = ("month", "region"),
+    exclude: str | Sequence[str] = (),
+    mask: Callable[[str], str] | None = None,
+    max_sentences: int | None = None,
+    seed: int = 0,
+) -> Sample:
+    """Draw rows at random, without those whose labels are missing or that a column excludes.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+        Columns text, month, region.
+    name : str
+        What an error message calls the data set.
+    need : sequence of {"month", "region"}
+        A row without one of these labels is left out. With neither, a row is left out only if both labels
+        are missing.
+    exclude : str or sequence of str
+        Columns of yes/no values; a row with a yes in any of them is left out.
+    mask : callable, optional
+        Changes each text, for example to hide place names.
+    max_sentences : int, optional
+        At most so many rows, drawn without replacement and kept in the data set's order.
+    seed : int
+        Of the draw.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, no row remains, a text is not a string, or an excluding column holds neither
+        yes nor no.
+    """
+    columns = [exclude] if isinstance(exclude, str) else list(exclude)
+    check_columns(dataset, ["text", "month", "region", *columns], name)
+    if max_sentences is not None and max_sentences < 2:
+        raise ValueError(f"max_sentences is {max_sentences}; give 2 or more, or None for all")
+    # Labels of all rows fit in memory even for millions of them; texts are read for the drawn rows only.
+    labels = dataset.select_columns(["month", "region", *columns]).to_pandas()
+    has = {label: (labels[label].notna() & (labels[label] != "")).to_numpy(bool) for label in ("month", "region")}
+    wanted = has["month"] | has["region"]
+    for label in need:
+        wanted = wanted & has[label]
+    excluded = np.zeros(len(labels), dtype=bool)
+    for column in columns:
+        excluded |= np.array([_yes(value, column, name) for value in labels[column]], dtype=bool)
+    rows = np.flatnonzero(wanted & ~excluded)
+    left_out = {f"missing_{label}": int((~has[label]).sum()) for label in has}
+    left_out["excluded"] = int(excluded.sum())
+    if len(rows) == 0:
+        what = " and ".join(need) or "month or region"
+        raise ValueError(f"{name}: none of its {len(labels)} rows can be used; left out: {left_out}; rows need {what}")
+    left_out["beyond_max"] = 0
+    if max_sentences is not None and len(rows) > max_sentences:
+        left_out["beyond_max"] = len(rows) - max_sentences
+        rows = np.sort(np.random.default_rng(seed).choice(rows, size=max_sentences, replace=False))
+    texts = check_texts(dataset.select(rows)["text"][:], name)
+    return Sample(
+        texts=texts if mask is None else check_texts([mask(text) for text in texts], f"{name} after mask"),
+        months=[
+            label if known else None for label, known in zip(labels["month"][rows], has["month"][rows], strict=True)
+        ],
+        regions=[
+            label if known else None for label, known in zip(labels["region"][rows], has["region"][rows], strict=True)
+        ],
+        left_out=left_out,
+    )
+
+
+def _yes(value: Any, column: str, name: str) -> bool:
+    # Columns read from a file arrive as text, columns made in memory as bool or 0/1; a missing flag means no.
+    word = "" if pd.isna(value) else str(value).strip().lower()
+    if word in ("1", "true", "yes", "1.0"):
+        return True
+    if word in ("", "0", "false", "no", "0.0"):
+        return False
+    raise ValueError(
+        f"{name}: column {column!r} holds {value!r}; a column to exclude by holds true/false, yes/no or 1/0"
+    )
+
+
+def label_ids(encoder: SpaceTimeEncoder, sample: Sample) -> tuple[Ids, Ids]:
+    """Return the ids of a sample's months and regions, int64 arrays of shape (n,); unknown ones are a ValueError."""
+    return np.asarray(encoder.months.ids(sample.months)), np.asarray(encoder.regions.ids(sample.regions))
+
+
+def encode_checked(
+    encoder: Encodes, texts: Sequence[str], months: Any = None, regions: Any = None, *, batch_size: int = 64
+) -> Floats:
+    """Encode and return unit vectors, shape (n, width), so that a dot product is a cosine.
+
+    ``months`` and ``regions`` are left away where both are ``None``: then a plain ``SentenceTransformer``
+    fits as well.
+
+    Raises
+    ------
+    ValueError
+        If a vector holds NaN or infinity, which a model whose training diverged gives.
+    """
+    context = {} if months is None and regions is None else {"months": months, "regions": regions}
+    vectors = np.asarray(encoder.encode(list(texts), batch_size=batch_size, **context), dtype=np.float64)
+    bad = int((~np.isfinite(vectors)).any(axis=1).sum())
+    if bad:
+        raise ValueError(
+            f"the encoder gave NaN or infinite vectors for {bad} of {len(texts)} sentences; did its training diverge?"
+        )
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(length == 0, 1.0, length)
+
+
+def rank_correlation(a: Any, b: Any) -> float:
+    """Return Spearman's rank correlation; 0.0 where one side has one value only (a collapsed encoder ranks nothing).
+
+    Values are rounded to six decimals first: float32 cosines that differ by less are equal, not ranked.
+    """
+    from scipy.stats import spearmanr
+
+    a, b = np.round(np.asarray(a, dtype=np.float64), 6), np.round(np.asarray(b, dtype=np.float64), 6)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
+
+
+def bootstrap_interval(
+    values: Any, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Return the bootstrap percentile interval of each column's mean; rows (sentences) are resampled, NaN left out.
+
+    Parameters
+    ----------
+    values : array, shape (n, columns)
+        One row a sentence. All columns share each resample, so differences between columns stay paired.
+
+    Returns
+    -------
+    low, high : arrays, shape (columns,)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    n = len(values)
+    # How often each sentence was drawn is all that a mean needs: a matrix product, not a loop over resamples.
+    times_drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)  # (resamples, n)
+    known = ~np.isnan(values)
+    count = times_drawn @ known  # (resamples, columns)
+    with np.errstate(invalid="ignore"):  # 0/0 = NaN where a resample holds no known value
+        means = (times_drawn @ np.where(known, values, 0.0)) / count
+    low, high = np.nanpercentile(means, [50 * (1 - level), 50 * (1 + level)], axis=0)
+    return low, high

@@ -1,0 +1,220 @@
+"""Is meaning kept, and do cosines follow the labels they were trained on?
+
+- :func:`sts`: the STS benchmark, human scores of how alike two sentences are. A model with context must not
+  lose here.
+- :func:`rank_agreement`: do cosines in one shared context rank pairs of unseen sentences as the plain model
+  does?
+- :func:`pair_metrics`: cosine against the label of stage-2 pairs held out from training. A label that is a
+  sum of meaning, time and place is also reached by concatenating codes to a plain vector: a high value alone
+  does not show that attention used the context.
+
+Lesson 07 reads these numbers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.evaluation.sampling import (
+    Encodes,
+    check_columns,
+    check_texts,
+    draw_sample,
+    encode_checked,
+    rank_correlation,
+)
+
+
+def sts(
+    encoder: Encodes,
+    pairs: str | Path | datasets.Dataset | pd.DataFrame,
+    *,
+    month: str | None = None,
+    region: str | None = None,
+    split: str | None = "test",
+    max_pairs: int | None = None,
+    seed: int = 0,
+    batch_size: int = 64,
+) -> dict[str, float]:
+    """Spearman's rank correlation of cosine and human score on the STS benchmark.
+
+    Parameters
+    ----------
+    encoder : SpaceTimeEncoder, or any object with ``encode`` if month and region are None
+    pairs : path, Dataset or DataFrame
+        Columns sentence1, sentence2, score and (if ``split`` is given) split. A path is a CSV file, plain or
+        ``.gz``.
+    month, region : str, optional
+        The same context for both sentences of every pair; ``None`` leaves it out.
+    split : str or None
+        Which rows of column split; ``None`` takes all rows and needs no such column.
+    max_pairs : int, optional
+        At most so many pairs, drawn at random with ``seed``.
+
+    Returns
+    -------
+    dict
+        ``sts_spearman`` in [-1, 1] (0 if all cosines are equal), ``sts_pairs``.
+
+    Raises
+    ------
+    ValueError
+        If the file can't be read, a column is missing, no pair is in the split, or a score is not a number.
+    """
+    table = _read_sts(pairs) if isinstance(pairs, str | Path) else _as_frame(pairs)
+    columns = ["sentence1", "sentence2", "score"]
+    check_columns(table, columns if split is None else [*columns, "split"], "STS pairs")
+    if split is not None:
+        known = sorted(map(str, table["split"].unique()))
+        table = table[table["split"] == split]
+        if table.empty:
+            raise ValueError(f"STS pairs have no split {split!r}; known: {', '.join(known)}")
+    table = _draw_pairs(table, max_pairs, seed)
+    score = _finite(table["score"], "STS pairs", "score")
+    first = check_texts(table["sentence1"].tolist(), "STS sentence1")
+    second = check_texts(table["sentence2"].tolist(), "STS sentence2")
+    vectors = encode_checked(encoder, first + second, month, region, batch_size=batch_size)
+    cosine = (vectors[: len(first)] * vectors[len(first) :]).sum(axis=1)
+    return {"sts_spearman": rank_correlation(cosine, score), "sts_pairs": float(len(table))}
+
+
+def rank_agreement(
+    encoder: SpaceTimeEncoder,
+    plain: Encodes,
+    dataset: datasets.Dataset,
+    *,
+    month: str | None = None,
+    region: str | None = None,
+    max_sentences: int = 500,
+    seed: int = 0,
+    batch_size: int = 64,
+) -> dict[str, float]:
+    """Rank agreement with the plain model: Spearman of the cosines of all pairs, every sentence in one context.
+
+    Parameters
+    ----------
+    plain : object with ``encode``
+        The model before any training with time and place.
+    dataset : datasets.Dataset
+        Columns text, month, region; the rows' own labels are not used here.
+    month, region : str, optional
+        The one context that all sentences share in ``encoder``.
+
+    Returns
+    -------
+    dict
+        ``rank_agreement`` (1.0: the same order of all pairs), ``rank_agreement_sentences``.
+    """
+    texts = draw_sample(dataset, need=(), max_sentences=max_sentences, seed=seed).texts
+    texts = sorted(set(texts))  # a sentence and its copy would be a pair that every model gets right
+    if len(texts) < 3:
+        raise ValueError(f"rank agreement needs at least 3 different sentences; the data set holds {len(texts)}")
+    upper = np.triu_indices(len(texts), k=1)
+    ours = encode_checked(encoder, texts, month, region, batch_size=batch_size)
+    theirs = encode_checked(plain, texts, batch_size=batch_size)
+    agreement = rank_correlation((ours @ ours.T)[upper], (theirs @ theirs.T)[upper])
+    return {"rank_agreement": agreement, "rank_agreement_sentences": float(len(texts))}
+
+
+def pair_metrics(
+    encoder: SpaceTimeEncoder,
+    pairs: datasets.Dataset | pd.DataFrame,
+    *,
+    max_pairs: int | None = None,
+    seed: int = 0,
+    batch_size: int = 64,
+) -> dict[str, float]:
+    """Compare the cosine of held-out stage-2 pairs, each side in its own context, with their label.
+
+    Parameters
+    ----------
+    pairs : Dataset or DataFrame
+        Columns text1, text2, month1, month2, region1, region2, label, as
+        ``spacetime.data.pairs.build_pairs`` writes them; if there is a column cosine (the plain model's), it
+        is scored as a baseline.
+
+    Returns
+    -------
+    dict
+        ``pair_spearman``, ``pair_mae``, ``pair_mse``, ``pairs`` and, with a column cosine,
+        ``pair_spearman_plain``. The errors mean something only if the labels lie on the scale of cosines
+        ([-1, 1]; a model trained to [0, 1] is measured against that).
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, there are fewer than two pairs, or a label is not a finite number or the same
+        in all rows.
+    """
+    table = _as_frame(pairs)
+    check_columns(table, ["text1", "text2", "month1", "month2", "region1", "region2", "label"], "pairs")
+    table = _draw_pairs(table, max_pairs, seed)
+    label = _finite(table["label"], "pairs", "label")
+    columns = ("text", "month", "region")
+    both = {column: [*table[f"{column}1"], *table[f"{column}2"]] for column in columns}
+    sides = pd.DataFrame(both, dtype=object)
+    sides = sides.where(sides.notna(), None)
+    # A sentence stands in many pairs: encode each text in each of its contexts once.
+    row = sides.groupby(["text", "month", "region"], dropna=False, sort=False).ngroup().to_numpy()
+    _, first_seen = np.unique(row, return_index=True)
+    unique = sides.iloc[first_seen]
+    texts = check_texts(unique["text"].tolist(), "pairs")
+    months, regions = unique["month"].tolist(), unique["region"].tolist()
+    vectors = encode_checked(encoder, texts, months, regions, batch_size=batch_size)
+    cosine = (vectors[row[: len(table)]] * vectors[row[len(table) :]]).sum(axis=1)
+    metrics = {
+        "pair_spearman": rank_correlation(cosine, label),
+        "pair_mae": float(np.abs(cosine - label).mean()),
+        "pair_mse": float(((cosine - label) ** 2).mean()),
+        "pairs": float(len(table)),
+    }
+    if "cosine" in table.columns:
+        metrics["pair_spearman_plain"] = rank_correlation(
+            _finite(table["cosine"], "pairs", "cosine", vary=False), label
+        )
+    return metrics
+
+
+def _read_sts(path: str | Path) -> pd.DataFrame:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no STS file at {path}; give a CSV (or .csv.gz) with columns split, sentence1, sentence2, score"
+        )
+    try:
+        # Without keep_default_na=False the sentence "None" would be read as missing.
+        return pd.read_csv(path, keep_default_na=False, encoding="utf-8")
+    except (EOFError, OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} can't be read as CSV: {' '.join(str(error).split())}") from error
+
+
+def _as_frame(pairs: Any) -> pd.DataFrame:
+    return pairs if isinstance(pairs, pd.DataFrame) else pairs.to_pandas()
+
+
+def _draw_pairs(table: pd.DataFrame, max_pairs: int | None, seed: int) -> pd.DataFrame:
+    if len(table) < 2 or (max_pairs is not None and max_pairs < 2):
+        raise ValueError(
+            f"a rank correlation needs at least 2 pairs; there are {len(table)}, and max_pairs is {max_pairs}"
+        )
+    if max_pairs is None or len(table) <= max_pairs:
+        return table
+    return table.iloc[np.sort(np.random.default_rng(seed).choice(len(table), size=max_pairs, replace=False))]
+
+
+def _finite(values: pd.Series, name: str, column: str, vary: bool = True) -> np.ndarray:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if len(bad):
+        raise ValueError(
+            f"{name}: {column} {values.iloc[bad[0]]!r} in row {values.index[bad[0]] + 1} is not a finite number"
+        )
+    if vary and np.ptp(numbers) == 0:
+        raise ValueError(
+            f"{name}: {column} is {numbers[0]:g} in all {len(numbers)} rows; a rank correlation needs two values"
+        )
+    return numbers

@@ -7,12 +7,15 @@ one.
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from spacetime.model.modeling import SpaceTimeConfig, SpaceTimeMiniLM
 
@@ -150,3 +153,15 @@ def plain_model(
             f"{folder / WEIGHTS_FILE} is not a BERT encoder: lacks {lacking[:3]}, has besides {unexpected[:3]}"
         )
     return model.eval()
+
+
+@contextmanager
+def without_loading_bars() -> Iterator[None]:
+    """Keep transformers' progress bars for files of a second or less out of notebooks and logs."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

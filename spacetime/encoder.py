@@ -1,0 +1,336 @@
+"""The object that users hold: sentences, with months and regions as labels, to embeddings."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
+from spacetime.model.weights import without_loading_bars
+from spacetime.months import MISSING, MonthRange
+from spacetime.regions import RegionSet
+
+DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
+DEFAULT_REGIONS = RegionSet(["UK", "US", "AUS", "CAN"])
+
+
+class Location(NamedTuple):
+    """Where and when texts seem to come from; see `SpaceTimeEncoder.locate`."""
+
+    month_probabilities: NDArray[np.float32]  # (n, months)
+    region_probabilities: NDArray[np.float32]  # (n, regions)
+
+
+class SpaceTimeEncoder:
+    """Embeds sentences with the month and the region in which they were written (lesson 00).
+
+    Attributes
+    ----------
+    model : SpaceTimeMiniLM
+    tokenizer : PreTrainedTokenizerBase
+    months : MonthRange
+        The months that the model knows.
+    regions : RegionSet
+        The regions that the model knows.
+
+    Examples
+    --------
+    >>> from spacetime.encoder import SpaceTimeEncoder
+    >>> encoder = SpaceTimeEncoder.load()
+    >>> embeddings = encoder.encode(["The clocks go forward.", "A new lockdown."], months="2020-03", regions="UK")
+    >>> embeddings.shape
+    (2, 384)
+    >>> encoder.similarity(embeddings, embeddings).shape
+    (2, 2)
+    """
+
+    def __init__(
+        self, model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, device: str | torch.device | None = None
+    ) -> None:
+        config = model.config
+        self.model: SpaceTimeMiniLM = model.eval().to(device or best_device())  # type: ignore[arg-type]
+        self.tokenizer = tokenizer
+        self.months = MonthRange(config.first_month, config.last_month)
+        coordinates = {
+            region: (float(place[0]), float(place[1]))
+            for region, place in zip(config.regions, config.region_coordinates or [], strict=False)
+            if np.isfinite(place).all()
+        }
+        self.regions = RegionSet(list(config.regions), coordinates)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    # ------------------------------------------------------------------------------------ load and save
+
+    @classmethod
+    def load(
+        cls, path_or_name: str | Path | None = None, device: str | torch.device | None = None
+    ) -> "SpaceTimeEncoder":
+        """An encoder from a folder that `save` wrote, or from the hub.
+
+        Without a name: all-MiniLM-L6-v2 with the published conditioning, untrained.  It returns the plain model's
+        vectors whatever month and region it is given, until a trained model is released with this package.
+
+        Raises
+        ------
+        FileNotFoundError
+            The folder holds no model.
+        ValueError
+            The folder holds another model, or weights that do not fit its configuration.
+        """
+        if path_or_name is None:
+            return cls.from_plain(device=device)
+        folder = Path(path_or_name)
+        if folder.exists() or str(path_or_name).startswith((".", "/", "~")):
+            _check_model_folder(folder)
+        try:
+            config, _ = SpaceTimeConfig.get_config_dict(path_or_name)
+            if config.get("model_type") != SpaceTimeConfig.model_type:
+                raise ValueError(
+                    f"{path_or_name} holds a model of type {config.get('model_type')!r}, not "
+                    f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
+                )
+            with without_loading_bars():
+                loaded: Any = SpaceTimeMiniLM.from_pretrained(
+                    path_or_name, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
+                )
+        except StrictDataclassError as error:
+            raise ValueError(f"{path_or_name}/config.json: {_cause(error)}") from error
+        except (RuntimeError, OSError, ImportError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            raise ValueError(f"{path_or_name} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+        model, info = loaded
+        for what, names in (
+            ("lacks", info["missing_keys"]),
+            ("has besides", info["unexpected_keys"]),
+            ("has in another size", info["mismatched_keys"]),
+        ):
+            if names:
+                shown = sorted(str(name[0] if isinstance(name, tuple) else name) for name in names)
+                raise ValueError(
+                    f"the weights in {path_or_name} do not fit its config.json: it {what} "
+                    f"{', '.join(shown[:3])}{' ...' if len(shown) > 3 else ''}"
+                )
+        return cls(model, load_tokenizer(path_or_name), device)
+
+    @classmethod
+    def from_plain(
+        cls,
+        conditioning: str = "multiplicative",
+        months: MonthRange = DEFAULT_MONTHS,
+        regions: RegionSet = DEFAULT_REGIONS,
+        *,
+        weights: str | Path | None = None,
+        seed: int = 0,
+        device: str | torch.device | None = None,
+        **config: Any,
+    ) -> "SpaceTimeEncoder":
+        """An untrained encoder that starts exactly as all-MiniLM-L6-v2.
+
+        Parameters
+        ----------
+        conditioning, months, regions
+            How time and place enter, and which ones there are.
+        weights
+            Folder with the plain weights; None looks for them (see `spacetime.model.find_plain_weights`).
+        seed
+            Of the first weights of heads and conditioning.
+        **config
+            Further fields of `SpaceTimeConfig`.
+        """
+        places = regions.coordinates
+        choices: dict[str, Any] = {
+            "conditioning": conditioning,
+            "first_month": months.start,
+            "last_month": months.end,
+            "regions": list(regions),
+            "region_coordinates": [[float(x) for x in place] for place in places]
+            if np.isfinite(places).all()
+            else None,
+        }
+        try:
+            model_config = SpaceTimeConfig(**(choices | config))
+        except StrictDataclassError as error:
+            raise ValueError(_cause(error)) from error
+        return cls(plain_model(model_config, weights, seed=seed), load_tokenizer(weights), device)
+
+    def save(self, path: str | Path) -> None:
+        """Write configuration, weights (safetensors) and tokenizer into a folder."""
+        with without_loading_bars():
+            self.model.save_pretrained(path)
+        self.tokenizer.save_pretrained(path)
+
+    # ---------------------------------------------------------------------------------------- embedding
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        months: Any = None,
+        regions: Any = None,
+        *,
+        batch_size: int = 64,
+        normalize: bool = True,
+        show_progress: bool | None = None,
+    ) -> NDArray[np.float32]:
+        """Embed sentences.
+
+        Parameters
+        ----------
+        sentences
+            One sentence or many; longer than `model.config.max_length` word pieces they are cut.
+        months, regions
+            One label for all sentences, one each, or None.  In a list, None is a missing one.
+        batch_size
+            Sentences a step; they are sorted by length, so that little is padded.
+        normalize
+            Scale embeddings to length 1.
+        show_progress
+            A progress bar on stderr; None shows it for long inputs on a terminal.
+
+        Returns
+        -------
+        array of shape (n, 384), or (384,) for a single sentence
+
+        Raises
+        ------
+        ValueError
+            A label the model does not know, or another number of labels than of sentences.
+        """
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        embeddings = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
+        for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
+            output = self.model(**batch)
+            embedding = torch.nn.functional.normalize(output.embedding, dim=-1) if normalize else output.embedding
+            embeddings[rows] = embedding.float().cpu().numpy()
+        return embeddings[0] if isinstance(sentences, str) else embeddings
+
+    @torch.inference_mode()
+    def locate(
+        self,
+        sentences: str | Sequence[str],
+        *,
+        months: Any = None,
+        regions: Any = None,
+        batch_size: int = 64,
+        show_progress: bool | None = None,
+    ) -> Location:
+        """Probabilities over months and over regions for texts whose time and place are unknown.
+
+        The heads of stage 1 give them.  They can infer only what they had to infer in training: a model trained
+        without context dropout has read month and region from its inputs, and says little about a text alone.
+
+        Parameters
+        ----------
+        sentences
+            One sentence or many.
+        months, regions
+            What is known after all, as in `encode`.
+
+        Returns
+        -------
+        Location
+            `month_probabilities` (n, months) and `region_probabilities` (n, regions), rows adding up to 1.
+        """
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
+        by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
+        for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
+            output = self.model(**batch, with_heads=True)
+            by_month[rows] = output.month_logits.float().softmax(-1).cpu().numpy()
+            by_region[rows] = output.region_logits.float().softmax(-1).cpu().numpy()
+        return Location(by_month, by_region)
+
+    @staticmethod
+    def similarity(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Cosine of every row of `a` (n, 384) with every row of `b` (m, 384), as (n, m)."""
+        rows, columns = (torch.as_tensor(np.atleast_2d(x), dtype=torch.float32) for x in (a, b))
+        cosines = torch.nn.functional.normalize(rows, dim=-1) @ torch.nn.functional.normalize(columns, dim=-1).T
+        result: NDArray[np.float32] = cosines.numpy()
+        return result
+
+    def word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text's word pieces, [CLS] and [SEP] included, cut at the model's maximum length."""
+        length = self.model.config.max_length
+        ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
+        return ids
+
+    def _batches(
+        self, texts: list[str], months: Any, regions: Any, batch_size: int, show_progress: bool | None
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
+        """Batches of sentences of like length, longest first, each with the rows it belongs to."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise ValueError(f"sentence {row} is not text but {type(text).__name__}: {str(text)[:60]!r}")
+        month_ids = ids_for_each(self.months, months, len(texts), "months")
+        region_ids = ids_for_each(self.regions, regions, len(texts), "regions")
+        pieces = self.word_pieces(texts) if texts else []
+        order = np.argsort([-len(ids) for ids in pieces], kind="stable")
+        starts = range(0, len(texts), batch_size)
+        hidden = not show_progress if show_progress is not None else None if len(starts) > 20 else True
+        for start in tqdm(starts, desc="encode", unit="batch", disable=hidden):
+            rows = order[start : start + batch_size]
+            input_ids, attention_mask = pad([pieces[row] for row in rows], self.tokenizer.pad_token_id)
+            batch = {
+                "input_ids": input_ids,
+                "attention_mask": attention_mask,
+                "month_ids": torch.from_numpy(month_ids[rows]),
+                "region_ids": torch.from_numpy(region_ids[rows]),
+            }
+            yield rows, {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+
+def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Sequences of word pieces to ids and attention mask, (B, L) each, L the longest of them."""
+    length = max(len(ids) for ids in sequences)
+    padded = np.full((len(sequences), length), pad_id, dtype=np.int64)
+    mask = np.zeros((len(sequences), length), dtype=np.int64)
+    for row, ids in enumerate(sequences):
+        padded[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: str) -> NDArray[np.int64]:
+    """Labels given as one for all, one each, or None, to `count` ids."""
+    if labels is None:
+        return np.full(count, MISSING, dtype=np.int64)
+    ids = known.ids(labels)
+    if isinstance(ids, int | np.integer):
+        return np.full(count, ids, dtype=np.int64)
+    if len(ids) != count:
+        raise ValueError(f"{len(ids)} {name} for {count} sentences; give one for all, or one for each")
+    return ids
+
+
+def best_device() -> torch.device:
+    """A GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _check_model_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; name one that SpaceTimeEncoder.save or training wrote")
+    for file in ("config.json", "model.safetensors"):
+        if not (folder / file).is_file() and not list(folder.glob("*.safetensors.index.json")):
+            raise FileNotFoundError(
+                f"no {file} in {folder}; a trained model's folder holds config.json, model.safetensors and "
+                "tokenizer.json (training writes it as OUTPUT/model)"
+            )
+
+
+def _cause(error: StrictDataclassError) -> str:
+    """The reason inside the configuration's own error, in one line."""
+    return str(error.__cause__ or error).splitlines()[-1].strip()

@@ -16,8 +16,8 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import (
+    ContextEncoder,
     Floats,
     Ids,
     TooFewLabels,
@@ -40,7 +40,7 @@ class Decay(NamedTuple):
 
 
 def decay(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     dataset: datasets.Dataset,
     *,
     steps: Sequence[int] | None = None,
@@ -178,7 +178,7 @@ def _decay_metrics(cosines: dict[str, Floats], apart: Ids, resamples: int, seed:
 
 
 def pair_response(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     dataset: datasets.Dataset,
     *,
     max_sentences: int = 500,
@@ -231,7 +231,7 @@ def pair_response(
 
 
 def probes(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     train: datasets.Dataset,
     test: datasets.Dataset,
     *,

@@ -22,12 +22,12 @@ from typing import Any
 import datasets
 import numpy as np
 
-from spacetime.encoder import Location, SpaceTimeEncoder
-from spacetime.evaluation.sampling import Floats, Ids, TooFewLabels, draw_sample, label_ids
+from spacetime.encoder import Location
+from spacetime.evaluation.sampling import Floats, Ids, Locates, TooFewLabels, draw_sample, label_ids
 
 
 def locate_metrics(
-    encoder: SpaceTimeEncoder,
+    encoder: Locates,
     train: datasets.Dataset,
     test: datasets.Dataset,
     *,

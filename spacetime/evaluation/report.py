@@ -12,10 +12,9 @@ from typing import Any
 import datasets
 import pandas as pd
 
-from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.context import decay, pair_response, probes
 from spacetime.evaluation.location import locate_metrics
-from spacetime.evaluation.sampling import Encodes, TooFewLabels, check_columns
+from spacetime.evaluation.sampling import ContextEncoder, Encodes, Locates, TooFewLabels, check_columns
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
 
 _PACKAGES = ("torch", "transformers", "datasets", "scikit-learn", "numpy", "scipy")
@@ -55,7 +54,7 @@ class Report:
 
 
 def evaluate(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     train: datasets.Dataset,
     test: datasets.Dataset,
     *,
@@ -74,7 +73,7 @@ def evaluate(
 
     Parameters
     ----------
-    encoder : SpaceTimeEncoder
+    encoder : SpaceTimeEncoder, or another object with its months, regions, encode and (for locate) locate
     train, test : datasets.Dataset
         Columns text, month, region. ``train`` teaches the probes and the TF-IDF baseline, everything is
         scored on ``test``.
@@ -133,9 +132,13 @@ def evaluate(
         "decay": curve,
         "pair_response": lambda: pair_response(encoder, test, **cap, **shared),
         "probes": lambda: probes(encoder, train, test, **cap, **shared),
-        "locate": lambda: locate_metrics(encoder, train, test, mask=mask, exclude=exclude, **cap, **shared),
     }
     skipped: dict[str, str] = {}
+    if isinstance(encoder, Locates):
+        locator = encoder
+        sections["locate"] = lambda: locate_metrics(locator, train, test, mask=mask, exclude=exclude, **cap, **shared)
+    else:
+        skipped["locate"] = "this encoder has no locate"
     for section, measure in tqdm(sections.items(), desc="evaluate", unit="section", disable=not show_progress):
         try:
             metrics[section] = measure()
@@ -147,7 +150,7 @@ def evaluate(
 
 
 def _meaning(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     plain: Encodes | None,
     test: datasets.Dataset,
     sts_path: str | Path | None,
@@ -174,12 +177,12 @@ def _meaning(
     return metrics
 
 
-def _shared_context(encoder: SpaceTimeEncoder) -> tuple[str, str]:
+def _shared_context(encoder: ContextEncoder) -> tuple[str, str]:
     return list(encoder.months)[len(encoder.months) // 2], next(iter(encoder.regions))
 
 
 def _run(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     train: datasets.Dataset,
     test: datasets.Dataset,
     pairs: datasets.Dataset | None,

@@ -6,14 +6,15 @@ Everything else in ``spacetime.evaluation`` starts with :func:`draw_sample` and 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import datasets
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacetime.encoder import SpaceTimeEncoder
+from spacetime.months import MonthRange, quoted
+from spacetime.regions import RegionSet
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -27,6 +28,32 @@ class Encodes(Protocol):
     """Anything with ``encode(sentences, batch_size=...)``: our encoder, a ``SentenceTransformer`` (plain vectors)."""
 
     def encode(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
+
+
+class ContextEncoder(Encodes, Protocol):
+    """What is measured: ``encode(sentences, months, regions, batch_size=...)`` and the labels that it knows.
+
+    :class:`~spacetime.encoder.SpaceTimeEncoder` is one; a baseline that glues codes to plain vectors can be another.
+    """
+
+    @property
+    def months(self) -> MonthRange: ...
+
+    @property
+    def regions(self) -> RegionSet: ...
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """``locate(sentences, batch_size=...)`` returns a :class:`~spacetime.encoder.Location`."""
+
+    @property
+    def months(self) -> MonthRange: ...
+
+    @property
+    def regions(self) -> RegionSet: ...
+
+    def locate(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +85,9 @@ def check_texts(texts: Sequence[Any], name: str) -> list[str]:
     """Return the texts as a list, or raise ValueError that names the first one that is missing or not a string."""
     for row, text in enumerate(texts, start=1):
         if not isinstance(text, str):
-            raise ValueError(f"{name}: text {row} of {len(texts)} is {text!r}, not a string; leave such rows out first")
+            raise ValueError(
+                f"{name}: text {row} of {len(texts)} is {quoted(text)}, not a string; leave such rows out first"
+            )
     return list(texts)
 
 
@@ -142,11 +171,11 @@ def _yes(value: Any, column: str, name: str) -> bool:
     if word in ("", "0", "false", "no", "0.0"):
         return False
     raise ValueError(
-        f"{name}: column {column!r} holds {value!r}; a column to exclude by holds true/false, yes/no or 1/0"
+        f"{name}: column {column!r} holds {quoted(value)}; a column to exclude by holds true/false, yes/no or 1/0"
     )
 
 
-def label_ids(encoder: SpaceTimeEncoder, sample: Sample) -> tuple[Ids, Ids]:
+def label_ids(encoder: ContextEncoder | Locates, sample: Sample) -> tuple[Ids, Ids]:
     """Return the ids of a sample's months and regions, int64 arrays of shape (n,); unknown ones are a ValueError."""
     return np.asarray(encoder.months.ids(sample.months)), np.asarray(encoder.regions.ids(sample.regions))
 

@@ -18,8 +18,8 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import (
+    ContextEncoder,
     Encodes,
     check_columns,
     check_texts,
@@ -27,6 +27,7 @@ from spacetime.evaluation.sampling import (
     encode_checked,
     rank_correlation,
 )
+from spacetime.months import quoted
 
 
 def sts(
@@ -83,7 +84,7 @@ def sts(
 
 
 def rank_agreement(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     plain: Encodes,
     dataset: datasets.Dataset,
     *,
@@ -121,7 +122,7 @@ def rank_agreement(
 
 
 def pair_metrics(
-    encoder: SpaceTimeEncoder,
+    encoder: ContextEncoder,
     pairs: datasets.Dataset | pd.DataFrame,
     *,
     max_pairs: int | None = None,
@@ -210,9 +211,8 @@ def _finite(values: pd.Series, name: str, column: str, vary: bool = True) -> np.
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
-        raise ValueError(
-            f"{name}: {column} {values.iloc[bad[0]]!r} in row {values.index[bad[0]] + 1} is not a finite number"
-        )
+        row, value = values.index[bad[0]] + 1, values.tolist()[bad[0]]
+        raise ValueError(f"{name}: {column} {quoted(value)} in row {row} is not a finite number")
     if vary and np.ptp(numbers) == 0:
         raise ValueError(
             f"{name}: {column} is {numbers[0]:g} in all {len(numbers)} rows; a rank correlation needs two values"

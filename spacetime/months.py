@@ -18,9 +18,7 @@ import numpy as np
 MISSING = -1
 """The id of a missing month or region, in arrays, tensors and model inputs."""
 
-_ALLOWED = (
-    "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
-)
+_ALLOWED = "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 
 
@@ -83,9 +81,7 @@ def parse_month(value: Any) -> str | None:
             )
         return first
     if isinstance(value, bool | int | float | np.number | np.bool_):
-        raise ValueError(
-            f"month must be text such as '2019-11', not the number {value}; put quotes around it"
-        )
+        raise ValueError(f"month must be text such as '2019-11', not the number {value}; put quotes around it")
     raise ValueError(f"month {quoted(value)} is of type {type(value).__name__}; {_ALLOWED}")
 
 
@@ -213,9 +209,7 @@ class MonthRange:
         known = ~np.isnat(values)
         if known.any():
             _parse_datetime64(values[known][0])  # rejects years and weeks
-        ids = values.astype("datetime64[M]").astype(np.int64) - int(
-            np.datetime64(self.start, "M").astype(np.int64)
-        )
+        ids = values.astype("datetime64[M]").astype(np.int64) - int(np.datetime64(self.start, "M").astype(np.int64))
         outside = known & ((ids < 0) | (ids >= len(self)))
         if outside.any():
             self._id(values[outside][0])  # raises, naming the month
@@ -290,12 +284,8 @@ def map_to_ids(values: Any, id_of: Callable[[Any], int], what: str) -> Any:
     try:
         return np.fromiter((remembered[value] for value in many), dtype=np.int64, count=len(values))
     except TypeError:  # a list inside the list cannot be looked up
-        inner = next(
-            (value for value in many if isinstance(value, Collection) and not isinstance(value, str)), many
-        )
-        raise ValueError(
-            f"{what}s must be one label or a flat list of them; it holds {quoted(inner)}"
-        ) from None
+        inner = next((value for value in many if isinstance(value, Collection) and not isinstance(value, str)), many)
+        raise ValueError(f"{what}s must be one label or a flat list of them; it holds {quoted(inner)}") from None
 
 
 def map_to_labels(ids: Any, labels: list[str], what: str) -> Any:
@@ -315,21 +305,13 @@ def map_to_labels(ids: Any, labels: list[str], what: str) -> Any:
     """
     array = np.asarray(ids)
     if array.ndim > 1:
-        raise ValueError(
-            f"{what} ids must be one number or a flat list of them, not an array of shape {array.shape}"
-        )
+        raise ValueError(f"{what} ids must be one number or a flat list of them, not an array of shape {array.shape}")
     if array.size == 0:
         return np.empty(0, dtype=object)
     if array.dtype.kind not in "iu":
         raise ValueError(f"{what} ids must be whole numbers, not {quoted(ids)}")
-    bad = (
-        array[(array < MISSING) | (array >= len(labels))]
-        if array.dtype.kind == "i"
-        else array[array >= len(labels)]
-    )
+    bad = array[(array < MISSING) | (array >= len(labels))] if array.dtype.kind == "i" else array[array >= len(labels)]
     if bad.size:
-        raise ValueError(
-            f"{what} id {bad.flat[0]} is outside 0..{len(labels) - 1} (or {MISSING} for a missing {what})"
-        )
+        raise ValueError(f"{what} id {bad.flat[0]} is outside 0..{len(labels) - 1} (or {MISSING} for a missing {what})")
     table = np.array([*labels, None], dtype=object)  # -1 reads the last entry, None
     return table[array]

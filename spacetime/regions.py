@@ -11,6 +11,7 @@ The published model knows ``UK`` (id 0), ``US``, ``AUS`` and ``CAN``; any other 
 import difflib
 import functools
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from spacetime.months import MISSING, is_missing, map_to_ids, map_to_labels, quoted
 
-__all__ = ["MISSING", "RegionSet", "find_place", "place_name"]
+__all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_name"]
 
 # Everyday names that pycountry lacks, to the ISO 3166 alpha-2 code. The European Union and Kosovo have codes
 # that ISO has set aside for them ("EU", "XK") without counting them as countries.
@@ -47,6 +48,7 @@ _AMBIGUOUS_NAMES = {
 # 49°50'35" N, 9°54'07" E).
 _EUROPEAN_UNION = (49.843, 9.902)
 
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _SHOWN_LABELS = 12  # an error names at most so many known regions
 
 
@@ -65,12 +67,20 @@ def _places() -> dict[str, str]:
 
 
 @functools.cache
-def _folded_places() -> dict[str, str]:
-    return {_folded(name): code for name, code in _places().items()}
+def _folded_names() -> dict[str, str]:
+    """Return every name and code of a country, from its form without capitals: ``uk`` to ``UK``."""
+    return {_folded(name): name for name in _places()}
 
 
 def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
+
+
+def _check_text(value: Any) -> None:
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        raise ValueError(f"region must be text such as 'UK', not the number {value}")
+    if not isinstance(value, str):
+        raise ValueError(f"region {quoted(value)} must be text such as 'UK', not of type {type(value).__name__}")
 
 
 def find_place(label: str) -> str | None:
@@ -155,9 +165,7 @@ class RegionSet:
     'AUS'
     """
 
-    def __init__(
-        self, regions: Iterable[str], coordinates: Mapping[str, tuple[float, float]] | None = None
-    ) -> None:
+    def __init__(self, regions: Iterable[str], coordinates: Mapping[str, tuple[float, float]] | None = None) -> None:
         if isinstance(regions, str | bytes):
             raise ValueError(f"regions must be a list of labels, not the one text {quoted(regions)}")
         self._labels = tuple(regions)
@@ -171,13 +179,9 @@ class RegionSet:
 
     def _add(self, position: int, label: str) -> None:
         if not isinstance(label, str):
-            raise ValueError(
-                f"region labels must be text such as 'UK', not {quoted(label)} ({type(label).__name__})"
-            )
+            raise ValueError(f"region labels must be text such as 'UK', not {quoted(label)} ({type(label).__name__})")
         if not label or label != label.strip():
-            raise ValueError(
-                f"region label {quoted(label)} is empty or has spaces around it; write it without"
-            )
+            raise ValueError(f"region label {quoted(label)} is empty or has spaces around it; write it without")
         if label in self._ids:
             raise ValueError(f"region {quoted(label)} is given twice; give each region once")
         self._ids[label] = position
@@ -191,9 +195,7 @@ class RegionSet:
             )
         self._id_of_place[place] = position
 
-    def _checked_coordinates(
-        self, coordinates: Mapping[str, tuple[float, float]]
-    ) -> dict[int, tuple[float, float]]:
+    def _checked_coordinates(self, coordinates: Mapping[str, tuple[float, float]]) -> dict[int, tuple[float, float]]:
         checked = {}
         for label, pair in coordinates.items():
             try:
@@ -300,12 +302,7 @@ class RegionSet:
     def _id(self, value: Any) -> int:
         if is_missing(value):
             return MISSING
-        if isinstance(value, bool | int | float | np.number | np.bool_):
-            raise ValueError(f"region must be text such as 'UK', not the number {value}")
-        if not isinstance(value, str):
-            raise ValueError(
-                f"region {quoted(value)} must be text such as 'UK', not of type {type(value).__name__}"
-            )
+        _check_text(value)
         position = self._find(value)
         if position is None:
             raise ValueError(self._unknown(value))
@@ -319,21 +316,48 @@ class RegionSet:
             name = place_name(place)
             return f"unknown region {value!r}{f' ({name})' if name != value else ''}; known: {self._known()}"
         near = self._near(value)
-        return f"unknown region {quoted(value)}; " + (
-            f"did you mean {near!r}?" if near else f"known: {self._known()}"
-        )
+        return f"unknown region {quoted(value)}; " + (f"did you mean {near!r}?" if near else f"known: {self._known()}")
 
     def _near(self, value: str) -> str | None:
         """Return the set's label that a mistyped value most likely means."""
         if len(value) > 100:
             return None
         folded = {_folded(label): label for label in self._labels}
-        for name, place in _folded_places().items():
-            if place in self._id_of_place:
-                folded.setdefault(name, self._labels[self._id_of_place[place]])
+        for name, exact in _folded_names().items():
+            position = self._id_of_place.get(_places()[exact])
+            if position is not None:
+                folded.setdefault(name, self._labels[position])
         near = difflib.get_close_matches(_folded(value), folded, n=1, cutoff=0.75)
         return folded[near[0]] if near else None
 
     def _known(self) -> str:
         shown = ", ".join(self._labels[:_SHOWN_LABELS])
         return shown if len(self) <= _SHOWN_LABELS else f"{shown}, ... ({len(self)} in all)"
+
+
+def check_region_label(label: Any) -> None:
+    """Raise ValueError unless a value can be a region where no set is given, as while a corpus's regions are found.
+
+    Everything that looks like a slip is refused: a number, spaces around the label, an ambiguous name, a country's name
+    with other capital letters. Who means it so gives a :class:`RegionSet` with that very label.
+
+    Examples
+    --------
+    >>> check_region_label("UK")
+    >>> check_region_label("uk")
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown region 'uk'; did you mean 'UK'?
+    """
+    _check_text(label)
+    if label in _AMBIGUOUS_NAMES:
+        raise ValueError(f"region {label!r} is ambiguous: {_AMBIGUOUS_NAMES[label]}")
+    if find_place(label) is not None:
+        return
+    near = _folded_names().get(_folded(label))
+    if near is not None:
+        raise ValueError(f"unknown region {quoted(label)}; did you mean {near!r}?")
+    if label != label.strip() or not label.isprintable():
+        raise ValueError(f"region {quoted(label)} has spaces around it or unprintable characters; write it without")
+    if _NUMBER.fullmatch(label):
+        raise ValueError(f"region {quoted(label)} is a number, not a label such as 'UK'")

@@ -1,0 +1,658 @@
+"""A corpus: rows of text, month and region, checked once and then read from disk.
+
+:func:`load_corpus` passes over the file once. Every row is checked; the good ones go to an Arrow file in a cache, from
+which Hugging Face ``datasets`` reads them without holding them in memory; the bad ones go to a rejects file, each with
+its number and its reason; a report counts it all. The same file with the same options is read from the cache the next
+time.
+
+Taught in lesson 03, building the data set.
+"""
+
+import contextlib
+import csv
+import datetime
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import datasets
+import numpy as np
+import pyarrow
+from tqdm import tqdm
+
+from spacetime.data import reading
+from spacetime.data.reading import Reject, Row
+from spacetime.months import MonthRange, is_missing, parse_month
+from spacetime.regions import RegionSet, check_region_label, find_place
+
+_FORMAT = 1  # counted up when the cached form changes, so that old cache files are not read
+_BATCH_ROWS = 10_000
+_BATCH_CHARACTERS = 32_000_000  # so that ten thousand long texts do not fill the memory
+_HELD_REJECTS = 1000
+_MOST_REGIONS = 1000  # more different labels than this are no regions but the wrong column
+_REJECT_COLUMNS = ("row", "line", "column", "value", "reason")
+_ROLES = ("text", "month", "region")
+
+_PIECES = 128  # all-MiniLM-L6-v2 as its card uses it reads so many word pieces, [CLS] and [SEP] included
+# BERT's tokenizer cuts at spaces and makes every ASCII punctuation mark a piece of its own; what stands between is at
+# least one piece. So the matches of this pattern are a lower bound for the word pieces.
+_SURE_PIECES = re.compile(r"[!-/:-@\[-`{-~]|[^\s!-/:-@\[-`{-~]+")
+
+
+@dataclass
+class CorpusReport:
+    """What was found in a corpus file.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was named.
+    rows, kept, rejected, outside : int
+        Rows in the file; kept; rejected; left out because their month or region is outside the wanted ones.
+        ``rows = kept + rejected + outside``.
+    rejects : list of Reject
+        The first 1,000 rejected rows; all of them stand in the rejects file.
+    rejects_path : str or None
+        Where the rejects file is; None when nothing was rejected.
+    by_month, by_region : dict of str to int
+        Kept rows, months in order, regions by falling count.
+    missing_month, missing_region : int
+        Kept rows without month, without region.
+    duplicates : int
+        Kept rows whose text, month and region all stood in an earlier kept row.
+    too_long : int
+        Kept rows that surely have more than 128 word pieces, so that the model will not read their end. A lower bound:
+        every run of characters between spaces and punctuation counts as one piece, as does every ASCII punctuation
+        mark.
+    """
+
+    path: str
+    rows: int = 0
+    kept: int = 0
+    rejected: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    rejects_path: str | None = None
+    outside: int = 0
+    by_month: dict[str, int] = field(default_factory=dict)
+    by_region: dict[str, int] = field(default_factory=dict)
+    missing_month: int = 0
+    missing_region: int = 0
+    duplicates: int = 0
+    too_long: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CorpusReport":
+        """Return the report that :meth:`to_dict` wrote."""
+        return cls(**{**values, "rejects": [Reject(**reject) for reject in values["rejects"]]})
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}: {self.rows:,} rows, {self.kept:,} kept, {self.rejected:,} rejected"
+            + (f", {self.outside:,} outside the wanted months or regions" if self.outside else "")
+        ]
+        if self.kept:
+            lines.append(
+                f"duplicates {self.duplicates:,}, longer than {_PIECES} word pieces {self.too_long:,} or more, "
+                f"no month {self.missing_month:,}, no region {self.missing_region:,}"
+            )
+        if self.by_region:
+            regions = [f"{name} {count:,}" for name, count in self.by_region.items()]
+            more = f", and {len(regions) - 20} more" if len(regions) > 20 else ""
+            lines.append(f"regions ({len(regions)}): {', '.join(regions[:20])}{more}")
+        if self.by_month:
+            lines.append(f"months ({len(self.by_month)}):")
+            years: dict[str, list[str]] = {}
+            for month, count in self.by_month.items():
+                years.setdefault(month[:4], []).append(f"{month[5:]}: {count:,}")
+            lines += [f"  {year}  {'  '.join(months)}" for year, months in years.items()]
+        if self.rejected:
+            lines.append(f"rejected rows (all of them in {self.rejects_path}):")
+            lines += [f"  {reject}" for reject in self.rejects[:20]]
+            if self.rejected > 20:
+                lines.append(f"  ... and {self.rejected - 20:,} more")
+        return "\n".join(lines)
+
+
+@dataclass
+class Corpus:
+    """A checked corpus.
+
+    Attributes
+    ----------
+    dataset : datasets.Dataset
+        Columns ``text``, ``month``, ``region`` and every other column of the file, all of them text. A month is
+        ``YYYY-MM``, a region a label of ``regions``; None where missing.
+    months : MonthRange
+    regions : RegionSet
+        As given, or as found in the file.
+    report : CorpusReport
+    """
+
+    dataset: datasets.Dataset
+    months: MonthRange
+    regions: RegionSet
+    report: CorpusReport
+
+
+def load_corpus(
+    path: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    month: str = "month",
+    region: str = "region",
+    months: MonthRange | None = None,
+    regions: RegionSet | None = None,
+    outside: Literal["reject", "skip"] = "reject",
+    strict: bool = False,
+    rejects: str | os.PathLike[str] | None = None,
+    max_characters: int = 100_000,
+    cache_dir: str | os.PathLike[str] | None = None,
+    show_progress: bool | None = None,
+) -> Corpus:
+    """Read and check a corpus of any size.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, each also gzipped (``.gz``), in UTF-8; or a data set on
+        the hub as ``hub:owner/name`` or ``hub:owner/name:split``.
+    text, month, region : str
+        The file's names for the three columns. They are called text, month and region in the result; another column
+        that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``.
+    months : MonthRange, optional
+        The wanted months; without it, from the first month in the file to the last.
+    regions : RegionSet, optional
+        The wanted regions; without it, those of the file by falling count. Two names of one country (UK, GB) are one
+        region, spelled as it first stands in the file.
+    outside : {"reject", "skip"}
+        What becomes of a row with a valid month or a known country that is not among the wanted ones: rejected, or left
+        out and counted.
+    strict : bool
+        Raise at the first bad row (in the order of the file) instead of leaving it out.
+    rejects : str or path, optional
+        Where to write the rejected rows as CSV (row, line, column, value, reason). Without it they stand beside the
+        cached corpus. The file is written only if there are rejects; an earlier rejects file there is removed if there
+        are none.
+    max_characters : int
+        A longer text is rejected.
+    cache_dir : str or path, optional
+        Default: the environment variable ``SPACETIME_CACHE``, or ``~/.cache/spacetime``. It may be deleted at any time.
+    show_progress : bool, optional
+        Default: only when stderr is a terminal.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    ValueError
+        If the file as a whole cannot be used (a column is missing, it is truncated, no row is good, ...), or at the
+        first bad row if `strict`.
+    FileNotFoundError
+        If there is no such file.
+
+    Notes
+    -----
+    A row is rejected for: a text that is missing, blank, too long or has a NUL character; a month or region that is not
+    one (a missing one is fine: an empty field or null); a field too few or too many; an unclosed quote; a byte that is
+    not UTF-8; broken JSON; and an ``id`` that an earlier good row has, where the file has a column ``id``.
+
+    What a region means, where a text was written or what it is about, is the corpus's to say.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "small.csv").write_text("text,month,region\\nIt snows.,2019-01,CAN\\nIt is hot.,2019-13,AUS\\n")
+    >>> corpus = load_corpus(folder / "small.csv", cache_dir=folder, show_progress=False)
+    >>> corpus.dataset[0]
+    {'text': 'It snows.', 'month': '2019-01', 'region': 'CAN'}
+    >>> print(corpus.report.rejects[0].row, corpus.report.rejects[0].value)
+    2 2019-13
+    """
+    path = os.fspath(path)
+    _check_options(path, text, month, region, outside, rejects, max_characters)
+    reading.check_path(path)
+    wanted = _Wanted(text, month, region, months, regions, outside, max_characters)
+    folder = Path(cache_dir) if cache_dir is not None else _default_cache()
+    stem = folder / "corpora" / _cache_key(path, wanted)
+    corpus = _read_cache(stem, path, wanted)
+    if corpus is None:
+        _write_cache(stem, path, wanted, sys.stderr.isatty() if show_progress is None else show_progress)
+        corpus = _read_cache(stem, path, wanted)
+        if corpus is None:
+            raise OSError(f"{stem}.arrow cannot be read back; is the disk full, or the cache being deleted?")
+    report = corpus.report
+    if rejects is not None:
+        _copy_rejects(report, Path(rejects))
+    if strict and report.rejected:
+        raise ValueError(
+            f"{path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
+        )
+    _check_kept(report, wanted)
+    return corpus
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the caller asked for, in so far as it changes the result."""
+
+    text: str
+    month: str
+    region: str
+    months: MonthRange | None
+    regions: RegionSet | None
+    outside: str
+    max_characters: int
+
+
+def _check_options(
+    path: str,
+    text: str,
+    month: str,
+    region: str,
+    outside: str,
+    rejects: str | os.PathLike[str] | None,
+    max_characters: int,
+) -> None:
+    for role, name in zip(_ROLES, (text, month, region), strict=True):
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{role}={name!r} must be the name of a column")
+    if len({text, month, region}) < 3:
+        raise ValueError(f"text={text!r}, month={month!r} and region={region!r} must be three different columns")
+    if outside not in ("reject", "skip"):
+        raise ValueError(f"outside={outside!r} is not allowed; give 'reject' or 'skip'")
+    if isinstance(max_characters, bool) or not isinstance(max_characters, int) or max_characters < 1:
+        raise ValueError(f"max_characters={max_characters!r} must be a whole number of at least 1")
+    if rejects is not None:
+        target = Path(rejects)
+        if target.is_dir():
+            raise ValueError(f"rejects={str(target)!r} is a directory; give the name of a file to write")
+        if not target.parent.is_dir():
+            raise FileNotFoundError(
+                f"rejects={str(target)!r}: the folder {target.parent} does not exist; make it first"
+            )
+        if target.exists() and Path(path).exists() and target.samefile(path):
+            raise ValueError(f"rejects={str(target)!r} is the corpus file itself; give another name")
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("SPACETIME_CACHE") or Path.home() / ".cache" / "spacetime")
+
+
+def _cache_key(path: str, wanted: _Wanted) -> str:
+    """Return a name that changes with the file's content, the options and the cached form."""
+    digest = hashlib.sha256(repr((_FORMAT, wanted)).encode())
+    if path.startswith(reading.HUB_PREFIX):
+        digest.update(f"{path} {reading.load_hub(path)._fingerprint}".encode())
+        return digest.hexdigest()[:32]
+    digest.update("".join(Path(path).suffixes[-2:]).lower().encode())  # the same bytes read as another format
+    with Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def _with_ending(stem: Path, ending: str) -> Path:
+    return stem.with_name(stem.name + ending)
+
+
+def _read_cache(stem: Path, path: str, wanted: _Wanted) -> Corpus | None:
+    """Return the cached corpus, or None when there is none or it is damaged (it is then made again)."""
+    try:
+        stored = json.loads(_with_ending(stem, ".json").read_text(encoding="utf-8"))
+        report = CorpusReport.from_dict(stored)
+        report.path = path  # the same content may have another name now
+        rejects_path = _with_ending(stem, ".rejects.csv")
+        report.rejects_path = str(rejects_path) if report.rejected else None
+        if report.rejected and not rejects_path.exists():
+            return None
+        dataset = datasets.Dataset.from_file(str(_with_ending(stem, ".arrow")))
+        if len(dataset) != report.kept:
+            return None
+    except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
+        return None
+    first, last = next(iter(report.by_month), None), next(reversed(report.by_month), None)
+    months = wanted.months or (MonthRange(first, last) if first and last else None)
+    regions = wanted.regions or (RegionSet(report.by_region) if report.by_region else None)
+    # Placeholders that never reach the caller: without a month or a region in the file _check_kept raises.
+    return Corpus(dataset, months or MonthRange("0001-01", "0001-01"), regions or RegionSet(["none"]), report)
+
+
+def _check_kept(report: CorpusReport, wanted: _Wanted) -> None:
+    """Raise when the corpus has no row, or nothing to find its months or regions from."""
+    if report.kept == 0:
+        if report.outside:
+            raise ValueError(
+                f"{report.path}: no row is left: {report.outside:,} of {report.rows:,} are outside the wanted months "
+                "or regions" + (f", {report.rejected:,} are rejected" if report.rejected else "")
+            )
+        raise ValueError(
+            f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
+            f"(all of them in {report.rejects_path})"
+        )
+    if wanted.months is None and not report.by_month:
+        raise ValueError(f"{report.path}: no row has a month; give the range as months=MonthRange(...)")
+    if wanted.regions is None and not report.by_region:
+        raise ValueError(f"{report.path}: no row has a region; give the set as regions=RegionSet([...])")
+
+
+def _copy_rejects(report: CorpusReport, target: Path) -> None:
+    """Put the rejects where the caller wants them, or take away those of an earlier run that no longer hold."""
+    if report.rejects_path is not None:
+        with _replaced(target) as stream, open(report.rejects_path, "rb") as source:
+            shutil.copyfileobj(source, stream)
+        report.rejects_path = str(target)
+    elif target.exists():
+        with target.open("rb") as earlier:
+            ours = earlier.readline() == (",".join(_REJECT_COLUMNS) + "\r\n").encode()
+        if ours:
+            target.unlink()
+
+
+@contextlib.contextmanager
+def _replaced(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes the place of `target` only when it is complete."""
+    stream = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
+    try:
+        with stream:
+            yield stream  # type: ignore[misc]  # the wrapper writes like any binary file
+        os.replace(stream.name, target)
+    except BaseException:
+        os.unlink(stream.name)
+        raise
+
+
+def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) -> None:
+    """Pass over the file once; write the good rows, the rejects and, last, as the sign of success, the report."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    columns, rows = reading.open_rows(path, wanted.max_characters)
+    names = _result_names(path, columns, wanted)
+    report = CorpusReport(path)
+    with contextlib.ExitStack() as stack:
+        rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
+        arrow = stack.enter_context(_replaced(_with_ending(stem, ".arrow")))
+        writer = stack.enter_context(_ArrowWriter(arrow, list(names.values())))
+        checker = _RowChecker(path, names, wanted)
+        for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
+            report.rows += 1
+            result = checker.check(row) if isinstance(row, Row) else row
+            if isinstance(result, Reject):
+                report.rejected += 1
+                rejects.write(result)
+                if len(report.rejects) < _HELD_REJECTS:
+                    report.rejects.append(result)
+            elif result is None:
+                report.outside += 1
+            else:
+                report.kept += 1
+                writer.write(result)
+    if report.rows == 0:
+        raise ValueError(f"{path} has no rows")
+    checker.count(report)
+    with _replaced(_with_ending(stem, ".json")) as stream:
+        stream.write(json.dumps(report.to_dict()).encode())
+
+
+def _result_names(path: str, columns: list[str], wanted: _Wanted) -> dict[str, str]:
+    """Return the name of each column of the file in the result; text, month and region come first."""
+    roles = dict(zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True))
+    for name, role in roles.items():
+        if name not in columns:
+            shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
+            hint = " (is it separated by ';'?)" if len(columns) == 1 and ";" in columns[0] else ""
+            raise ValueError(
+                f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=..."
+            )
+    names = dict(roles)
+    for column in columns:
+        if column not in roles:
+            result = f"file_{column}" if column in _ROLES else column
+            if result != column and result in columns:
+                raise ValueError(
+                    f"{path}: columns {column!r} and {result!r} would both be called {result!r}; rename one"
+                )
+            names[column] = result
+    return names
+
+
+class _ArrowWriter:
+    """Writes rows of text to an Arrow stream, in batches that fit the memory whatever the texts' length."""
+
+    def __init__(self, stream: IO[bytes], names: list[str]) -> None:
+        self._schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
+        self._writer = pyarrow.ipc.new_stream(stream, self._schema)
+        self._rows: list[list[str | None]] = []
+        self._characters = 0
+
+    def __enter__(self) -> "_ArrowWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._flush()
+        self._writer.close()
+
+    def write(self, row: list[str | None]) -> None:
+        self._rows.append(row)
+        self._characters += sum(len(value) for value in row if value)
+        if len(self._rows) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            arrays = [pyarrow.array(column, pyarrow.string()) for column in zip(*self._rows, strict=True)]
+            self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema))
+        self._rows, self._characters = [], 0
+
+
+class _RejectsFile:
+    """The CSV file of all rejected rows; it appears when it is complete, and only if there are any."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._open = contextlib.ExitStack()
+        self._writer: Any = None
+
+    def __enter__(self) -> "_RejectsFile":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def write(self, reject: Reject) -> None:
+        if self._writer is None:
+            binary = self._open.enter_context(_replaced(self._target))
+            lines = _TextLines(binary)
+            self._writer = csv.writer(lines)
+            self._writer.writerow(_REJECT_COLUMNS)
+        self._writer.writerow([getattr(reject, name) for name in _REJECT_COLUMNS])
+
+
+class _TextLines:
+    """What csv.writer writes to: passes each line on as UTF-8."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        return self._stream.write(line.encode("utf-8"))
+
+
+class _RowChecker:
+    """Checks one row after the other and counts what the report needs."""
+
+    def __init__(self, path: str, names: dict[str, str], wanted: _Wanted) -> None:
+        self._path = path
+        self._wanted = wanted
+        self._extra = list(names)[len(_ROLES) :]
+        self._id = "id" if "id" in self._extra else None
+        self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
+        self._regions: dict[Any, str | None] = {}
+        self._label_of_place: dict[str, str] = {}
+        self._by_month: Counter[str | None] = Counter()
+        self._by_region: Counter[str | None] = Counter()
+        self._seen_rows = _Seen()
+        self._seen_ids = _Seen()
+        self._duplicates = 0
+        self._too_long = 0
+
+    def check(self, row: Row) -> list[str | None] | Reject | None:
+        """Return the row's values in the result's order; or why it is rejected; or None when it is outside."""
+        wanted = self._wanted
+        column = wanted.text
+        try:
+            text = self._text(_present(row, column))
+            column = wanted.month
+            month = self._month(_present(row, column))
+            column = wanted.region
+            region = self._region(_present(row, column))
+            column = self._id or ""
+            extra = [_as_text(row.fields.get(name)) for name in self._extra]
+            if self._is_outside(month, region):
+                return None
+            if self._id and (identity := _as_text(row.fields.get(self._id))) and self._seen_ids.add(identity):
+                raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
+        except ValueError as error:
+            return Reject(row.number, row.line, column, reading.shown(row.fields.get(column, "")), str(error))
+        if len(self._label_of_place) > _MOST_REGIONS:
+            raise ValueError(
+                f"{self._path}: column {wanted.region!r} holds more than {_MOST_REGIONS:,} different regions; "
+                "is it the right column? If so, give regions=RegionSet([...])"
+            )
+        self._duplicates += self._seen_rows.add("\0".join((text, month or "", region or "")))
+        self._by_month[month] += 1
+        self._by_region[region] += 1
+        self._too_long += _is_too_long(text)
+        return [text, month, region, *extra]
+
+    def count(self, report: CorpusReport) -> None:
+        """Put the counts of the kept rows into the report."""
+        report.missing_month = self._by_month.pop(None, 0)
+        report.missing_region = self._by_region.pop(None, 0)
+        report.by_month = {month: self._by_month[month] for month in sorted(filter(None, self._by_month))}
+        by_count = sorted(self._by_region.items(), key=lambda item: (-item[1], item[0] or ""))
+        report.by_region = {region: count for region, count in by_count if region is not None}
+        report.duplicates = self._duplicates
+        report.too_long = self._too_long
+
+    def _text(self, value: Any) -> str:
+        if value is None:
+            raise ValueError("the text is missing")
+        if not isinstance(value, str):
+            raise ValueError(f"the text must be text, not of type {type(value).__name__}")
+        if not value.strip():
+            raise ValueError("the text is empty")
+        if "\0" in value:
+            raise ValueError("the text holds a NUL character")
+        if len(value) > self._wanted.max_characters:
+            raise ValueError(
+                f"the text has {len(value):,} characters; at most {self._wanted.max_characters:,} are allowed "
+                "(max_characters)"
+            )
+        return value
+
+    def _month(self, value: Any) -> str | None:
+        if isinstance(value, str) and value in self._months:
+            return self._months[value]
+        month = parse_month(value)
+        if month is not None and self._wanted.months is not None and self._wanted.outside == "reject":
+            self._wanted.months.ids(month)  # raises, naming month and range
+        if isinstance(value, str):
+            self._months[value] = month
+        return month
+
+    def _region(self, value: Any) -> str | None:
+        if isinstance(value, str) and value in self._regions:
+            return self._regions[value]
+        region = self._found_region(value) if self._wanted.regions is None else self._given_region(value)
+        if isinstance(value, str):
+            self._regions[value] = region
+        return region
+
+    def _given_region(self, value: Any) -> str | None:
+        regions = self._wanted.regions
+        assert regions is not None
+        if self._wanted.outside == "skip" and isinstance(value, str) and value not in regions and find_place(value):
+            return value  # a country, but none of the wanted ones
+        return regions.labels(regions.ids(value))
+
+    def _found_region(self, value: Any) -> str | None:
+        """Accept a region where no set is given; a second name of a country becomes the name seen first."""
+        if is_missing(value):
+            return None
+        check_region_label(value)
+        return self._label_of_place.setdefault(find_place(value) or f"own {value}", value)
+
+    def _is_outside(self, month: str | None, region: str | None) -> bool:
+        months, regions = self._wanted.months, self._wanted.regions
+        return (months is not None and month is not None and month not in months) or (
+            regions is not None and region is not None and region not in regions
+        )
+
+
+def _present(row: Row, column: str) -> Any:
+    if column not in row.fields:
+        raise ValueError("the field is absent")
+    return row.fields[column]
+
+
+def _as_text(value: Any) -> str | None:
+    """Return a value of another column as text: every column of a corpus is text or None."""
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return None
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _is_too_long(text: str) -> bool:
+    most = _PIECES - 2  # [CLS] and [SEP] take two
+    return len(text) > most and len(_SURE_PIECES.findall(text)) > most
+
+
+class _Seen:
+    """Remembers which texts have been seen, in about 8 bytes each.
+
+    A Python set of millions of texts would hold them all in memory. Here a 64-bit hash stands for a text (among ten
+    million texts the chance that any two share one is about 3 in a million); the latest stand in a set, the others in a
+    sorted array.
+    """
+
+    _LATEST = 200_000
+
+    def __init__(self) -> None:
+        self._latest: set[int] = set()
+        self._sorted = np.empty(0, dtype=np.uint64)
+
+    def add(self, text: str) -> bool:
+        """Remember a text; say whether it was seen before."""
+        number = int.from_bytes(hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest(), "little")
+        if number in self._latest:
+            return True
+        if self._sorted.size:
+            position = int(self._sorted.searchsorted(np.uint64(number)))
+            if position < self._sorted.size and int(self._sorted[position]) == number:
+                return True
+        self._latest.add(number)
+        # The set may grow with the array, so that millions of texts are sorted a few times only.
+        if len(self._latest) >= max(self._LATEST, self._sorted.size // 8):
+            latest = np.fromiter(self._latest, dtype=np.uint64, count=len(self._latest))
+            self._sorted = np.sort(np.concatenate([self._sorted, latest]))
+            self._latest.clear()
+        return False

@@ -1,17 +1,673 @@
-"""The `spacetime` command: parse, call, print."""
+"""The `spacetime` command: parse, call, print.
+
+Results go to stdout, progress to stderr. Exit codes: 0 well, 1 something was found wrong in what was looked at
+(rejected rows, a lesson that failed), 2 the command could not do its work, 130 stopped by Ctrl-C.
+"""
 
 import argparse
+import dataclasses
+import json
+import os
 import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spacetime import __version__
 
+SHOWN_REJECTS = 20  # so many a printed report names itself
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="spacetime")
-    parser.add_argument("--version", action="version", version=f"spacetime {__version__}")
-    parser.parse_args(arguments)
+# What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
+if TYPE_CHECKING:
+    from spacetime.data import Corpus, Split
+    from spacetime.data.pairs import PairRecipe
+    from spacetime.months import MonthRange
+    from spacetime.regions import RegionSet
+    from spacetime.training import TrainingOptions
+    from spacetime.training.loop import TrainingResult
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name; None for the process's own.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    # Waiting threads sleep instead of spinning, and the tokenizer's threads do not fork under a data loader.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `spacetime ... | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"spacetime: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+# --- data ---------------------------------------------------------------------------------------------
+
+
+def _data_check(options: argparse.Namespace) -> int:
+    report = _load_corpus(options).report
+    if options.json:
+        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(report)  # ends with the first rejected rows
+        for reject in report.rejects[SHOWN_REJECTS:]:
+            print(f"  {reject}")
+        if report.rejected > len(report.rejects):
+            print(f"  ... and {report.rejected - len(report.rejects):,} more in {report.rejects_path}")
+    return 1 if report.rejected else 0
+
+
+def _data_almanac(options: argparse.Namespace) -> int:
+    from spacetime.data import almanac
+
+    path = options.output or almanac.ALMANAC
+    if options.check:
+        print(f"{path}: {almanac.check(path)['rows']:,} rows, as the manifest beside it says")
+    else:
+        print(f"{path}: {almanac.write(path):,} rows written, with a manifest beside them")
     return 0
+
+
+# --- train --------------------------------------------------------------------------------------------
+
+
+def _train_stage1(options: argparse.Namespace) -> int:
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.training import STAGE1, train_stage1
+
+    training = _training_options(options, STAGE1)
+    corpus = _load_corpus(options)
+    split = _split(options, corpus)
+    chosen = _given(options, "conditioning", "time_encoding", "region_encoding", "additive_values", "max_length")
+    encoder = SpaceTimeEncoder.from_plain(
+        months=corpus.months, regions=corpus.regions, weights=options.weights, seed=training.seed, **chosen
+    )
+    result = train_stage1(
+        split.train,
+        encoder,
+        options.output,
+        training,
+        validation=split.validation,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+    _print_training(options.output, result)
+    return 0
+
+
+def _train_stage2(options: argparse.Namespace) -> int:
+    from spacetime.data.pairs import build_pairs
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.training import STAGE2, train_stage2
+
+    training, recipe = _training_options(options, STAGE2), _pair_recipe(options)
+    encoder = SpaceTimeEncoder.load(options.start)
+    corpus = _load_corpus(options, encoder.months, encoder.regions)
+    split = _split(options, corpus)
+    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
+    pairs = build_pairs(split.train, plain, encoder.months, encoder.regions, recipe, count=options.pairs)
+    validation = None
+    if len(split.validation) > 1:
+        validation = build_pairs(split.validation, plain, encoder.months, encoder.regions, recipe)
+    result = train_stage2(
+        pairs,
+        encoder,
+        options.output,
+        training,
+        recipe=recipe,
+        validation=validation,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+    _print_training(options.output, result)
+    return 0
+
+
+def _print_training(output: Path, result: "TrainingResult") -> None:
+    figures = {"loss": result.final.get("loss"), **result.final, **result.evaluation}
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
+    print(f"{result.steps} steps in {result.seconds:.0f} s, {result.tokens_per_second:,.0f} tokens/s: {shown}")
+    print(f"model: {output}/model   log of every step: {output}/log.jsonl")
+
+
+# --- encode, locate, evaluate -------------------------------------------------------------------------
+
+
+def _encode(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from spacetime.encoder import SpaceTimeEncoder
+
+    if options.output.suffix != ".npy":
+        raise ValueError(f"--output {options.output} must end in .npy")
+    encoder = SpaceTimeEncoder.load(options.model)
+    if options.corpus == "-" or Path(options.corpus).suffix == ".txt":
+        sentences, months, regions = _read_lines(options.corpus), options.in_month, options.in_region
+    else:
+        corpus = _load_corpus(options, encoder.months, encoder.regions)
+        sentences, months, regions = (corpus.dataset[name][:] for name in ("text", "month", "region"))
+        months, regions = options.in_month or months, options.in_region or regions
+    embeddings = encoder.encode(
+        sentences, months, regions, batch_size=options.batch_size, normalize=not options.raw, show_progress=True
+    )
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    np.save(options.output, embeddings)
+    print(f"wrote {options.output}: {embeddings.shape[0]} x {embeddings.shape[1]} {embeddings.dtype}")
+    return 0
+
+
+def _locate(options: argparse.Namespace) -> int:
+    from spacetime.encoder import SpaceTimeEncoder
+
+    texts = _read_lines("-") if options.text == ["-"] else options.text
+    encoder = SpaceTimeEncoder.load(options.model)
+    if options.model is None:
+        print("spacetime: the plain model's heads are untrained: what follows is chance", file=sys.stderr)
+    location = encoder.locate(texts)
+    rows = []
+    for text, by_month, by_region in zip(texts, *location, strict=True):
+        months = _most_likely(encoder.months, by_month, options.top)
+        rows.append({"text": text, "months": months, "regions": _most_likely(encoder.regions, by_region, options.top)})
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    for row in rows:
+        print(textwrap.shorten(row["text"], 100, placeholder=" ..."))
+        for name in ("months", "regions"):
+            found = "   ".join(f"{label} {probability:.3f}" for label, probability in row[name].items())
+            print(f"    {name:8}{found}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from spacetime.data.pairs import build_pairs
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.evaluation import evaluate
+
+    recipe = _pair_recipe(options)
+    encoder = SpaceTimeEncoder.load(None if options.model == "plain" else options.model)
+    corpus = _load_corpus(options, encoder.months, encoder.regions)
+    split = _split(options, corpus)
+    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
+    report = evaluate(
+        encoder,
+        split.train,
+        split.test,
+        pairs=build_pairs(split.test, plain, encoder.months, encoder.regions, recipe, count=options.pairs),
+        sts_path=options.sts,
+        plain=plain,
+        exclude=options.exclude.split(",") if options.exclude else (),
+        show_progress=sys.stderr.isatty(),
+        **_given(options, "max_sentences"),
+    )
+    if options.output is not None:
+        report.save(options.output)
+    print(json.dumps(report.metrics, indent=2, ensure_ascii=False) if options.json else report.to_markdown())
+    return 0
+
+
+# --- course -------------------------------------------------------------------------------------------
+
+
+def _course_run(options: argparse.Namespace) -> int:
+    from spacetime.course import run_course
+
+    run = run_course(
+        options.profile,
+        options.lesson,
+        dict(options.parameter),
+        options.output,
+        limit=options.limit,
+        notebooks=options.notebooks,
+    )
+    print(f"\n{run}")
+    return 1 if run.failed else 0
+
+
+# --- what several commands share ----------------------------------------------------------------------
+
+
+def _load_corpus(
+    options: argparse.Namespace, months: "MonthRange | None" = None, regions: "RegionSet | None" = None
+) -> "Corpus":
+    """Load the corpus that the options name; `months` and `regions` are a model's own, which options may narrow."""
+    from spacetime.data import load_corpus
+
+    if options.rejects is None and options.run in (_train_stage1, _train_stage2, _evaluate) and options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        options.rejects = options.output / "rejects.csv"  # written only if there are any
+    return load_corpus(
+        options.corpus,
+        text=options.text,
+        month=options.month,
+        region=options.region,
+        months=_months(options.months) or months,
+        regions=_regions(options.regions) or regions,
+        outside=options.outside,
+        strict=options.strict,
+        rejects=options.rejects,
+    )
+
+
+def _split(options: argparse.Namespace, corpus: "Corpus") -> "Split":
+    """Split the corpus; the same options give the same split, whichever command asks."""
+    from spacetime.data import split_corpus
+
+    given = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
+    if options.near_duplicates is not None:
+        given["near_duplicates"] = None if options.near_duplicates == "none" else options.near_duplicates
+    print(str(corpus.report).splitlines()[0], file=sys.stderr)
+    if corpus.report.rejected:
+        print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
+    split = split_corpus(corpus.dataset, **given, seed=options.split_seed)
+    print(f"split: {split}", file=sys.stderr)
+    return split
+
+
+def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> "TrainingOptions":
+    """The stage's faithful defaults, with what the command line gives over them."""
+    return dataclasses.replace(stage, **_given(options, *(field.name for field in dataclasses.fields(stage))))
+
+
+def _pair_recipe(options: argparse.Namespace) -> "PairRecipe":
+    from spacetime.data.pairs import PairRecipe
+
+    given = _given(options, "time_kernel", "region_kernel", "value_range")
+    if options.weights_of_parts:
+        given |= dict(zip(("meaning_weight", "time_weight", "region_weight"), options.weights_of_parts, strict=True))
+    return PairRecipe(**given)
+
+
+def _months(text: str | None) -> "MonthRange | None":
+    """Read ``2017-01..2021-12``."""
+    from spacetime.months import MonthRange
+
+    if text is None:
+        return None
+    start, dots, end = text.partition("..")
+    if not dots:
+        raise ValueError(f"--months {text!r} is not of the form 2017-01..2021-12")
+    return MonthRange(start, end)
+
+
+def _regions(text: str | None) -> "RegionSet | None":
+    """Read ``UK,US,AUS,CAN``."""
+    from spacetime.regions import RegionSet
+
+    return None if text is None else RegionSet(text.split(","))
+
+
+def _overlap(text: str) -> float | str:
+    """Read a share, or `none`: the option that was not given is None already."""
+    try:
+        return "none" if text == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given: what was not keeps the default of the function that is called."""
+    values = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _read_lines(file: str) -> list[str]:
+    """One sentence a line, from a file or (``-``) from stdin; an empty line would shift the rows that follow."""
+    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    name = "stdin" if file == "-" else file
+    try:
+        lines = raw.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
+    if not lines:
+        raise ValueError(f"{name}: no sentences")
+    if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
+        raise ValueError(f"{name}: line {empty[0]} is empty; write one sentence a line")
+    return lines
+
+
+def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
+    """The `top` labels of highest probability, the highest first."""
+    order = sorted(zip(probabilities.tolist(), labels, strict=True), key=lambda pair: -pair[0])
+    return {label: round(probability, 6) for probability, label in order[:top]}
+
+
+def _one_line(error: Exception) -> str:
+    """An error as one line; one of Python's own kinds, which nobody wrote for a reader, with its kind."""
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("spacetime"):
+        return f"the package {error.name!r} is missing; install this project's requirements.lock"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    message = " ".join(str(error).split())
+    if isinstance(error, ValueError | OSError) and message:
+        return message
+    return f"{type(error).__name__}: {message} (--debug shows where)"
+
+
+# --- the parser ---------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse's own, whose errors are one line and which takes no shortened options (`--month` is not `--months`)."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        print(f"spacetime: error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = _Parser(
+        prog="spacetime",
+        description="Sentence embeddings that know when and where a text was written.",
+        epilog=_examples(
+            "spacetime data check corpus.csv --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
+            "spacetime train stage1 corpus.csv --output runs/stage1",
+            "spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",
+            "spacetime evaluate runs/stage2/model corpus.csv",
+            "spacetime course run",
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"spacetime {__version__}")
+    _add_debug(parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    data = _group(commands, "data", "look at a corpus; build the almanac")
+    check = _command(
+        data,
+        "check",
+        _data_check,
+        "validate a corpus: counts, and every rejected row with its reason",
+        "spacetime data check corpus.csv",
+        "spacetime data check posts.jsonl.gz --text body --month created --region country --outside skip",
+        "spacetime data check corpus.csv --json --rejects bad_rows.jsonl",
+        after="Exit code: 0 every row is good, 1 some were rejected, 2 the file cannot be used.",
+    )
+    check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
+    _add_corpus_options(check)
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    almanac = _command(
+        data,
+        "almanac",
+        _data_almanac,
+        "build the offline corpus from its facts, or check its bytes",
+        "spacetime data almanac --output almanac.csv.gz",
+        "spacetime data almanac --check",
+    )
+    almanac.add_argument("--output", type=Path, metavar="FILE", help="a .csv.gz file (default: the shipped one)")
+    almanac.add_argument("--check", action="store_true", help="only compare the file with the manifest beside it")
+
+    train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs")
+    for name, run, purpose, examples in _STAGES:
+        stage = _command(train, name, run, purpose, *examples)
+        stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+        _add_training_options(stage, name)
+        _add_corpus_options(stage)
+        _add_split_options(stage)
+
+    encode = _command(
+        commands,
+        "encode",
+        _encode,
+        "turn sentences into an array of embeddings (.npy)",
+        "spacetime encode corpus.csv --model runs/stage2/model --output corpus.npy",
+        "spacetime encode sentences.txt --in-month 2020-03 --in-region UK --output x.npy",
+        "echo 'The clocks go forward.' | spacetime encode - --output x.npy",
+    )
+    encode.add_argument(
+        "corpus",
+        metavar="FILE",
+        help="a corpus (every row must be good, so that rows and embeddings agree), a .txt file or - for stdin "
+        "with a sentence a line",
+    )
+    _add_model_option(encode)
+    encode.add_argument("--output", type=Path, required=True, help="file to write, ending in .npy")
+    encode.add_argument("--in-month", metavar="2020-03", help="one month for all sentences (default: the corpus's own)")
+    encode.add_argument("--in-region", metavar="UK", help="one region for all sentences (default: the corpus's own)")
+    encode.add_argument("--raw", action="store_true", help="do not scale embeddings to length 1")
+    encode.add_argument("--batch-size", type=int, default=64, help="sentences a step (default: 64)")
+    _add_corpus_options(encode, every_row=True)
+
+    locate = _command(
+        commands,
+        "locate",
+        _locate,
+        "guess month and region of texts",
+        "spacetime locate 'The clocks go forward on Sunday.' --model runs/stage1/model",
+        "spacetime locate - --model runs/stage1/model --json < sentences.txt",
+    )
+    locate.add_argument("text", metavar="TEXT", nargs="+", help="texts, or - for a sentence a line from stdin")
+    _add_model_option(locate)
+    locate.add_argument("--top", type=int, default=4, help="months and regions to show (default: 4)")
+    locate.add_argument("--json", action="store_true", help="print JSON")
+
+    evaluate = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure a model: meaning, pairs, decay by months, region gap, locate against TF-IDF",
+        "spacetime evaluate runs/stage2/model corpus.csv --sts sts-b-test.csv --output runs/stage2/evaluation",
+    )
+    evaluate.add_argument("model", metavar="MODEL", help="folder of a trained model, or 'plain'")
+    evaluate.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    evaluate.add_argument("--sts", metavar="FILE", help="the STS benchmark's test file (sentence1, sentence2, score)")
+    evaluate.add_argument("--max-sentences", type=int, metavar="N", help="cap of every measurement")
+    evaluate.add_argument(
+        "--exclude",
+        metavar="COLUMNS",
+        help="leave rows out of locate where one of these columns says yes (almanac: names_month,names_place)",
+    )
+    evaluate.add_argument("--output", type=Path, metavar="DIR", help="folder for metrics.json and report.md")
+    evaluate.add_argument("--json", action="store_true", help="print the numbers as JSON instead of the page")
+    _add_pair_options(evaluate)
+    _add_corpus_options(evaluate)
+    _add_split_options(evaluate)
+
+    course = _group(commands, "course", "run the lessons")
+    run = _command(
+        course,
+        "run",
+        _course_run,
+        "run every lesson in a row, or some",
+        "spacetime course run",
+        "spacetime course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US",
+        "spacetime course run --profile full --limit 7200",
+        after="Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.",
+    )
+    run.add_argument("--profile", default="quick", help="quick, full, or a .yaml file (default: quick)")
+    run.add_argument("--lesson", action="append", metavar="NN", help="only this lesson; may be given again")
+    run.add_argument(
+        "-p",
+        dest="parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the lessons, over the profile's; lists are written UK,US",
+    )
+    run.add_argument("--limit", type=float, metavar="SECONDS", help="time a lesson may take (default: the profile's)")
+    run.add_argument("--output", type=Path, metavar="DIR", help="folder for results (default: runs/PROFILE)")
+    run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
+    return parser
+
+
+_CORPUS_HELP = ".csv, .tsv, .jsonl or .parquet, each also .gz; or hub:owner/name[:split]"
+
+_STAGES = (
+    (
+        "stage1",
+        _train_stage1,
+        "masked words, month and region of sentences",
+        (
+            "spacetime train stage1 corpus.csv --output runs/stage1 --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
+            "spacetime train stage1 corpus.csv --output runs/prefix --conditioning prefix --hide-month .3",
+            "spacetime train stage1 corpus.csv --output runs/stage1 --resume",
+        ),
+    ),
+    (
+        "stage2",
+        _train_stage2,
+        "the similarity of pairs, from what stage 1 left",
+        ("spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",),
+    ),
+)
+
+
+def _examples(*commands: str, after: str = "") -> str:
+    """The end of a help page."""
+    return "examples:\n" + "\n".join(f"  {command}" for command in commands) + (f"\n\n{after}" if after else "")
+
+
+def _group(commands: Any, name: str, purpose: str) -> Any:
+    """A command that only holds others, such as `data`."""
+    group = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    return group.add_subparsers(metavar="COMMAND", required=True)
+
+
+def _command(commands: Any, name: str, run: Any, purpose: str, *examples: str, after: str = "") -> Any:
+    """A command that does something, with examples at the end of its help."""
+    command = commands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=_examples(*examples, after=after),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    _add_debug(command)
+    return command
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    """`--debug` may stand anywhere; `main` looks for it itself, as errors of parsing come before any options."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _add_model_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="DIR", help="folder of a trained model (default: all-MiniLM-L6-v2 as it is)")
+
+
+def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
+    """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
+    parser.set_defaults(outside="reject", strict=every_row, rejects=None)
+    group = parser.add_argument_group("corpus")
+    for column in ("text", "month", "region"):
+        group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
+    group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
+    if every_row:
+        return
+    group.add_argument(
+        "--outside",
+        choices=("reject", "skip"),
+        default="reject",
+        help="rows of other months or regions are rejected (default), or left out and counted",
+    )
+    group.add_argument("--rejects", type=Path, metavar="FILE", help="where to write the rejected rows as CSV")
+    group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
+
+
+def _add_split_options(parser: argparse.ArgumentParser) -> None:
+    """How a corpus is split: train and evaluate with the same, or test rows will have been trained on."""
+    group = parser.add_argument_group("split", "Give the same to train and to evaluate.")
+    group.add_argument(
+        "--split", dest="by", choices=("date", "group", "hash", "chronological"), help="by what to split"
+    )
+    group.add_argument("--validation", type=float, metavar="SHARE", help="share of the rows")
+    group.add_argument("--test", type=float, metavar="SHARE", help="share of the rows")
+    group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the split alone (default: 0)")
+    group.add_argument("--date", metavar="COLUMN", help="column of dates, for a split by date")
+    group.add_argument("--group", metavar="COLUMN", help="column that stays on one side, for a split by group")
+    group.add_argument("--topic", metavar="COLUMN", help="column of topics; no topic stands on both sides")
+    group.add_argument(
+        "--near-duplicates",
+        type=_overlap,
+        metavar="SHARE",
+        help="overlap that counts as one text, or none (default: .8)",
+    )
+    group.add_argument("--test-from", metavar="MONTH", help="first month of the test part, for a chronological split")
+
+
+def _add_pair_options(parser: argparse.ArgumentParser) -> None:
+    """How pairs and their labels are made: see `spacetime.data.pairs.PairRecipe`."""
+    group = parser.add_argument_group("pairs")
+    group.add_argument("--pairs", type=int, metavar="N", help="number of pairs (default: as many as sentences)")
+    group.add_argument(
+        "--weights-of-parts", type=float, nargs=3, metavar=("MEANING", "TIME", "REGION"), help="default: .6 .2 .2"
+    )
+    group.add_argument("--time-kernel", choices=("linear", "exponential"))
+    group.add_argument("--region-kernel", choices=("same", "distance"))
+    group.add_argument("--value-range", choices=("[-1, 1]", "[0, 1]"))
+    group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
+
+
+def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
+    """What both stages can be told; what is not given keeps the published recipe's value."""
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for log, checkpoints, model/")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
+    parser.add_argument("--overwrite", action="store_true", help="delete an earlier training in DIR first")
+    if stage == "stage1":
+        group = parser.add_argument_group("model")
+        ways = ("multiplicative", "additive", "prefix", "late", "none")
+        group.add_argument("--conditioning", choices=ways, help="how month and region enter (default: multiplicative)")
+        encodings = ("sinusoidal", "sinusoidal_published", "learned", "calendar")
+        group.add_argument("--time-encoding", choices=encodings)
+        group.add_argument("--region-encoding", choices=("tokenized", "spherical"))
+        group.add_argument("--additive-values", action="store_true", default=None, help="additive: to the values too")
+        group.add_argument("--max-length", type=int, metavar="N", help="word pieces a sentence (default: 128)")
+        group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
+    else:
+        parser.add_argument(
+            "--from", dest="start", required=True, metavar="DIR", help="the model to start from, stage 1's DIR/model"
+        )
+        _add_pair_options(parser)
+    rates = ("1e-5", "2e-4") if stage == "stage1" else ("2e-5", "2e-5")
+    group = parser.add_argument_group("training")
+    group.add_argument("--epochs", type=int, metavar="N", help="default: 1")
+    group.add_argument("--batch-size", type=int, metavar="N", help="default: 32")
+    group.add_argument("--learning-rate", type=float, metavar="RATE", help=f"of the backbone (default: {rates[0]})")
+    group.add_argument("--new-learning-rate", type=float, metavar="RATE", help=f"of the rest (default: {rates[1]})")
+    group.add_argument("--freeze-backbone", action="store_true", default=None, help="train only what is new")
+    group.add_argument("--warmup-share", type=float, metavar="SHARE", help="of the steps (default: .1)")
+    group.add_argument("--weight-decay", type=float, metavar="X", help="default: .01")
+    group.add_argument("--max-gradient-norm", type=float, metavar="X", help="default: 1")
+    group.add_argument("--dropout", type=float, metavar="P", help="inside the backbone (default: 0)")
+    group.add_argument("--hide-month", type=float, metavar="P", help="hide a month this often (default: 0)")
+    group.add_argument("--hide-region", type=float, metavar="P", help="hide a region this often (default: 0)")
+    group.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: auto")
+    group.add_argument("--max-steps", type=int, metavar="N", help="stop after so many steps")
+    group.add_argument("--checkpoint-every", type=int, metavar="N", help="steps (default: 200)")
+    group.add_argument("--keep-checkpoints", type=int, metavar="N", help="newest to keep (default: 2)")
+    group.add_argument("--evaluate-every", type=int, metavar="N", help="steps (default: at the end only)")
+    group.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files too")
+    group.add_argument("--seed", type=int, metavar="N", help="of every random choice of the training (default: 0)")
 
 
 if __name__ == "__main__":

@@ -296,7 +296,15 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
     # paths are relative, so that an executed copy holds no machine's folders.
     differing = {k: v for k, v in given.items() if v != lesson.parameters[k].default}
     command = [sys.executable, "-m", "papermill", lesson.path.name, _from_notebooks(copy, lesson.path.parent)]
-    command += ["--kernel", "python3", "--no-progress-bar", "--parameters_yaml", json.dumps(differing)]
+    command += [
+        "--kernel",
+        "python3",
+        "--language",
+        "python",
+        "--no-progress-bar",
+        "--parameters_yaml",
+        json.dumps(differing),
+    ]
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "JUPYTER_PLATFORM_DIRS": "1"}
     total, done = _code_cells(lesson.path), 0
     start, stopped, seen = time.monotonic(), False, 0.0

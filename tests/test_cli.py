@@ -1,0 +1,338 @@
+"""The command line: exit codes, one-line errors, results on stdout, and the same defaults as the functions it calls."""
+
+import argparse
+import csv
+import dataclasses
+import io
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+
+import spacetime.data
+import spacetime.training
+from spacetime import cli
+from spacetime.cli import main
+
+
+def write_corpus(path: Path, rows: Sequence[tuple[str, ...]], header: str = "text,month,region,date") -> Path:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header.split(","))
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep checked corpora out of the reader's own cache."""
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Two years of made-up days in two regions."""
+    weather = ["rain", "snow", "fog", "sun", "wind", "hail", "frost"]
+    rows = [
+        (f"{weather[(day + month) % 7]} and {weather[day % 5]} in {place} on day {day}", f"{year}-{month:02}", place,
+         f"{year}-{month:02}-{day:02}")
+        for year in (2019, 2020) for month in range(1, 13) for day in range(1, 25, 2) for place in ("UK", "US")
+    ]  # fmt: skip
+    return write_corpus(tmp_path / "corpus.csv", rows)
+
+
+def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Every command that does something, by its words."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                below = commands(sub)
+                found |= {f"{name} {words}": one for words, one in below.items()} if below else {name: sub}
+    return found
+
+
+COMMANDS = commands(cli._parser())
+
+
+# --- help, and errors as such ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_commands_help_has_examples_of_itself(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*words.split(), "--help"])
+    assert exit_.value.code == 0
+    assert f"spacetime {words}" in capsys.readouterr().out.split("examples:")[1]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_example_can_be_parsed(words: str) -> None:
+    for line in (COMMANDS[words].epilog or "").splitlines():
+        if "spacetime " in line:
+            cli._parser().parse_args(shlex.split(line.split("spacetime ", 1)[1].split(" < ")[0]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dta"], ["data"], ["data", "check"], ["encode", "x"], ["data", "check", "x", "--mont", "y"]]
+)
+def test_a_misused_command_is_one_line_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    said = capsys.readouterr().err
+    assert exit_.value.code == 2 and said.startswith("spacetime: error: ") and said.count("\n") == 1
+
+
+def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["data", "check", str(tmp_path / "nothing.csv")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("spacetime: error: ") and "nothing.csv" in said and said.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["data", "check", str(tmp_path / "nothing.csv"), "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("month"), "spacetime: error: KeyError: 'month' (--debug shows where)\n"),
+        (ValueError("two\n  lines"), "spacetime: error: two lines\n"),
+        (FileNotFoundError(2, "No such file or directory", "x.csv"), "spacetime: error: x.csv: No such file"),
+        (ModuleNotFoundError("No module named 'holidays'", name="holidays"), "the package 'holidays' is missing"),
+    ],
+)
+def test_what_an_error_says(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(spacetime.data, "load_corpus", fail)
+    assert main(["data", "check", "x.csv"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(spacetime.data, "load_corpus", interrupt)
+    assert main(["data", "check", "x.csv"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(corpus: Path) -> None:
+    command = f"{sys.executable} -m spacetime.cli data check {corpus} --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode == 0
+
+
+# --- data check --------------------------------------------------------------------------------------
+
+
+def test_a_good_corpus_is_exit_code_0(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(corpus)]) == 0
+    assert "576 rows, 576 kept, 0 rejected" in capsys.readouterr().out
+
+
+def test_rejected_rows_are_exit_code_1_and_each_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("fine", "2019-01", "UK", ""), *[(f"bad {n}", "2019-13", "UK", "") for n in range(50)]]
+    path = write_corpus(tmp_path / "some.csv", rows)
+    assert main(["data", "check", str(path), "--rejects", str(tmp_path / "rejects.csv")]) == 1
+    page = capsys.readouterr().out
+    assert [n for n in range(2, 52) if f"row {n} " not in page] == []
+    assert len((tmp_path / "rejects.csv").read_text().splitlines()) == 51
+
+
+def test_a_file_that_cannot_be_used_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("fine", "2019-01")], header="text,month")
+    assert main(["data", "check", str(path)]) == 2
+    assert "no column 'region'" in capsys.readouterr().err
+
+
+def test_strict_stops_at_the_first_bad_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("fine", "2019-01", "UK", ""), ("bad", "2019-13", "UK", "")])
+    assert main(["data", "check", str(path), "--strict"]) == 2
+    assert "row 2" in capsys.readouterr().err
+
+
+def test_columns_months_and_regions_are_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a", "2019-01", "GB"), ("b", "2019-02", "NZ"), ("c", "2022-01", "GB")]
+    path = write_corpus(tmp_path / "posts.csv", rows, header="body,created,country")
+    named = ["--text", "body", "--month", "created", "--region", "country"]
+    wanted = ["--months", "2019-01..2021-12", "--regions", "UK,US", "--outside", "skip"]
+    assert main(["data", "check", str(path), *named, *wanted, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["kept"], report["outside"], report["by_region"]) == (1, 2, {"UK": 1})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--months", "2017-01", "--months '2017-01' is not of the form 2017-01..2021-12"),
+        ("--months", "2021-12..2017-01", "2021-12"),
+        ("--months", "2017-13..2018-01", "2017-13"),
+        ("--regions", "UK,GB", "GB"),
+        ("--regions", "UK,", "region"),
+    ],
+)
+def test_a_range_or_a_set_that_is_none_is_named(
+    corpus: Path, option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", str(corpus), option, value]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_almanac_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "almanac", "--check", "--output", str(tmp_path / "almanac.csv.gz")]) == 2
+    assert "almanac.csv.gz is missing" in capsys.readouterr().err
+
+
+# --- encode and locate -------------------------------------------------------------------------------
+
+
+def test_encode_writes_a_row_for_each_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lines.txt").write_text("It snows.\nIt rains.\n")
+    command = ["encode", str(tmp_path / "lines.txt"), "--output", str(tmp_path / "x.npy"), "--in-month", "2020-03"]
+    assert main(command) == 0
+    embeddings = np.load(tmp_path / "x.npy")
+    assert embeddings.shape == (2, 384) and embeddings.dtype == np.float32
+    assert "2 x 384 float32" in capsys.readouterr().out
+
+
+def test_encode_reads_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"It snows.\n")))
+    assert main(["encode", "-", "--output", str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").shape == (1, 384)
+
+
+def test_encode_takes_a_corpus_with_its_months_and_regions(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "GB", ""), ("b", "", "US", "")])
+    assert main(["encode", str(path), "--output", str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").shape == (2, 384)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "output", "message"),
+    [
+        ("one\n\nthree\n", "x.txt", "x.npy", "line 2 is empty"),
+        ("", "x.txt", "x.npy", "no sentences"),
+        ("one\n", "x.txt", "x.txt", "must end in .npy"),
+        ("text,month,region\na,2019-01,UK\nb,2023-01,UK\n", "x.csv", "x.npy", "month '2023-01' is outside"),
+    ],
+)
+def test_encode_names_what_is_wrong(
+    tmp_path: Path, content: str, name: str, output: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(content)
+    assert main(["encode", str(tmp_path / name), "--output", str(tmp_path / output)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_locate_shows_the_most_likely_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["locate", "The clocks go forward.", "It snows.", "--json", "--top", "3"]) == 0
+    shown = capsys.readouterr()
+    rows = json.loads(shown.out)
+    assert [row["text"] for row in rows] == ["The clocks go forward.", "It snows."]
+    found = list(rows[0]["months"].values())
+    assert len(found) == 3 and found == sorted(found, reverse=True)
+    assert "untrained" in shown.err
+
+
+def test_locate_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["locate", "It snows."]) == 0
+    assert "regions" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["locate", "It snows.", "--model", str(tmp_path / "nothing")]) == 2
+    assert str(tmp_path / "nothing") in capsys.readouterr().err
+
+
+# --- train and evaluate ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["stage1", "stage2"])
+def test_every_training_option_can_be_given(stage: str) -> None:
+    offered = {action.dest for action in COMMANDS[f"train {stage}"]._actions}
+    assert {field.name for field in dataclasses.fields(spacetime.training.TrainingOptions)} - offered == set()
+
+
+def test_what_is_not_given_keeps_the_stages_recipe() -> None:
+    options = cli._parser().parse_args(["train", "stage1", "x.csv", "--output", "y", "--epochs", "3"])
+    expected = dataclasses.replace(spacetime.training.STAGE1, epochs=3)
+    assert cli._training_options(options, spacetime.training.STAGE1) == expected
+
+
+def test_train_and_evaluate_offer_one_split() -> None:
+    def split_options(words: str) -> set[str]:
+        group = next(g for g in COMMANDS[words]._action_groups if g.title == "split")
+        return {action.dest for action in group._group_actions}
+
+    assert split_options("train stage1") == split_options("train stage2") == split_options("evaluate")
+
+
+def test_a_corpus_goes_through_both_stages_to_its_evaluation(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, found = (str(tmp_path / name) for name in ("one", "two", "found"))
+    shared = [str(corpus), "--near-duplicates", "none"]
+    short = ["--max-steps", "2", "--batch-size", "4"]
+    assert main(["train", "stage1", *shared, "--output", one, *short, "--conditioning", "late"]) == 0
+    assert main(["train", "stage2", *shared, "--from", f"{one}/model", "--output", two, *short, "--pairs", "20"]) == 0
+    capsys.readouterr()
+    command = ["evaluate", f"{two}/model", *shared, "--pairs", "20", "--max-sentences", "40", "--output", found]
+    assert main([*command, "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert {"pairs", "decay", "locate"} <= set(metrics)
+    assert (tmp_path / "found/report.md").exists()
+
+
+def test_a_training_is_not_written_over(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/log.jsonl").write_text("")
+    assert main(["train", "stage1", str(corpus), "--output", str(tmp_path / "one")]) == 2
+    assert "already holds a training" in capsys.readouterr().err
+
+
+def test_rejected_rows_are_written_beside_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "UK", "2019-01-01"), ("b", "2019-13", "UK", "")])
+    main(["train", "stage1", str(path), "--output", str(tmp_path / "one"), "--split", "hash", "--test", "2"])
+    assert "2019-13" in (tmp_path / "one/rejects.csv").read_text()
+
+
+# --- course ------------------------------------------------------------------------------------------
+
+
+def write_notebooks(folder: Path, code: str) -> None:
+    cells = [
+        nbformat.v4.new_code_cell("seed: int = 0", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(code),
+    ]
+    (folder / "profiles").mkdir(parents=True)
+    (folder / "profiles/quick.yaml").write_text("")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "00_orientation.ipynb")
+
+
+def test_a_failed_lesson_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_notebooks(tmp_path / "notebooks", "assert seed == 0")
+    command = ["course", "run", "--notebooks", str(tmp_path / "notebooks"), "-p", "seed", "3", "--lesson", "00"]
+    assert main(command) == 1
+    assert "FAILED in cell [3]: AssertionError" in capsys.readouterr().out
+
+
+def test_a_wrong_parameter_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_notebooks(tmp_path / "notebooks", "")
+    assert main(["course", "run", "--notebooks", str(tmp_path / "notebooks"), "-p", "sede", "3"]) == 2
+    assert "did you mean 'seed'?" in capsys.readouterr().err

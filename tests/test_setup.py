@@ -1,10 +1,13 @@
 """The three descriptions of the environment agree, and the lock travels to any machine."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -89,6 +92,20 @@ def test_every_extra_package_in_the_environment_says_which_lesson_needs_it() -> 
             heading = text
         elif re.match(r"- [a-z_-]+ ?>=", text) and not text.startswith(("- python >", "- setuptools")):
             assert re.search(r"lesson|\b0\d\b", heading), f"{text} stands under {heading!r}"
+
+
+def test_what_the_package_imports_is_declared() -> None:
+    """An import that only comes along with another package goes when that package changes its mind."""
+    distributions = packages_distributions()
+    undeclared = set()
+    for path in (ROOT / "spacetime").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"spacetime"}:
+                if not {canonicalize_name(name) for name in distributions.get(top, [])} & declared().keys():
+                    undeclared.add(f"{path.relative_to(ROOT)}: {top}")
+    assert undeclared == set()
 
 
 def make(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -199,7 +216,5 @@ def test_a_fresh_clone_sets_itself_up(tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     done = make("setup", folder=clone)
     assert done.returncode == 0, done.stdout + done.stderr
-    version = subprocess.run(
-        [clone / ".venv/bin/spacetime", "--version"], capture_output=True, text=True, check=True
-    )
+    version = subprocess.run([clone / ".venv/bin/spacetime", "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("spacetime ")

@@ -1,0 +1,298 @@
+"""Batches for both stages: padded to their longest sentence, grouped by length, the same for the same seed.
+
+A batch is a function of (seed, step) alone: a training that stops and goes on later sees the same batches as one
+that never stopped, and nothing but the step needs to be remembered.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import datasets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spacetime.data.pairs import PairRecipe
+from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.months import MISSING
+
+NO_LABEL = -100  # torch's cross entropy leaves such a place out
+MASK_SHARE = 0.15
+KEEP_SHARE, RANDOM_SHARE = 0.1, 0.1  # of the masked places; the rest, 80 %, becomes [MASK] (BERT, section 3.1)
+WINDOW = 50  # batches that are sorted by length together: enough to save padding, too few to order the epoch
+
+Batch = dict[str, Tensor]
+
+
+class Batches(Protocol):
+    """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, step: int) -> Batch: ...
+
+
+class BatchPlan:
+    """Which rows are in which batch, epoch by epoch.
+
+    Rows are shuffled, sorted by length inside windows of fifty batches, cut into batches, and the batches are
+    shuffled again.  Every row comes once an epoch; the last batch may be smaller.
+
+    Parameters
+    ----------
+    lengths : array of shape (n,)
+        Word pieces of each row.
+    batch_size, seed
+        As everywhere.
+    """
+
+    def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self._epoch = -1
+        self._batches: list[NDArray[np.int64]] = []
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __getitem__(self, step: int) -> NDArray[np.int64]:
+        epoch, index = divmod(step, len(self))
+        if epoch != self._epoch:
+            self._epoch, self._batches = epoch, self._plan(epoch)
+        return self._batches[index]
+
+    def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        random = np.random.default_rng([self.seed, epoch])
+        rows = random.permutation(len(self.lengths))
+        window = WINDOW * self.batch_size
+        for start in range(0, len(rows), window):
+            part = rows[start : start + window]
+            rows[start : start + window] = part[np.argsort(self.lengths[part], kind="stable")]
+        batches = [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+
+class TripleBatches:
+    """Batches of (sentence, month, region) for stage 1, with masked words.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+        Columns text, month, region (labels, or None where missing).
+    encoder : SpaceTimeEncoder
+        Whose tokenizer, months and regions are used.
+    batch_size, seed
+        The same seed gives the same batches, masks and hidden contexts.
+    mask_share
+        Share of the word pieces to be predicted.
+    hide_month, hide_region
+        Probability with which a sentence's month or region is hidden from the model's inputs (never from the
+        heads' labels): context dropout, so that the heads learn to infer them.
+
+    Notes
+    -----
+    `batches[step]` has `input_ids`, `attention_mask` (B, L), `month_ids`, `region_ids` (B,), `masked_positions`
+    (B, L), `mlm_labels` (number of masked places,), `month_labels` and `region_labels` (B,), -100 where missing.
+    """
+
+    def __init__(
+        self,
+        dataset: datasets.Dataset,
+        encoder: SpaceTimeEncoder,
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        mask_share: float = MASK_SHARE,
+        hide_month: float = 0.0,
+        hide_region: float = 0.0,
+    ) -> None:
+        for name, share in (("mask_share", mask_share), ("hide_month", hide_month), ("hide_region", hide_region)):
+            check_share(name, share)
+        self.tokens = with_word_pieces(dataset, encoder, {"text": "input_ids"})
+        self.month_ids = encoder.months.ids(dataset["month"][:])
+        self.region_ids = encoder.regions.ids(dataset["region"][:])
+        self.tokenizer = encoder.tokenizer
+        self.mask_share, self.hide_month, self.hide_region = mask_share, hide_month, hide_region
+        self.seed = seed
+        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, step: int) -> Batch:
+        rows = self.plan[step]
+        random = np.random.default_rng([self.seed, 1, step])
+        input_ids, attention_mask = pad(self.tokens[rows]["input_ids"], self.tokenizer.pad_token_id)
+        input_ids, masked, labels = mask_words(
+            input_ids, attention_mask, random, self.tokenizer.mask_token_id, len(self.tokenizer), self.mask_share
+        )
+        month_ids, region_ids = self.month_ids[rows], self.region_ids[rows]
+        return {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "month_ids": torch.from_numpy(hide(month_ids, self.hide_month, random)),
+            "region_ids": torch.from_numpy(hide(region_ids, self.hide_region, random)),
+            "masked_positions": masked,
+            "mlm_labels": labels,
+            "month_labels": torch.from_numpy(np.where(month_ids == MISSING, NO_LABEL, month_ids)),
+            "region_labels": torch.from_numpy(np.where(region_ids == MISSING, NO_LABEL, region_ids)),
+        }
+
+
+class PairBatches:
+    """Batches of sentence pairs with a similarity to be reached, for stage 2.
+
+    Parameters
+    ----------
+    pairs : datasets.Dataset
+        As `spacetime.data.pairs.build_pairs` makes it.
+    encoder : SpaceTimeEncoder
+        Whose tokenizer, months and regions are used.
+    recipe : PairRecipe
+        How the label is made of its parts; needed again where a context is hidden.
+    hide_month, hide_region
+        Probability, for each side of a pair, with which its month or region is hidden.  The label is then made of
+        the parts that are left, so that a pair without contexts is asked for its meaning alone.
+
+    Notes
+    -----
+    `batches[step]` has the first sentences of all pairs, then the second ones: `input_ids`, `attention_mask`
+    (2B, L), `month_ids`, `region_ids` (2B,), and `similarity` (B,).
+    """
+
+    def __init__(
+        self,
+        pairs: datasets.Dataset,
+        encoder: SpaceTimeEncoder,
+        recipe: PairRecipe | None = None,
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        hide_month: float = 0.0,
+        hide_region: float = 0.0,
+    ) -> None:
+        for name, share in (("hide_month", hide_month), ("hide_region", hide_region)):
+            check_share(name, share)
+        self.recipe = recipe or PairRecipe()
+        self.tokens = with_word_pieces(pairs, encoder, {"text1": "input_ids1", "text2": "input_ids2"})
+        self.month_ids = np.stack([encoder.months.ids(pairs[f"month{side}"][:]) for side in (1, 2)])
+        self.region_ids = np.stack([encoder.regions.ids(pairs[f"region{side}"][:]) for side in (1, 2)])
+        self.parts = np.stack(
+            [np.asarray(pairs[name][:], dtype=float) for name in ("cosine", "time_similarity", "region_similarity")]
+        )  # (3, n), NaN where a context is missing
+        self.pad_token_id = encoder.tokenizer.pad_token_id
+        self.hide_month, self.hide_region, self.seed = hide_month, hide_region, seed
+        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, step: int) -> Batch:
+        rows = self.plan[step]
+        random = np.random.default_rng([self.seed, 2, step])
+        tokens = self.tokens[rows]
+        input_ids, attention_mask = pad(tokens["input_ids1"] + tokens["input_ids2"], self.pad_token_id)
+        month_ids = hide(self.month_ids[:, rows], self.hide_month, random)  # (2, B)
+        region_ids = hide(self.region_ids[:, rows], self.hide_region, random)
+        cosine, time, region = self.parts[:, rows]
+        similarity = self.recipe.label(
+            cosine,
+            np.where((month_ids == MISSING).any(0), np.nan, time),
+            np.where((region_ids == MISSING).any(0), np.nan, region),
+        )
+        return {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "month_ids": torch.from_numpy(month_ids.reshape(-1)),
+            "region_ids": torch.from_numpy(region_ids.reshape(-1)),
+            "similarity": torch.from_numpy(similarity.astype(np.float32)),
+        }
+
+
+def every_batch(batches: Batches) -> Iterator[Batch]:
+    """The batches of the first epoch, in order; for evaluation."""
+    return (batches[step] for step in range(len(batches)))
+
+
+def with_word_pieces(dataset: datasets.Dataset, encoder: SpaceTimeEncoder, columns: dict[str, str]) -> datasets.Dataset:
+    """Tokenise text columns once, on disk where the data set is on disk.
+
+    Parameters
+    ----------
+    columns
+        From the name of a text column to the name of the new column of word piece ids.
+
+    Returns
+    -------
+    datasets.Dataset
+        The new columns, and `length`: the longest of them in each row.
+    """
+    if len(dataset) == 0:
+        raise ValueError("no rows to train on; the corpus or the split is empty")
+
+    def tokenize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        ids = {new: encoder.word_pieces(rows[old]) for old, new in columns.items()}
+        return {**ids, "length": [max(len(side) for side in row) for row in zip(*ids.values(), strict=True)]}
+
+    # datasets would hash the tokenizer's Python object to find an earlier result, which is slow and not stable.
+    same = f"{dataset._fingerprint} {columns} {encoder.tokenizer.name_or_path} {encoder.model.config.max_length}"
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()  # a bar for a second's work would stand in every notebook
+    try:
+        return dataset.map(
+            tokenize,
+            batched=True,
+            remove_columns=dataset.column_names,
+            new_fingerprint=hashlib.sha256(same.encode()).hexdigest()[:16],
+        )
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def mask_words(
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    random: np.random.Generator,
+    mask_id: int,
+    vocabulary: int,
+    share: float = MASK_SHARE,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """BERT's masking: of the chosen word pieces 80 % become [MASK], 10 % any word piece, 10 % stay.
+
+    [CLS], [SEP] and padding are never chosen; they are the first and the last real place and what follows.
+
+    Returns
+    -------
+    input_ids : Tensor (B, L)
+        With the chosen places changed.
+    masked_positions : Tensor (B, L) of bool
+    labels : Tensor (number of masked places,)
+        What stood there, in the order of `input_ids[masked_positions]`.
+    """
+    ids, real = input_ids.numpy(), attention_mask.numpy().astype(bool)
+    last = real.sum(1) - 1
+    word = real.copy()
+    word[:, 0] = False
+    word[np.arange(len(ids)), last] = False
+    masked = word & (random.random(ids.shape) < share)
+    if not masked.any() and word.any():  # a batch without a masked word would have no loss
+        places = np.flatnonzero(word)
+        masked.flat[places[random.integers(len(places))]] = True
+    fate = random.random(ids.shape)
+    changed = np.where(masked & (fate >= KEEP_SHARE + RANDOM_SHARE), mask_id, ids)
+    changed = np.where(masked & (fate < RANDOM_SHARE), random.integers(vocabulary, size=ids.shape), changed)
+    return torch.from_numpy(changed), torch.from_numpy(masked), torch.from_numpy(ids[masked])
+
+
+def hide(ids: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """Ids with a share of them, at random, made missing."""
+    return np.where(random.random(ids.shape) < share, MISSING, ids)
+
+
+def check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, not {share}")

@@ -1,0 +1,273 @@
+"""Sentence pairs for stage 2, each with a similarity made of meaning, time and place.
+
+    label = .6 * cosine of the plain model + .2 * similarity of the months + .2 * similarity of the regions
+
+The published card says that its similarity is "constructed using a combination of the Time, Space, and Cosine
+Similarity", and shows one row: two wordings of one sentence, 2020-01 and 2020-02, both UK, 0.91.  It gives no
+formula; the weights and kernels here are ours, and stand in `PairRecipe` alone.  Lesson 05 works the row out.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import datasets
+import numpy as np
+from numpy.typing import NDArray
+
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.months import MISSING, MonthRange
+from spacetime.regions import RegionSet
+
+EARTH_RADIUS_KM = 6371.0
+CANDIDATE_POOL = 20_000  # near sentences are looked for among at most so many, never among all pairs of rows
+NEIGHBOURS = 10
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairRecipe:
+    """Everything that decides about the pairs of stage 2 and their labels.
+
+    Parameters
+    ----------
+    meaning_weight, time_weight, region_weight
+        Weights of the three parts; they add up to 1.
+    time_kernel
+        `"linear"`: falls evenly with the months between, from the highest value for the same month to the lowest
+        for the two ends of the range.  `"exponential"`: exp(-months / `time_scale`).
+    time_scale
+        In months, for the exponential kernel.
+    region_kernel
+        `"same"`: the highest value for the same region, one value for every other.  `"distance"`: falls with the
+        great-circle distance as exp(-km / `region_scale`).
+    region_scale
+        In kilometres, for the distance kernel.
+    value_range
+        `"[-1, 1]"`, the range the card names, or `"[0, 1]"`.
+    near_meaning, same_cell, same_month, same_region
+        Shares of the pairs whose second sentence is: one of the ten nearest in meaning; from the same month and
+        region; from the same month elsewhere; from the same region at another time.  The rest are random pairs.
+    seed
+        Of the sampling.
+
+    Notes
+    -----
+    Cosines can only reach labels that are inner products of unit vectors: the matrix of each part must have no
+    negative eigenvalue.  Both time kernels have none.  Of the region kernel, +1 for the same and -1 for any other
+    region, among four, has the eigenvalue -2, so no set of embeddings can have these cosines; `"same"` therefore
+    gives -1/(n-1) to another region, the lowest value that n vectors can share.
+    """
+
+    meaning_weight: float = 0.6
+    time_weight: float = 0.2
+    region_weight: float = 0.2
+    time_kernel: Literal["linear", "exponential"] = "linear"
+    time_scale: float = 12.0
+    region_kernel: Literal["same", "distance"] = "same"
+    region_scale: float = 5000.0
+    value_range: Literal["[-1, 1]", "[0, 1]"] = "[-1, 1]"
+    near_meaning: float = 0.4
+    same_cell: float = 0.15
+    same_month: float = 0.1
+    same_region: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        weights = (self.meaning_weight, self.time_weight, self.region_weight)
+        if min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
+            raise ValueError(f"the weights of meaning, time and region must be positive and add up to 1, not {weights}")
+        shares = (self.near_meaning, self.same_cell, self.same_month, self.same_region)
+        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
+            raise ValueError(f"the shares of sampled pairs must be positive and add up to 1 at most, not {shares}")
+        for name, allowed in (
+            ("time_kernel", ("linear", "exponential")),
+            ("region_kernel", ("same", "distance")),
+            ("value_range", ("[-1, 1]", "[0, 1]")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}")
+        for name in ("time_scale", "region_scale"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+
+    def time_similarity(self, months: MonthRange) -> Floats:
+        """Similarity of every month with every other, (months, months)."""
+        position = np.arange(len(months), dtype=float)
+        apart = np.abs(position[:, None] - position)
+        if self.time_kernel == "exponential":
+            return np.exp(-apart / self.time_scale)
+        share = apart / max(len(months) - 1, 1)
+        return 1 - 2 * share if self.value_range == "[-1, 1]" else 1 - share
+
+    def region_similarity(self, regions: RegionSet) -> Floats:
+        """Similarity of every region with every other, (regions, regions)."""
+        count = len(regions)
+        if self.region_kernel == "distance":
+            return np.exp(-great_circle_km(regions.coordinates, list(regions)) / self.region_scale)
+        other = -1 / (count - 1) if self.value_range == "[-1, 1]" and count > 1 else 0.0
+        return np.where(np.eye(count, dtype=bool), 1.0, other)
+
+    def label(self, cosine: Floats, time: Floats, region: Floats) -> Floats:
+        """Similarity that a pair's cosine is trained towards, (n,).
+
+        Where time or region is NaN (a context is missing or hidden), its part is left out and the others keep
+        their proportion; without both, the label is the plain model's cosine.
+        """
+        meaning = np.clip(cosine, 0, 1) if self.value_range == "[0, 1]" else cosine
+        parts = np.stack([meaning, time, region])
+        weights = np.array([self.meaning_weight, self.time_weight, self.region_weight])[:, None]
+        weights = np.where(np.isnan(parts), 0, weights)
+        total = weights.sum(0)
+        if (total == 0).any():
+            raise ValueError(
+                "a pair has no part left to make a label of: its contexts are missing, its meaning weighs 0"
+            )
+        label: Floats = (weights * np.nan_to_num(parts)).sum(0) / total
+        return label
+
+
+def great_circle_km(coordinates: Floats, names: list[str] | None = None) -> Floats:
+    """Distances between all places given as latitude and longitude in degrees, (n, 2) to (n, n), in kilometres."""
+    lost = np.flatnonzero(~np.isfinite(coordinates).all(1))
+    if len(lost):
+        where = names[lost[0]] if names else f"number {lost[0]}"
+        raise ValueError(f"region {where} has no coordinates, which a distance needs; give them to its RegionSet")
+    latitude, longitude = np.radians(coordinates).T
+    point = np.stack(
+        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
+    )
+    distance: Floats = EARTH_RADIUS_KM * np.arccos(np.clip(point @ point.T, -1, 1))
+    return distance
+
+
+def build_pairs(
+    dataset: datasets.Dataset,
+    plain: SpaceTimeEncoder,
+    months: MonthRange,
+    regions: RegionSet,
+    recipe: PairRecipe | None = None,
+    *,
+    count: int | None = None,
+    show_progress: bool | None = None,
+) -> datasets.Dataset:
+    """Pairs of a corpus's sentences, near and far in meaning, month and region, with their labels.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+        Columns text, month, region.
+    plain : SpaceTimeEncoder
+        Gives the cosines; called without contexts.
+    months, regions
+        What the kernels span.
+    recipe : PairRecipe, optional
+    count : int, optional
+        Number of pairs; as many as sentences by default.
+
+    Returns
+    -------
+    datasets.Dataset
+        text1, text2, month1, month2, region1, region2, the three parts cosine, time_similarity and
+        region_similarity (NaN where a context is missing), label, and `kind`, the way the pair was drawn.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two sentences, or a label outside `months` or `regions`.
+    """
+    recipe = recipe or PairRecipe()
+    size = len(dataset)
+    if size < 2:
+        raise ValueError(f"pairs need at least two sentences; the corpus has {size}")
+    count = size if count is None else count
+    if count < 1:
+        raise ValueError(f"count must be at least 1, not {count}")
+    random = np.random.default_rng(recipe.seed)
+    texts = dataset["text"][:]
+    month_ids, region_ids = months.ids(dataset["month"][:]), regions.ids(dataset["region"][:])
+    embeddings = plain.encode(texts, show_progress=show_progress)
+
+    first = np.resize(random.permutation(size), count)
+    kinds = _kinds(recipe, count, random)
+    second = np.empty(count, dtype=np.int64)
+    for kind, choose in {
+        "near meaning": lambda rows: _near_meaning(embeddings, rows, random),
+        "same cell": lambda rows: _same(rows, random, month_ids, region_ids),
+        "same month": lambda rows: _same(rows, random, month_ids),
+        "same region": lambda rows: _same(rows, random, region_ids),
+        "random": lambda rows: random.integers(size, size=len(rows)),
+    }.items():
+        chosen = kinds == kind
+        second[chosen] = choose(first[chosen])
+    second = np.where(second == first, (second + 1 + random.integers(size - 1, size=count)) % size, second)
+
+    sides: dict[str, Any] = {}
+    for side, rows in (("1", first), ("2", second)):
+        sides[f"text{side}"] = [texts[row] for row in rows]
+        sides[f"month{side}"] = months.labels(month_ids[rows]).tolist()
+        sides[f"region{side}"] = regions.labels(region_ids[rows]).tolist()
+    cosine = np.einsum("ij,ij->i", embeddings[first], embeddings[second]).astype(float)
+    time = _between(recipe.time_similarity(months), month_ids[first], month_ids[second])
+    region = _between(recipe.region_similarity(regions), region_ids[first], region_ids[second])
+    return datasets.Dataset.from_dict(
+        {
+            **sides,
+            "cosine": cosine,
+            "time_similarity": time,
+            "region_similarity": region,
+            "label": recipe.label(cosine, time, region),
+            "kind": kinds.tolist(),
+        }
+    )
+
+
+def _kinds(recipe: PairRecipe, count: int, random: np.random.Generator) -> NDArray[np.str_]:
+    """The way each pair is drawn, in the recipe's shares."""
+    shares = {
+        "near meaning": recipe.near_meaning,
+        "same cell": recipe.same_cell,
+        "same month": recipe.same_month,
+        "same region": recipe.same_region,
+    }
+    rest = max(0.0, 1 - sum(shares.values()))
+    return random.choice([*shares, "random"], size=count, p=[*shares.values(), rest])
+
+
+def _near_meaning(
+    embeddings: NDArray[np.float32], rows: NDArray[np.int64], random: np.random.Generator
+) -> NDArray[np.int64]:
+    """For each row one of its ten nearest, among a pool that stays the same size however large the corpus is."""
+    size = len(embeddings)
+    pool = np.arange(size) if size <= CANDIDATE_POOL else np.sort(random.choice(size, CANDIDATE_POOL, replace=False))
+    candidates = embeddings[pool].T
+    result = np.empty(len(rows), dtype=np.int64)
+    nearest = min(NEIGHBOURS, len(pool) - 1)
+    for start in range(0, len(rows), 1024):
+        some = rows[start : start + 1024]
+        cosine = embeddings[some] @ candidates
+        cosine[pool == some[:, None]] = -2  # not the row itself
+        best = np.argpartition(-cosine, nearest - 1, axis=1)[:, :nearest]
+        pick = random.integers(nearest, size=len(some))
+        result[start : start + 1024] = pool[best[np.arange(len(some)), pick]]
+    return result
+
+
+def _same(rows: NDArray[np.int64], random: np.random.Generator, *keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row a random one with the same keys; rows without a partner get themselves."""
+    _, group = np.unique(np.stack(keys), axis=1, return_inverse=True)
+    group = group.reshape(-1)
+    members = np.argsort(group, kind="stable")  # rows, group after group
+    number = np.bincount(group)
+    start = np.concatenate(([0], np.cumsum(number)[:-1]))
+    rank = np.empty_like(members)  # place of each row inside its group
+    rank[members] = np.arange(len(members)) - start[group[members]]
+    others = number[group[rows]] - 1
+    step = 1 + np.floor(random.random(len(rows)) * others).astype(np.int64)  # 1 .. others
+    return members[start[group[rows]] + (rank[rows] + step) % (others + 1)]
+
+
+def _between(similarity: Floats, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
+    """Similarity of two arrays of ids, NaN where either is missing."""
+    missing = (first == MISSING) | (second == MISSING)
+    return np.where(missing, np.nan, similarity[np.maximum(first, 0), np.maximum(second, 0)])

@@ -1,0 +1,499 @@
+"""The training loop, one for both stages, and its checkpoints.
+
+A training that is killed and resumed ends with the same weights, bit for bit on one processor, as one that was not:
+batches are a function of the step, the learning rate is a function of the step, and a checkpoint holds weights,
+optimiser and random states.  A checkpoint is a folder of safetensors and JSON that appears under its name only when
+it is complete; nothing is pickled.
+"""
+
+import json
+import math
+import os
+import platform
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import torch
+import transformers
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from spacetime.data.batches import Batches
+from spacetime.model import SpaceTimeMiniLM
+from spacetime.training.objectives import Objective
+
+LOG_FILE = "log.jsonl"
+CHECKPOINT_FORMAT = 1
+Evaluate = Callable[[SpaceTimeMiniLM], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a stage is trained.  The defaults are stage 1 of the Space-Time-MiniLM-v0 card ("Hyper parameters").
+
+    Parameters
+    ----------
+    epochs, batch_size
+        One epoch, 32 rows a batch in the card.
+    learning_rate
+        Of the backbone: 1e-5 in stage 1, 2e-5 in stage 2.
+    new_learning_rate
+        Of conditioning, encodings and heads: 2e-4 in stage 1, 2e-5 in stage 2.
+    freeze_backbone
+        Train only what is new.
+    warmup_share
+        Share of the steps over which the rates rise from 0; they fall to 0 over the rest, both linearly.
+    weight_decay, max_gradient_norm
+        Of AdamW, and of the gradient's clipping.  The card names neither: torch's default, and BERT's 1.0.
+    dropout
+        Inside the backbone.  The card does not name it; 0 is as good for one epoch and much faster here.
+    hide_month, hide_region
+        Context dropout (0 in the published recipe; see `spacetime.data.batches`).
+    precision
+        `"float32"`, `"bfloat16"` (autocast), or `"auto"`: bfloat16 where the hardware multiplies it.
+    max_steps
+        Stop after so many steps; the rates are planned for that number.
+    checkpoint_every, keep_checkpoints
+        Steps between checkpoints, and how many of the newest stay.
+    evaluate_every
+        Steps between evaluations; None evaluates at the end only.
+    tensorboard
+        Also write TensorBoard files, under `tensorboard/` in the output.
+    seed
+        Of batches, masks, hidden contexts and dropout.
+    """
+
+    epochs: int = 1
+    batch_size: int = 32
+    learning_rate: float = 1e-5
+    new_learning_rate: float = 2e-4
+    freeze_backbone: bool = False
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    dropout: float = 0.0
+    hide_month: float = 0.0
+    hide_region: float = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    max_steps: int | None = None
+    checkpoint_every: int = 200
+    keep_checkpoints: int = 2
+    evaluate_every: int | None = None
+    tensorboard: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "max_steps", "evaluate_every"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        for name in ("learning_rate", "new_learning_rate", "max_gradient_norm"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        for name in ("warmup_share", "hide_month", "hide_region", "dropout", "weight_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)!r}")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {self.precision!r}")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training did."""
+
+    steps: int
+    seconds: float  # of this run; a resumed one counts from its resumption
+    tokens_per_second: float
+    final: dict[str, float]  # loss and its parts, mean over the last tenth of the steps
+    evaluation: dict[str, float]
+
+
+def train(
+    model: SpaceTimeMiniLM,
+    batches: Batches,
+    objective: Objective,
+    options: TrainingOptions,
+    output: str | Path,
+    *,
+    evaluate: Evaluate | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+) -> TrainingResult:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model, batches, objective, options
+        What is trained, on what, towards what, and how.
+    output
+        Folder for `log.jsonl` (a line for each step) and `checkpoint-STEP/`.
+    evaluate
+        Called with the model now and then (`options.evaluate_every`) and at the end; its numbers are logged.
+    resume
+        Go on from the newest checkpoint in `output`, if there is one.
+    overwrite
+        Delete an earlier training in `output` first.
+    show_progress
+        A bar with loss and tokens per second on stderr; None shows it on a terminal.
+
+    Raises
+    ------
+    ValueError
+        `output` already holds a training and neither `resume` nor `overwrite` is given; the checkpoint belongs to
+        another model or other options; the loss is not finite.
+    """
+    output = Path(output)
+    prepare_output(output, resume, overwrite)
+    AcceleratorState._reset_state()  # or a second training in this process would keep the first one's precision
+    accelerator = Accelerator(cpu=model.device.type == "cpu", mixed_precision=mixed_precision(options, model.device))
+    if accelerator.num_processes > 1:
+        raise ValueError("training runs in one process; start it without torchrun")
+
+    set_seed(options.seed)
+    set_dropout(model, options.dropout)
+    attention = model.config._attn_implementation
+    if model.device.type == "cpu":
+        model.set_attn_implementation("eager")  # 1.2 times as fast to train here as the fused kernel
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, options), weight_decay=options.weight_decay, fused=True
+    )  # the rates are set at every step
+    steps = options.max_steps or options.epochs * len(batches)
+    start = 0
+    if resume and (checkpoint := newest_checkpoint(output)):
+        start = load_checkpoint(checkpoint, model, optimizer, options)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+
+    try:
+        with TrainingLog(output, start, options.tensorboard) as log:
+            result = _steps(
+                wrapped, model, batches, objective, options, output, accelerator, optimizer, log, start, steps,
+                evaluate, show_progress,
+            )  # fmt: skip
+    finally:
+        accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # take autocast off the model's forward again
+        model.set_attn_implementation(attention)
+        model.eval()
+    return result
+
+
+def _steps(
+    wrapped: nn.Module,
+    model: SpaceTimeMiniLM,
+    batches: Batches,
+    objective: Objective,
+    options: TrainingOptions,
+    output: Path,
+    accelerator: Accelerator,
+    optimizer: Any,
+    log: "TrainingLog",
+    start: int,
+    steps: int,
+    evaluate: Evaluate | None,
+    show_progress: bool | None,
+) -> TrainingResult:
+    """The loop itself: from step `start` to step `steps`."""
+    began, tokens, evaluation = time.perf_counter(), 0, {}
+    progress = tqdm(
+        total=steps,
+        initial=start,
+        desc="train",
+        unit="step",
+        disable=None if show_progress is None else not show_progress,
+    )
+    for step in range(start, steps):
+        model.train()
+        batch = {name: tensor.to(accelerator.device) for name, tensor in batches[step].items()}
+        factor = warmup_then_decay(step, steps, options.warmup_share)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+
+        loss, parts = objective(wrapped, batch)
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(model.parameters(), options.max_gradient_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+        value = loss.item()
+        if not math.isfinite(value):
+            raise ValueError(f"the loss at step {step + 1} is {value}; try a lower learning rate or float32")
+        tokens += int(batch["attention_mask"].sum())
+        rate = tokens / (time.perf_counter() - began)
+        log.step(
+            step + 1,
+            {"loss": value, **{name: part.item() for name, part in parts.items()}},
+            learning_rate=options.learning_rate * factor,
+            gradient_norm=float(norm),
+            tokens_per_second=round(rate),
+        )
+        progress.update()
+        progress.set_postfix_str(f"loss {value:.3f}, {rate:,.0f} tokens/s", refresh=False)
+
+        last = step + 1 == steps
+        if evaluate is not None and (last or (options.evaluate_every and (step + 1) % options.evaluate_every == 0)):
+            model.eval()
+            with torch.inference_mode():
+                evaluation = evaluate(model)
+            log.evaluation(step + 1, evaluation)
+        if last or (step + 1) % options.checkpoint_every == 0:
+            save_checkpoint(output, step + 1, model, optimizer, options)
+    progress.close()
+    seconds = time.perf_counter() - began
+    return TrainingResult(steps, seconds, tokens / seconds if seconds else 0.0, log.mean_of_last_tenth(), evaluation)
+
+
+# ----------------------------------------------------------------------------------------------- ingredients
+
+
+def parameter_groups(model: SpaceTimeMiniLM, options: TrainingOptions) -> list[dict[str, Any]]:
+    """The backbone and what is new, each with its peak rate; frozen parameters are left out."""
+    backbone: list[nn.Parameter] = []
+    new: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        is_backbone = name.startswith("bert.") and ".conditioning." not in name
+        if is_backbone and options.freeze_backbone:
+            parameter.requires_grad_(False)
+        if parameter.requires_grad:
+            (backbone if is_backbone else new).append(parameter)
+    groups = [
+        {"params": backbone, "lr": options.learning_rate, "peak": options.learning_rate},
+        {"params": new, "lr": options.new_learning_rate, "peak": options.new_learning_rate},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if not groups:
+        raise ValueError("nothing to train: the backbone is frozen, and this conditioning has no weights of its own")
+    return groups
+
+
+def warmup_then_decay(step: int, steps: int, warmup_share: float) -> float:
+    """Factor on the peak rate at a step: linear from 0 over the warm-up, then linear to 0 (card: 3,375 of 33,750)."""
+    warmup = math.ceil(steps * warmup_share)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return (steps - step) / max(steps - warmup, 1)
+
+
+def mixed_precision(options: TrainingOptions, device: torch.device) -> Literal["bf16", "no"]:
+    """Accelerate's word for the precision that the options ask for on this device."""
+    if options.precision == "auto":
+        return "bf16" if multiplies_bfloat16(device) else "no"
+    return "bf16" if options.precision == "bfloat16" else "no"
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has bfloat16 products; without them autocast is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        known = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
+        return any(test() for test in known if test is not None)
+    return False
+
+
+def set_seed(seed: int) -> None:
+    """Seed torch; batches have generators of their own."""
+    torch.manual_seed(seed)
+
+
+def set_dropout(model: nn.Module, share: float) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+
+
+def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
+    """Make the folder, or say what is in the way."""
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file; name a folder for the training")
+    if (output / LOG_FILE).exists() and not resume:
+        if not overwrite:
+            raise ValueError(
+                f"{output} already holds a training; resume it (--resume), overwrite it (--overwrite), or name "
+                "another folder"
+            )
+        (output / LOG_FILE).unlink()
+        for folder in [*output.glob("checkpoint-*"), output / "tensorboard"]:
+            shutil.rmtree(folder, ignore_errors=True)
+    output.mkdir(parents=True, exist_ok=True)
+
+
+class TrainingLog:
+    """`log.jsonl`: a line for each step and each evaluation; and TensorBoard, if asked for."""
+
+    def __init__(self, output: Path, start: int, tensorboard: bool) -> None:
+        self.path = output / LOG_FILE
+        self.lines = [line for line in read_log(self.path) if line["step"] <= start]
+        self.losses: list[dict[str, float]] = [line["losses"] for line in self.lines if "losses" in line]
+        self.board: Any = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(output / "tensorboard"), purge_step=start + 1)
+
+    def __enter__(self) -> "TrainingLog":
+        # What a killed run logged after its last checkpoint is run again, so it is logged again.
+        self.stream: TextIO = self.path.open("w", encoding="utf-8")
+        for line in self.lines:
+            self._write(line)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        if self.board is not None:
+            self.board.close()
+
+    def step(self, step: int, losses: dict[str, float], **rest: float) -> None:
+        self.losses.append(losses)
+        self._write({"step": step, "losses": losses, **rest})
+        self._to_board(step, "train", {**losses, **rest})
+
+    def evaluation(self, step: int, metrics: dict[str, float]) -> None:
+        self._write({"step": step, "evaluation": metrics})
+        self._to_board(step, "evaluation", metrics)
+
+    def mean_of_last_tenth(self) -> dict[str, float]:
+        last = self.losses[-max(1, len(self.losses) // 10) :]
+        return {name: float(np.mean([losses[name] for losses in last])) for name in (last[0] if last else {})}
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self.stream.write(json.dumps(line) + "\n")
+        self.stream.flush()
+
+    def _to_board(self, step: int, group: str, values: dict[str, float]) -> None:
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(f"{group}/{name}", value, step)
+
+
+def read_log(path: str | Path) -> list[dict[str, Any]]:
+    """The lines of a `log.jsonl`; a last line cut short by a kill is left out."""
+    path = Path(path)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    result = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            result.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number} is not JSON: {line[:60]!r}") from error
+    return result
+
+
+# ----------------------------------------------------------------------------------------------- checkpoints
+
+
+def save_checkpoint(output: Path, step: int, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> Path:
+    """Write `checkpoint-STEP/` completely or not at all, then delete the oldest ones beyond what is kept."""
+    final, part = output / f"checkpoint-{step}", output / f"checkpoint-{step}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    save_file(_weights(model), part / "model.safetensors")
+    save_file(_optimizer_state(optimizer), part / "optimizer.safetensors")
+    save_file(_random_states(), part / "random.safetensors")
+    state = {"format": CHECKPOINT_FORMAT, "step": step, "options": asdict(options), "python_random": random.getstate()}
+    (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(part, final)
+    for old in checkpoints(output)[: -options.keep_checkpoints]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoints(output: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    found = [path for path in output.glob("checkpoint-*") if path.suffix != ".part" and path.name[11:].isdigit()]
+    return sorted(found, key=lambda path: int(path.name[11:]))
+
+
+def newest_checkpoint(output: Path) -> Path | None:
+    return max(checkpoints(output), key=lambda path: int(path.name[11:]), default=None)
+
+
+def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> int:
+    """Put weights, optimiser and random states back; returns the step they belong to."""
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        weights = load_file(path / "model.safetensors")
+        moments = load_file(path / "optimizer.safetensors")
+        states = load_file(path / "random.safetensors")
+    except Exception as error:  # safetensors and json have no common error
+        raise ValueError(
+            f"{path} is not a whole checkpoint ({error}); delete it to resume from an earlier one"
+        ) from error
+    if state.get("format") != CHECKPOINT_FORMAT:
+        raise ValueError(f"{path} has checkpoint format {state.get('format')}, not {CHECKPOINT_FORMAT}")
+    free = ("checkpoint_every", "keep_checkpoints", "evaluate_every", "tensorboard")  # change nothing in the weights
+    for name, value in asdict(options).items():
+        if name not in free and state["options"].get(name) != value:
+            raise ValueError(
+                f"{path} was trained with {name}={state['options'].get(name)!r}, not {value!r}; resume with the same "
+                "options, or start anew in another folder"
+            )
+    expected = {name: tuple(tensor.shape) for name, tensor in _weights(model).items()}
+    for name in sorted(expected.keys() | weights.keys()):
+        shape = tuple(weights[name].shape) if name in weights else None
+        if shape != expected.get(name):
+            raise ValueError(f"{path} belongs to another model: {name} is {shape} there, {expected.get(name)} here")
+    model.load_state_dict(weights, strict=False)
+    _load_optimizer_state(optimizer, moments)
+    torch.set_rng_state(states["torch"])
+    if torch.cuda.is_available():
+        for device in range(torch.cuda.device_count()):
+            if f"cuda.{device}" in states:
+                torch.cuda.set_rng_state(states[f"cuda.{device}"], device)
+    version, internal, gauss = state["python_random"]
+    random.setstate((version, tuple(internal), gauss))
+    return int(state["step"])
+
+
+def _weights(model: SpaceTimeMiniLM) -> dict[str, Tensor]:
+    """All weights once: the masked-LM head's are the word embeddings themselves."""
+    tied = model.all_tied_weights_keys
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in tied}
+
+
+def _optimizer_state(optimizer: Any) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": torch.as_tensor(value).contiguous()
+        for index, entry in state.items()
+        for name, value in entry.items()
+    }
+
+
+def _load_optimizer_state(optimizer: Any, tensors: dict[str, Tensor]) -> None:
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".")
+        entries.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states |= {f"cuda.{i}": torch.cuda.get_rng_state(i) for i in range(torch.cuda.device_count())}
+    return states
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine, for the record of a run."""
+    import spacetime
+
+    return {
+        "spacetime": spacetime.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores"
+        + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
+    }

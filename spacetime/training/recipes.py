@@ -1,0 +1,195 @@
+"""The two stages as the published card describes them: what goes in, what is trained, what comes out."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from spacetime.data.batches import Batches, PairBatches, TripleBatches, every_batch
+from spacetime.data.pairs import PairRecipe
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model import SpaceTimeMiniLM
+from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, train
+from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
+
+STAGE1 = TrainingOptions()
+STAGE2 = replace(STAGE1, learning_rate=2e-5, new_learning_rate=2e-5)
+HEADS = ("mlm_head.bias", "time_head.", "space_head.")
+
+
+def train_stage1(
+    dataset: datasets.Dataset,
+    encoder: SpaceTimeEncoder,
+    output: str | Path,
+    options: TrainingOptions = STAGE1,
+    *,
+    validation: datasets.Dataset | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+) -> TrainingResult:
+    """Masked LM + month + region on (sentence, month, region) triples (card, "Fine-tuning", 1; lesson 04).
+
+    Parameters
+    ----------
+    dataset, validation
+        Columns text, month, region.  On `validation` the three losses are measured, always with the same masks.
+    encoder
+        Trained in place; `SpaceTimeEncoder.from_plain(...)` to start.
+    output
+        Folder for the log, the checkpoints, `model/` (an encoder to load) and `training.json`.
+    options, resume, overwrite, show_progress
+        See `spacetime.training.loop`.
+    """
+    batches = _triples(dataset, encoder, options)
+    evaluate = None
+    if validation is not None and len(validation):
+        held_out = _triples(validation, encoder, replace(options, seed=0))
+        evaluate = _mean_losses(held_out, stage1_loss)
+    result = train(
+        encoder.model,
+        batches,
+        stage1_loss,
+        options,
+        output,
+        evaluate=evaluate,
+        resume=resume,
+        overwrite=overwrite,
+        show_progress=show_progress,
+    )
+    _finish(encoder, output, "stage1", options, result, len(dataset))
+    return result
+
+
+def train_stage2(
+    pairs: datasets.Dataset,
+    encoder: SpaceTimeEncoder,
+    output: str | Path,
+    options: TrainingOptions = STAGE2,
+    *,
+    recipe: PairRecipe | None = None,
+    validation: datasets.Dataset | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+) -> TrainingResult:
+    """Regression of each pair's cosine on its similarity (card, "Fine-tuning", 2; lesson 06).
+
+    Parameters
+    ----------
+    pairs, validation
+        As `spacetime.data.build_pairs` makes them.
+    encoder
+        Trained in place; usually what stage 1 left.
+    recipe
+        The one the pairs were built with.
+    output, options, resume, overwrite, show_progress
+        As in stage 1.
+
+    Notes
+    -----
+    The heads of stage 1 have no part in this loss.  They stay as they are while the backbone below them moves, so
+    `locate` is best asked of the encoder that stage 1 left.
+    """
+    recipe = recipe or PairRecipe()
+    for name, parameter in encoder.model.named_parameters():
+        if name.startswith(HEADS):
+            parameter.requires_grad_(False)  # idle parameters stop distributed training at its second step
+    evaluate = None
+    if validation is not None and len(validation):
+        evaluate = _pair_spearman(PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
+    result = train(
+        encoder.model,
+        PairBatches(
+            pairs,
+            encoder,
+            recipe,
+            batch_size=options.batch_size,
+            seed=options.seed,
+            hide_month=options.hide_month,
+            hide_region=options.hide_region,
+        ),
+        stage2_loss,
+        options,
+        output,
+        evaluate=evaluate,
+        resume=resume,
+        overwrite=overwrite,
+        show_progress=show_progress,
+    )
+    _finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe))
+    return result
+
+
+def _triples(dataset: datasets.Dataset, encoder: SpaceTimeEncoder, options: TrainingOptions) -> TripleBatches:
+    return TripleBatches(
+        dataset,
+        encoder,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        hide_month=options.hide_month,
+        hide_region=options.hide_region,
+    )
+
+
+def _mean_losses(batches: Batches, objective: Objective) -> Evaluate:
+    """Mean of an objective's parts over held-out batches, each batch weighing the same."""
+
+    def evaluate(model: SpaceTimeMiniLM) -> dict[str, float]:
+        rows = []
+        for batch in every_batch(batches):
+            _, parts = objective(model, {name: tensor.to(model.device) for name, tensor in batch.items()})
+            rows.append({name: part.item() for name, part in parts.items()})
+        return {f"validation_{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    return evaluate
+
+
+def _pair_spearman(batches: Batches) -> Evaluate:
+    """Spearman's rho and error of held-out pairs' cosines against their labels."""
+
+    def evaluate(model: SpaceTimeMiniLM) -> dict[str, float]:
+        cosines, labels = [], []
+        for batch in every_batch(batches):
+            batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+            labels.append(batch.pop("similarity").float())
+            first, second = model(**batch).embedding.float().chunk(2)
+            cosines.append(torch.nn.functional.cosine_similarity(first, second))
+        cosine, label = torch.cat(cosines).cpu().numpy(), torch.cat(labels).cpu().numpy()
+        return {
+            "validation_pair_spearman": float(spearmanr(cosine, label).statistic),
+            "validation_pair_mse": float(np.mean((cosine - label) ** 2)),
+        }
+
+    return evaluate
+
+
+def _finish(
+    encoder: SpaceTimeEncoder,
+    output: str | Path,
+    stage: str,
+    options: TrainingOptions,
+    result: TrainingResult,
+    rows: int,
+    **rest: object,
+) -> None:
+    """Save the encoder, and how it came about."""
+    folder = Path(output)
+    encoder.save(folder / "model")
+    config = encoder.model.config
+    record = {
+        "stage": stage,
+        "rows": rows,
+        "conditioning": config.conditioning,
+        "time_encoding": config.time_encoding,
+        "region_encoding": config.region_encoding,
+        "options": asdict(options),
+        **rest,
+        "result": asdict(result),
+        "environment": environment(),
+    }
+    (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

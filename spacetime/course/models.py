@@ -1,0 +1,149 @@
+"""Encoders that several lessons share: trained by the first one that asks, loaded by the others.
+
+Lesson 04 trains stage 1 and lesson 06 stage 2; lessons 07 to 09 look at the result.  Each can be opened alone: what
+an earlier lesson has not left under the output folder is trained on the spot, with the same settings and seeds.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import datasets
+
+from spacetime.data import Split, load_corpus, split_corpus
+from spacetime.data.almanac import load_almanac
+from spacetime.data.pairs import PairRecipe, build_pairs
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.training import TrainingOptions, train_stage1, train_stage2
+
+
+@dataclass(frozen=True)
+class LessonSettings:
+    """What decides about the encoders of lessons 04 to 09.
+
+    Parameters
+    ----------
+    corpus
+        A file that `spacetime.data.load_corpus` reads; empty for the almanac.
+    sentences
+        Training sentences that are used at most, and pairs built from them.
+    conditioning, time_encoding, region_encoding
+        How month and region enter (lesson 02).
+    hide_context
+        Context dropout in both stages: probability with which a month is hidden, and a region.
+    learning_rate, new_learning_rate
+        Of backbone and new parameters.  A quick run has a hundred steps where the published one had 33,750: it
+        needs higher rates than the card's to show anything.
+    batch_size, seed
+        As everywhere.
+    """
+
+    corpus: str = ""
+    sentences: int = 3200
+    conditioning: str = "prefix"
+    time_encoding: str = "sinusoidal"
+    region_encoding: str = "tokenized"
+    hide_context: float = 0.3
+    learning_rate: float = 5e-5
+    new_learning_rate: float = 1e-3
+    batch_size: int = 32
+    seed: int = 0
+
+    def options(self) -> TrainingOptions:
+        """The same settings as the training loop takes them."""
+        return TrainingOptions(
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            new_learning_rate=self.new_learning_rate,
+            hide_month=self.hide_context,
+            hide_region=self.hide_context,
+            checkpoint_every=10_000,
+            seed=self.seed,
+        )
+
+
+def lesson_split(settings: LessonSettings) -> Split:
+    """The corpus of the lessons without leaks: by fact template for the almanac, by whole days for other corpora."""
+    if settings.corpus:
+        corpus = load_corpus(settings.corpus)
+        return split_corpus(corpus, by="date" if "date" in corpus.dataset.column_names else "hash", seed=settings.seed)
+    return split_corpus(load_almanac(), by="group", seed=settings.seed)
+
+
+def training_sentences(split: Split, settings: LessonSettings) -> datasets.Dataset:
+    """At most `settings.sentences` of the training side, drawn by the seed."""
+    shuffled = split.train.shuffle(seed=settings.seed)
+    return shuffled.select(range(min(settings.sentences, len(shuffled))))
+
+
+def training_pairs(
+    split: Split, settings: LessonSettings, side: str = "train", count: int | None = None
+) -> datasets.Dataset:
+    """Pairs of one side of the split, labelled by the default `PairRecipe`."""
+    rows = training_sentences(split, settings) if side == "train" else getattr(split, side)
+    start = _start(settings, conditioning="none")
+    return build_pairs(
+        rows, start, start.months, start.regions, PairRecipe(seed=settings.seed), count=count, show_progress=False
+    )
+
+
+def stage1_encoder(
+    settings: LessonSettings, output: str | Path, *, overwrite: bool = False
+) -> tuple[SpaceTimeEncoder, Path]:
+    """The encoder that stage 1 leaves, and the folder of its training (log, `training.json`, `model/`).
+
+    Parameters
+    ----------
+    settings
+        What to train.
+    output
+        The course's output folder, such as "../runs/quick"; trainings go under `models/`.
+    overwrite
+        Train even if an earlier lesson did.
+    """
+    folder = Path(output) / "models" / f"stage1-{_key(settings)}"
+    if overwrite or not (folder / "training.json").exists():
+        split = lesson_split(settings)
+        encoder = _start(settings)
+        rows = training_sentences(split, settings)
+        held_out = split.validation.select(range(min(200, len(split.validation))))
+        train_stage1(
+            rows, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
+        )
+    return SpaceTimeEncoder.load(folder / "model"), folder
+
+
+def stage2_encoder(
+    settings: LessonSettings, output: str | Path, *, overwrite: bool = False
+) -> tuple[SpaceTimeEncoder, Path]:
+    """The encoder that stage 2 leaves, trained on from stage 1; see `stage1_encoder`."""
+    folder = Path(output) / "models" / f"stage2-{_key(settings)}"
+    if overwrite or not (folder / "training.json").exists():
+        encoder, _ = stage1_encoder(settings, output)
+        split = lesson_split(settings)
+        pairs = training_pairs(split, settings)
+        held_out = training_pairs(split, settings, "validation", count=400)
+        train_stage2(
+            pairs, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
+        )
+    return SpaceTimeEncoder.load(folder / "model"), folder
+
+
+def _start(settings: LessonSettings, conditioning: str | None = None) -> SpaceTimeEncoder:
+    months_and_regions = {}
+    if settings.corpus:
+        corpus = load_corpus(settings.corpus)
+        months_and_regions = {"months": corpus.months, "regions": corpus.regions}
+    return SpaceTimeEncoder.from_plain(
+        conditioning or settings.conditioning,
+        **months_and_regions,  # type: ignore[arg-type]
+        time_encoding=settings.time_encoding,
+        region_encoding=settings.region_encoding,
+        seed=settings.seed,
+    )
+
+
+def _key(settings: LessonSettings) -> str:
+    """A short name for the settings, for the folder."""
+    return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:10]

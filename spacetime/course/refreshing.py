@@ -1,0 +1,62 @@
+"""Putting the outputs of a clean run back into the lessons, so that what is committed is what ran."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+# Written by papermill into its copies; none of it says anything about the lesson.
+PAPERMILL_TAGS = ("injected-parameters",)
+
+
+def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
+    """Copy outputs and execution counts from executed notebooks into the lessons of the same names.
+
+    Parameters
+    ----------
+    executed
+        Folder of a run with default parameters, such as `runs/quick`.
+    lessons
+        Folder of the lessons, `notebooks`.
+
+    Returns
+    -------
+    list of Path
+        The lessons written.
+
+    Raises
+    ------
+    ValueError
+        A copy was run with other parameters, or from another text than the lesson has now.
+    """
+    written = []
+    for lesson in sorted(Path(lessons).glob("[0-9][0-9]_*.ipynb")):
+        copy = Path(executed) / lesson.name
+        if not copy.exists():
+            continue
+        target, source = (nbformat.read(path, as_version=4) for path in (lesson, copy))
+        if any(tag in cell.metadata.get("tags", []) for cell in source.cells for tag in PAPERMILL_TAGS):
+            raise ValueError(f"{copy} was run with parameters of its own; run it with the lesson's defaults")
+        if [cell.source for cell in target.cells] != [cell.source for cell in source.cells]:
+            raise ValueError(f"{copy} was run from another text than {lesson} has now; run the lesson again")
+        for cell, ran in zip(target.cells, source.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs = [_without_machine(output) for output in ran.outputs]
+                cell.execution_count = ran.execution_count
+        target.metadata = _lesson_metadata(target.metadata)
+        nbformat.write(target, lesson)
+        written.append(lesson)
+    return written
+
+
+def _without_machine(output: Any) -> Any:
+    output.get("metadata", {}).pop("papermill", None)
+    return output
+
+
+def _lesson_metadata(metadata: Any) -> dict[str, Any]:
+    """Kernel and language only: the rest differs from machine to machine."""
+    return {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }

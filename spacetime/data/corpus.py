@@ -43,9 +43,12 @@ _REJECT_COLUMNS = ("row", "line", "column", "value", "reason")
 _ROLES = ("text", "month", "region")
 
 _PIECES = 128  # all-MiniLM-L6-v2 as its card uses it reads so many word pieces, [CLS] and [SEP] included
-# BERT's tokenizer cuts at spaces and makes every ASCII punctuation mark a piece of its own; what stands between is at
-# least one piece. So the matches of this pattern are a lower bound for the word pieces.
-_SURE_PIECES = re.compile(r"[!-/:-@\[-`{-~]|[^\s!-/:-@\[-`{-~]+")
+# BERT's tokenizer cuts at spaces, drops control and format characters, and makes every ASCII punctuation mark a piece
+# of its own; what stands between is at least one piece. So the matches of this pattern are a lower bound for the
+# pieces.
+_PUNCTUATION = r"!-/:-@\[-`{-~"
+_DROPPED = "\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd"
+_SURE_PIECES = re.compile(rf"[{_PUNCTUATION}]|[^\s{_PUNCTUATION}{_DROPPED}][^\s{_PUNCTUATION}]*")
 
 
 @dataclass

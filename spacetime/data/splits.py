@@ -75,13 +75,12 @@ def split_corpus(
     by : {"date", "group", "hash", "chronological"}
         What decides a row's side.
 
-        - ``date``: in every month a block of whole days is test and another validation, at a place drawn by `seed`; the
-        day
-          before and after a block is left out (also into the month before or after). For text with days.
-        - ``group``: all rows with one value of the column `group` (the almanac's fact template) are on one side. -
-        ``hash``: a hash of the text's words decides. Where there is nothing better to go by. - ``chronological``: the
-        last months are test, those before them validation. Only where unseen months are the question;
-          where the column `date` exists, the last day before each border is left out.
+        - ``date``: in every month a block of whole days is test and another validation, at a place drawn by `seed`;
+          the day before and after a block is left out (also in the month before or after). For text with days.
+        - ``group``: all rows with one value of the column `group` (the almanac's fact template) are on one side.
+        - ``hash``: a hash of the text's words decides. Where there is nothing better to go by.
+        - ``chronological``: the last months are test, those before them validation. Only where unseen months are the
+          question; where the column `date` exists, the last day before each border is left out.
     validation, test : float
         Shares of the days (``date``), of the rows (``group``, ``hash``) or of the months (``chronological``).
     seed : int

@@ -1,0 +1,388 @@
+"""What spacetime.data.load_corpus promises about good files, bad rows, the report and the cache."""
+
+import csv
+import datetime
+import gzip
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from spacetime.data import load_corpus
+from spacetime.data.corpus import _SURE_PIECES, CorpusReport, _Seen
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+
+ROWS = [
+    {"text": "Snow fell, and fell.", "month": "2019-01", "region": "CAN", "id": "a"},
+    {"text": 'He said "no".\nThen he left.', "month": "2019-07", "region": "", "id": "b"},
+    {"text": "Ünïcödé 雪 🙂", "month": "", "region": "AUS", "id": "c"},
+    {"text": "Snow fell, and fell.", "month": "2019-01", "region": "CAN", "id": "d"},
+]
+KEPT = [{key: value or None for key, value in row.items()} for row in ROWS]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+
+
+def as_bytes(rows: list[dict[str, str]], suffix: str) -> bytes:
+    """Return rows as the content of a file with this suffix."""
+    if suffix.endswith(".gz"):
+        return gzip.compress(as_bytes(rows, suffix.removesuffix(".gz")))
+    if suffix == ".jsonl":
+        return "".join(json.dumps({k: v or None for k, v in row.items()}) + "\n" for row in rows).encode()
+    if suffix == ".parquet":
+        buffer = io.BytesIO()
+        pyarrow.parquet.write_table(
+            pyarrow.Table.from_pylist([{k: v or None for k, v in r.items()} for r in rows]), buffer
+        )
+        return buffer.getvalue()
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if suffix == ".tsv" else ",")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def written(folder: Path, content: str | bytes, name: str = "corpus.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("gz", ["", ".gz"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, suffix, gz):
+    corpus = load_corpus(written(tmp_path, as_bytes(ROWS, suffix + gz), f"corpus{suffix}{gz}"))
+    assert corpus.dataset.to_list() == KEPT
+    assert corpus.months == MonthRange("2019-01", "2019-07")
+    assert list(corpus.regions) == ["CAN", "AUS"]
+
+
+def test_the_report_counts_what_is_there(tmp_path):
+    report = load_corpus(written(tmp_path, as_bytes(ROWS, ".csv"))).report
+    assert (report.rows, report.kept, report.rejected, report.outside) == (4, 4, 0, 0)
+    assert report.by_month == {"2019-01": 2, "2019-07": 1}
+    assert report.by_region == {"CAN": 2, "AUS": 1}
+    assert (report.missing_month, report.missing_region, report.duplicates) == (1, 1, 1)
+    assert report.rejects_path is None
+    assert "4 rows, 4 kept, 0 rejected" in str(report)
+    assert CorpusReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_windows_line_ends_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path):
+    content = b"\xef\xbb\xbf\r\ntext,month,region\r\n\r\nOne.,2019-01,UK\r\n\r\nTwo.,2019-02,US"
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["text"][:] == ["One.", "Two."]
+
+
+def test_columns_can_have_other_names_and_further_ones_are_kept_as_text(tmp_path):
+    content = "n,body,when,where,region\n1,One.,2019-01,UK,Kent\n2,Two.,2019-02,US,\n"
+    corpus = load_corpus(written(tmp_path, content), text="body", month="when", region="where")
+    assert corpus.dataset[0] == {"text": "One.", "month": "2019-01", "region": "UK", "n": "1", "file_region": "Kent"}
+    assert corpus.dataset.column_names == ["text", "month", "region", "n", "file_region"]
+
+
+def test_json_and_parquet_values_become_text(tmp_path):
+    line = {"text": "One.", "month": "2019-01", "region": "UK", "n": 1, "tags": ["é"], "none": None}
+    other = {"text": "Two.", "month": "2019-01", "region": "UK", "late": True}
+    dataset = load_corpus(written(tmp_path, f"{json.dumps(line)}\n{json.dumps(other)}\n", "corpus.jsonl")).dataset
+    assert dataset[0] == {
+        "text": "One.", "month": "2019-01", "region": "UK", "n": "1", "tags": '["é"]', "none": None, "late": None
+    }  # fmt: skip
+    assert dataset[1]["late"] == "true"
+
+
+def test_typed_parquet_months_are_read(tmp_path):
+    day = datetime.datetime(2019, 5, 31, 12)
+    for kind in (pyarrow.date32(), pyarrow.timestamp("ns"), pyarrow.timestamp("ms", tz="UTC")):
+        table = pyarrow.table(
+            {"text": ["One.", "Two."], "month": pyarrow.array([day, None], kind), "region": ["UK"] * 2}
+        )
+        pyarrow.parquet.write_table(table, tmp_path / "typed.parquet")
+        assert load_corpus(tmp_path / "typed.parquet").dataset["month"][:] == ["2019-05", None]
+
+
+def test_names_of_one_country_become_one_region_in_the_first_spelling(tmp_path):
+    content = "text,month,region\nA.,2019-01,GB\nB.,2019-01,UK\nC.,2019-01,United Kingdom\nD.,2019-01,Wales\n"
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["region"][:] == ["GB", "GB", "GB", "Wales"]
+    assert list(corpus.regions) == ["GB", "Wales"]
+
+
+def test_a_given_set_spells_the_regions(tmp_path):
+    content = "text,month,region\nA.,2019-01,GB\nB.,2019-01,USA\n"
+    corpus = load_corpus(written(tmp_path, content), regions=RegionSet(["US", "UK"]))
+    assert corpus.dataset["region"][:] == ["UK", "US"]
+    assert list(corpus.regions) == ["US", "UK"]
+
+
+OUTSIDE = "text,month,region\nA.,2019-01,UK\nB.,2030-01,UK\nC.,2019-01,FRA\nD.,2019-01,Mars\nE.,2019-13,FRA\nF.,,\n"
+
+
+def test_rows_outside_the_wanted_months_and_regions_are_rejected_by_default(tmp_path):
+    wanted: dict[str, Any] = {"months": MonthRange("2019-01", "2019-12"), "regions": RegionSet(["UK"])}
+    report = load_corpus(written(tmp_path, OUTSIDE), **wanted).report
+    assert (report.kept, report.rejected, report.outside) == (2, 4, 0)
+    assert [reject.row for reject in report.rejects] == [2, 3, 4, 5]
+    assert report.rejects[0].reason == "month '2030-01' is outside 2019-01..2019-12"
+    assert report.rejects[1].reason == "unknown region 'FRA' (France); known: UK"
+
+
+def test_rows_outside_can_be_skipped_and_counted_while_bad_ones_are_still_rejected(tmp_path):
+    wanted: dict[str, Any] = {
+        "months": MonthRange("2019-01", "2019-12"),
+        "regions": RegionSet(["UK"]),
+        "outside": "skip",
+    }
+    report = load_corpus(written(tmp_path, OUTSIDE), **wanted).report
+    assert (report.kept, report.rejected, report.outside) == (2, 2, 2)
+    assert [reject.value for reject in report.rejects] == ["Mars", "2019-13"]
+
+
+# A good row stands before and after each bad one: both must be kept, the bad one named by row, line and reason.
+BAD_LINES = [
+    ('"An open quote,2019-01,UK', "the quotes do not match"),
+    ('An open,"quote,2019-01', "the quotes do not match"),
+    ('"A closed"quote,2019-01,UK', "the quotes do not match"),
+    ("Too few,2019-01", "too few fields: 2 instead of 3"),
+    ("Too, many,2019-01,UK", "too many fields: 4 instead of 3"),
+    ("A carriage\rreturn,2019-01,UK", "a carriage return stands inside an unquoted field"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES)
+def test_a_bad_line_costs_that_line_only(tmp_path, line, reason):
+    content = f'text,month,region\n"Good, one.",2019-01,UK\n{line}\n"Good, two.",2019-02,US\nGood three.,2019-02,US\n'
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["text"][:] == ["Good, one.", "Good, two.", "Good three."]
+    (reject,) = corpus.report.rejects
+    assert (reject.row, reject.line, reject.column) == (2, 3, None)
+    assert reason in reject.reason
+    assert reject.value == line
+
+
+def test_an_unclosed_quote_at_the_end_of_the_file_costs_that_line_only(tmp_path):
+    content = 'text,month,region\nOne.,2019-01,UK\n"Open,2019-01,UK\nTwo.,2019-01,UK\nThree.,2019-01,UK\n'
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["text"][:] == ["One.", "Two.", "Three."]
+    assert corpus.report.rejects[0].reason == "a quote is opened and never closed"
+    assert (corpus.report.rejects[0].row, corpus.report.rejects[0].line) == (2, 3)
+
+
+def test_an_unclosed_quote_that_swallows_rows_up_to_another_gives_them_back(tmp_path):
+    # The quote of line 2 is closed by the one of line 5: the parser sees one record of four lines, with too few fields.
+    content = 'text,month,region\n"Open,2019-01,UK\nOne.,2019-01,UK\nTwo.,2019-02,US\n"\nThree.,2019-01,UK\n'
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["text"][:] == ["One.", "Two.", "Three."]
+    assert [reject.line for reject in corpus.report.rejects] == [2, 5]
+
+
+def test_many_unclosed_quotes_do_not_take_quadratic_time(tmp_path):
+    lines = ['"Open,2019-01,UK' if i % 2 else f"Text {i}.,2019-01,UK" for i in range(20_001)]
+    # Each open quote meets the next one, which a letter follows, and is so found out after two lines.
+    corpus = load_corpus(written(tmp_path, "\n".join(["text,month,region", *lines])))
+    assert corpus.report.rejected == 10_000
+    assert corpus.report.kept == 10_001
+
+
+def test_a_byte_that_is_not_utf8_costs_its_row_only(tmp_path):
+    for name, good, bad in (
+        ("corpus.csv", b"Good.,2019-01,UK\n", b"Caf\xe9,2019-01,UK\n"),
+        (
+            "corpus.jsonl",
+            b'{"text":"Good.","month":null,"region":"UK"}\n',
+            b'{"text":"Caf\xe9","month":null,"region":"UK"}\n',
+        ),
+    ):
+        header = b"text,month,region\n" if name.endswith("csv") else b""
+        corpus = load_corpus(
+            written(tmp_path, header + good + bad + good, name), months=MonthRange("2019-01", "2019-02")
+        )
+        assert corpus.report.kept == 2
+        (reject,) = corpus.report.rejects
+        assert reject.row == 2
+        assert "not UTF-8: byte 0xe9" in reject.reason
+
+
+def test_text_that_is_not_utf8_in_parquet_costs_its_row_only(tmp_path):
+    binary = pyarrow.array([b"Good.", b"Caf\xe9", b"Good too."])
+    text = pyarrow.Array.from_buffers(pyarrow.string(), 3, binary.buffers())
+    pyarrow.parquet.write_table(
+        pyarrow.table({"text": text, "month": ["2019-01"] * 3, "region": ["UK"] * 3}), tmp_path / "c.parquet"
+    )
+    corpus = load_corpus(tmp_path / "c.parquet")
+    assert corpus.dataset["text"][:] == ["Good.", "Good too."]
+    assert str(corpus.report.rejects[0]) == "row 2, column 'text': not UTF-8"
+
+
+def test_a_text_of_ten_megabytes_is_rejected_and_the_rest_read(tmp_path):
+    corpus = load_corpus(written(tmp_path, f"text,month,region\n{'x' * 10_000_000},2019-01,UK\nGood.,2019-01,UK\n"))
+    assert corpus.dataset["text"][:] == ["Good."]
+    (reject,) = corpus.report.rejects
+    assert reject.reason == "the line is longer than 1,000,000 bytes"
+    assert len(reject.value) == 80
+
+
+def test_the_longest_text_can_be_chosen(tmp_path):
+    path = written(tmp_path, f"text,month,region\n{'x' * 200_000},2019-01,UK\nGood.,2019-01,UK\n")
+    assert "200,000 characters; at most 100,000" in load_corpus(path).report.rejects[0].reason
+    assert load_corpus(path, max_characters=200_000).report.kept == 2
+
+
+def test_ids_that_repeat_are_rejected_and_missing_ones_are_not(tmp_path):
+    content = (
+        "id,text,month,region\n1,A.,2019-01,UK\n2,B.,2019-01,UK\n1,C.,2019-01,UK\n,D.,2019-01,UK\n,E.,2019-01,UK\n"
+    )
+    corpus = load_corpus(written(tmp_path, content))
+    assert corpus.dataset["text"][:] == ["A.", "B.", "D.", "E."]
+    assert (
+        str(corpus.report.rejects[0])
+        == "row 3 (line 4), column 'id': an earlier row has the id '1' too; ids must differ"
+    )
+
+
+def test_the_bound_on_word_pieces_is_never_more_than_the_tokenizer_makes():
+    from spacetime.model.weights import load_tokenizer
+
+    try:
+        tokenizer = load_tokenizer()
+    except (OSError, ValueError) as error:
+        pytest.skip(f"the plain model's tokenizer is not here: {error}")
+    for text in (
+        "It's 3.5 %, isn't it?",
+        "\x93The\x94 caf\u00e9s \x93 \u200b a\u00adb",
+        "\u96ea\u96ea x_y 1,000.-",
+        "a" * 300,
+    ):
+        assert len(_SURE_PIECES.findall(text)) <= len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_texts_surely_beyond_128_word_pieces_are_counted(tmp_path):
+    content = f"text,month,region\n{'word ' * 126},2019-01,UK\n{'word ' * 127},2019-01,UK\n{'a.' * 64},2019-01,UK\n"
+    assert load_corpus(written(tmp_path, content)).report.too_long == 2
+
+
+def test_the_rejects_file_holds_every_bad_row_and_exists_only_if_there_are_any(tmp_path):
+    bad = "text,month,region\n" + ",2019-01,UK\n" * 1500 + "Good.,2019-01,UK\n"
+    rejects = tmp_path / "rejects.csv"
+    report = load_corpus(written(tmp_path, bad), rejects=rejects).report
+    assert (report.rejected, len(report.rejects), report.rejects_path) == (1500, 1000, str(rejects))
+    with rejects.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 1500
+    assert rows[-1] == {"row": "1500", "line": "1501", "column": "text", "value": "", "reason": "the text is empty"}
+    load_corpus(written(tmp_path, "text,month,region\nGood.,2019-01,UK\n"), rejects=rejects)
+    assert not rejects.exists()
+
+
+def test_a_file_of_somebody_elses_is_not_removed_as_an_old_rejects_file(tmp_path):
+    mine = written(tmp_path, "my notes\n", "notes.csv")
+    load_corpus(written(tmp_path, "text,month,region\nGood.,2019-01,UK\n"), rejects=mine)
+    assert mine.read_text() == "my notes\n"
+
+
+def test_strict_raises_at_the_first_bad_row_and_still_writes_them_all(tmp_path):
+    path = written(tmp_path, "text,month,region\nGood.,2019-01,UK\nBad.,2019-13,UK\nWorse.,x,UK\n")
+    rejects = tmp_path / "rejects.csv"
+    with pytest.raises(
+        ValueError, match=r"corpus.csv: row 2 \(line 3\), column 'month': month '2019-13': .*2 bad rows in all"
+    ):
+        load_corpus(path, strict=True, rejects=rejects)
+    assert len(rejects.read_text().splitlines()) == 3
+
+
+def test_the_second_load_reads_the_cache_and_a_changed_file_does_not(tmp_path, monkeypatch):
+    path = written(tmp_path, "text,month,region\nGood.,2019-01,UK\nBad.,2019-13,UK\n")
+    first = load_corpus(path)
+    monkeypatch.setattr("spacetime.data.reading.open_rows", None)  # a second pass would fail
+    second = load_corpus(path)
+    assert second.report == first.report
+    assert second.dataset.to_list() == first.dataset.to_list()
+    monkeypatch.undo()
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+    assert load_corpus(written(tmp_path, "text,month,region\nOther.,2019-01,UK\n")).dataset["text"][:] == ["Other."]
+
+
+def test_other_options_are_not_answered_from_the_cache(tmp_path):
+    path = written(tmp_path, OUTSIDE)
+    assert load_corpus(path).report.kept == 5
+    assert load_corpus(path, regions=RegionSet(["UK"]), outside="skip").report.kept == 3
+
+
+def test_a_damaged_cache_is_made_again(tmp_path):
+    path = written(tmp_path, "text,month,region\nGood.,2019-01,UK\n")
+    load_corpus(path)
+    for cached in (tmp_path / "cache").rglob("*.*"):
+        cached.write_bytes(cached.read_bytes()[:20])
+    assert load_corpus(path).dataset["text"][:] == ["Good."]
+
+
+def test_a_failed_load_leaves_nothing_in_the_cache(tmp_path):
+    content = gzip.compress(("text,month,region\n" + "Bad.,2019-13,UK\nGood.,2019-01,UK\n" * 5000).encode())[:-20]
+    with pytest.raises(ValueError, match="truncated"):
+        load_corpus(written(tmp_path, content, "corpus.csv.gz"))
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_a_hub_data_set_is_read_by_name_and_split(tmp_path, monkeypatch):
+    import datasets
+
+    asked = []
+
+    def from_the_hub(name: str, split: str) -> datasets.Dataset:
+        asked.append((name, split))
+        return datasets.Dataset.from_list(KEPT)
+
+    monkeypatch.setattr(datasets, "load_dataset", from_the_hub)
+    assert load_corpus("hub:someone/news:test").dataset.to_list() == KEPT
+    assert set(asked) == {("someone/news", "test")}
+    load_corpus("hub:someone/news")
+    assert asked[-1] == ("someone/news", "train")
+
+
+def test_no_progress_bar_is_drawn_where_stderr_is_no_terminal(tmp_path, capsys):
+    load_corpus(written(tmp_path, as_bytes(ROWS, ".csv")))
+    assert capsys.readouterr().err == ""
+    load_corpus(written(tmp_path, as_bytes(ROWS[:3], ".csv")), show_progress=True)
+    assert "corpus.csv" in capsys.readouterr().err
+
+
+def test_what_was_seen_is_remembered_exactly_across_the_sorted_part(monkeypatch):
+    monkeypatch.setattr(_Seen, "_LATEST", 10)
+    seen, truth = _Seen(), set()
+    draw = random.Random(0)
+    for _ in range(2000):
+        text = str(draw.randrange(700))
+        assert seen.add(text) == (text in truth)
+        truth.add(text)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")
+def test_memory_stays_flat_from_ten_thousand_rows_to_two_hundred_thousand(tmp_path):
+    # In a process of its own: a peak can only be measured once.
+    program = (
+        "import sys; from spacetime.data import load_corpus\n"
+        "load_corpus(sys.argv[1])\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
+    )
+    peaks = []
+    for count in (10_000, 200_000):
+        rows = "".join(f"Sentence {i} {'and so on ' * 20},2019-01,UK\n" for i in range(count))
+        path = written(tmp_path, f"text,month,region\n{rows}", f"{count}.csv")
+        command = [sys.executable, "-c", program, str(path)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+        peaks.append(int(out.stdout) * 1024)
+    # The larger file has 46 MB. What may grow is the set of hashes that finds duplicates, up to 200,000 of them.
+    assert path.stat().st_size > 45e6
+    assert peaks[1] - peaks[0] < 35e6

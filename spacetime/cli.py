@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import sys
 import textwrap
 import traceback
@@ -234,6 +235,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _course_run(options: argparse.Namespace) -> int:
     from spacetime.course import run_course
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout` and CI end the lesson's processes too
     run = run_course(
         options.profile,
         options.lesson,

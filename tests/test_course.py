@@ -1,6 +1,10 @@
 """The course runs lessons in a row, refuses what they do not take, and tells how each one ended."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +128,20 @@ def test_a_lesson_is_stopped_at_its_limit_and_leaves_what_it_did(endless: Course
 def test_a_stopped_lesson_leaves_no_kernel_behind(endless: CourseRun) -> None:
     folders = [process.info["cwd"] for process in psutil.process_iter(["cwd"])]
     assert str(endless.output.parents[1] / "notebooks") not in folders
+
+
+def test_ctrl_c_ends_the_course_and_its_lesson(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    write_lesson(folder, "00_endless", "import time\nfrom pathlib import Path\nPath('up').touch()\ntime.sleep(600)")
+    write_profile(folder)
+    command = [sys.executable, "-m", "spacetime.cli", "course", "run", "--notebooks", str(folder)]
+    course = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (folder / "up").exists() and course.poll() is None:
+        time.sleep(0.1)
+    course.send_signal(signal.SIGINT)
+    out, err = course.communicate(timeout=20)
+    assert course.returncode == 130 and "Traceback" not in err and out == ""
+    assert str(folder) not in [process.info["cwd"] for process in psutil.process_iter(["cwd"])]
 
 
 def test_the_lessons_after_a_failure_run_and_find_earlier_output(course: CourseRun) -> None:

@@ -148,7 +148,7 @@ class MonthRange:
         for name in ("start", "end"):
             month = parse_month(getattr(self, name))
             if month is None:
-                raise ValueError(f"a MonthRange needs a {name} month such as '2017-01'; none was given")
+                raise ValueError(f"a MonthRange needs a month as its {name}, such as '2017-01'; none was given")
             object.__setattr__(self, name, month)  # the way to set a field of a frozen dataclass
         if self.end < self.start:
             raise ValueError(

@@ -153,7 +153,7 @@ def test_a_range_that_ends_before_it_starts_is_refused():
 
 @pytest.mark.parametrize("start", [None, "", float("nan")])
 def test_a_range_without_a_start_is_refused(start: Any):
-    with pytest.raises(ValueError, match="needs a start month"):
+    with pytest.raises(ValueError, match="needs a month as its start"):
         MonthRange(start, "2021-12")
 
 

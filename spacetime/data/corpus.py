@@ -233,21 +233,21 @@ def load_corpus(
     wanted = _Wanted(text, month, region, months, regions, outside, max_characters)
     folder = Path(cache_dir) if cache_dir is not None else _default_cache()
     stem = folder / "corpora" / _cache_key(path, wanted)
-    corpus = _read_cache(stem, path, wanted)
-    if corpus is None:
+    cached = _read_cache(stem, path)
+    if cached is None:
         _write_cache(stem, path, wanted, sys.stderr.isatty() if show_progress is None else show_progress)
-        corpus = _read_cache(stem, path, wanted)
-        if corpus is None:
+        cached = _read_cache(stem, path)
+        if cached is None:
             raise OSError(f"{stem}.arrow cannot be read back; is the disk full, or the cache being deleted?")
-    report = corpus.report
+    dataset, report = cached
     if rejects is not None:
         _copy_rejects(report, Path(rejects))
     if strict and report.rejected:
         raise ValueError(
             f"{path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
         )
-    _check_kept(report, wanted)
-    return corpus
+    _check_kept(report)
+    return Corpus(dataset, months or _found_months(report), regions or _found_regions(report), report)
 
 
 @dataclass(frozen=True)
@@ -314,8 +314,8 @@ def _with_ending(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 
 
-def _read_cache(stem: Path, path: str, wanted: _Wanted) -> Corpus | None:
-    """Return the cached corpus, or None when there is none or it is damaged (it is then made again)."""
+def _read_cache(stem: Path, path: str) -> tuple[datasets.Dataset, CorpusReport] | None:
+    """Return the cached rows and report, or None when there are none or they are damaged (they are then made again)."""
     try:
         stored = json.loads(_with_ending(stem, ".json").read_text(encoding="utf-8"))
         report = CorpusReport.from_dict(stored)
@@ -325,19 +325,13 @@ def _read_cache(stem: Path, path: str, wanted: _Wanted) -> Corpus | None:
         if report.rejected and not rejects_path.exists():
             return None
         dataset = datasets.Dataset.from_file(str(_with_ending(stem, ".arrow")))
-        if len(dataset) != report.kept:
-            return None
     except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
         return None
-    first, last = next(iter(report.by_month), None), next(reversed(report.by_month), None)
-    months = wanted.months or (MonthRange(first, last) if first and last else None)
-    regions = wanted.regions or (RegionSet(report.by_region) if report.by_region else None)
-    # Placeholders that never reach the caller: without a month or a region in the file _check_kept raises.
-    return Corpus(dataset, months or MonthRange("0001-01", "0001-01"), regions or RegionSet(["none"]), report)
+    return (dataset, report) if len(dataset) == report.kept else None
 
 
-def _check_kept(report: CorpusReport, wanted: _Wanted) -> None:
-    """Raise when the corpus has no row, or nothing to find its months or regions from."""
+def _check_kept(report: CorpusReport) -> None:
+    """Raise when no row is left, saying what became of them."""
     if report.kept == 0:
         if report.outside:
             raise ValueError(
@@ -348,10 +342,18 @@ def _check_kept(report: CorpusReport, wanted: _Wanted) -> None:
             f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
             f"(all of them in {report.rejects_path})"
         )
-    if wanted.months is None and not report.by_month:
+
+
+def _found_months(report: CorpusReport) -> MonthRange:
+    if not report.by_month:
         raise ValueError(f"{report.path}: no row has a month; give the range as months=MonthRange(...)")
-    if wanted.regions is None and not report.by_region:
+    return MonthRange(min(report.by_month), max(report.by_month))
+
+
+def _found_regions(report: CorpusReport) -> RegionSet:
+    if not report.by_region:
         raise ValueError(f"{report.path}: no row has a region; give the set as regions=RegionSet([...])")
+    return RegionSet(report.by_region)
 
 
 def _copy_rejects(report: CorpusReport, target: Path) -> None:

@@ -28,7 +28,7 @@ from spacetime.evaluation.sampling import (
     rank_correlation,
 )
 
-STEPS = (1, 2, 3, 6, 9, 12, 18, 24, 30, 36, 48, 60, 84, 120, 180, 240)
+STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
 """Months apart of the default decay grid; those that the encoder's range can hold are used."""
 
 
@@ -44,7 +44,7 @@ def decay(
     dataset: datasets.Dataset,
     *,
     steps: Sequence[int] | None = None,
-    max_sentences: int = 300,
+    max_sentences: int = 200,
     resamples: int = 1000,
     seed: int = 0,
     batch_size: int = 64,

@@ -165,10 +165,11 @@ class TfidfLocator:
     months, regions : int
         Number of months and of regions; months and regions that training lacks get probability 0.
     penalty : float
-        Inverse strength of the L2 penalty (scikit-learn's C).
+        Inverse strength of the L2 penalty (scikit-learn's C). Of 1, 3, 10, 30 and 100, the default is within .006 of
+        the best accuracies on one split by date of Wikipedia Current Events: picked in the baseline's favour.
     """
 
-    def __init__(self, months: int, regions: int, *, penalty: float = 10.0):
+    def __init__(self, months: int, regions: int, *, penalty: float = 30.0):
         self.months, self.regions, self.penalty = months, regions, penalty
 
     def fit(self, texts: Sequence[str], month_ids: Ids, region_ids: Ids) -> "TfidfLocator":
@@ -183,15 +184,16 @@ class TfidfLocator:
                 )
         # A word pair seen once can't be learned from; with them all, 60 months would have millions of weights.
         least = 2 if len(texts) >= 1000 else 1
-        self.vectorizer_ = TfidfVectorizer(ngram_range=(1, 2), min_df=least, max_features=50_000, sublinear_tf=True)
+        # float32 and tol 3e-4 (default 1e-4) save a third of the rounds with equal accuracies; 1e-3 loses month accuracy.
+        self.vectorizer_ = TfidfVectorizer(
+            ngram_range=(1, 2), min_df=least, max_features=50_000, sublinear_tf=True, dtype=np.float32
+        )
         features = self.vectorizer_.fit_transform(texts)
-        self.month_ids_, self.region_ids_ = month_ids[month_ids >= 0], region_ids[region_ids >= 0]
-        self.month_model_ = LogisticRegression(C=self.penalty, max_iter=1000).fit(
-            features[month_ids >= 0], self.month_ids_
-        )
-        self.region_model_ = LogisticRegression(C=self.penalty, max_iter=1000).fit(
-            features[region_ids >= 0], self.region_ids_
-        )
+        month_known, region_known = month_ids >= 0, region_ids >= 0
+        self.month_ids_, self.region_ids_ = month_ids[month_known], region_ids[region_known]
+        settings = {"C": self.penalty, "tol": 3e-4, "max_iter": 1000}
+        self.month_model_ = LogisticRegression(**settings).fit(features[month_known], self.month_ids_)
+        self.region_model_ = LogisticRegression(**settings).fit(features[region_known], self.region_ids_)
         return self
 
     def locate(self, texts: Sequence[str]) -> Location:

@@ -88,7 +88,7 @@ def evaluate(
     mask, exclude
         How :func:`~spacetime.evaluation.locate_metrics` leaves give-aways out.
     max_sentences : int, optional
-        Cap for every measurement; without it each has its own default (decay 300, probes 2,000, ...).
+        Cap for every measurement; without it each has its own default (decay 200, probes 2,000, ...).
     seed : int
         Of every draw.
     show_progress : bool

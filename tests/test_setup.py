@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import spacetime
+
 ROOT = Path(__file__).parent.parent
 
 # Conda's names where they are not PyPI's.
@@ -207,6 +209,11 @@ def test_an_interrupted_install_is_not_taken_for_a_finished_one(project: Path, t
     broken.write_text(broken.read_text().replace('echo "$*" >> pip.log', "exit 1"))
     assert make("setup", f"PYTHON={python}", folder=project).returncode != 0
     assert not (project / ".venv/installed-from").exists()
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == spacetime.__version__
 
 
 @pytest.mark.slow

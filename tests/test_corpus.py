@@ -9,12 +9,15 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacetime.data import load_corpus
 from spacetime.data.corpus import _SURE_PIECES, CorpusReport, _Seen
@@ -366,6 +369,60 @@ def test_what_was_seen_is_remembered_exactly_across_the_sorted_part(monkeypatch)
         text = str(draw.randrange(700))
         assert seen.add(text) == (text in truth)
         truth.add(text)
+
+
+SCRAPS = [
+    "a",
+    ",",
+    '"',
+    '""',
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    " ",
+    "\0",
+    "é",
+    "text,month,region\n",
+    "2019-01",
+    "UK",
+    "{",
+    "}",
+    "[",
+    ":",
+    "\\ud800",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(SCRAPS), min_size=1, max_size=6).map("".join), min_size=1, max_size=8))
+def test_what_the_csv_module_writes_comes_back_unchanged(texts):
+    good = [text for text in texts if text.strip() and "\0" not in text]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [{"text": text, "month": "2019-01", "region": "UK"} for text in [*good, "At least one."]]
+        corpus = load_corpus(written(Path(folder), as_bytes(rows, ".csv")), cache_dir=folder)
+        assert corpus.dataset["text"][:] == [*good, "At least one."]
+        assert corpus.report.rejected == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(SCRAPS), max_size=30).map(lambda scraps: "".join(scraps).encode("utf-8"))
+    | st.binary(max_size=60),
+    st.sampled_from([".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz"]),
+    st.booleans(),
+)
+def test_no_content_whatever_ends_in_anything_but_a_corpus_or_a_clear_error(content, suffix, with_header):
+    content = b"text,month,region\n" + content if with_header else content
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), content, f"corpus{suffix}")
+        try:
+            report = load_corpus(path, cache_dir=folder).report
+        except ValueError as error:
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+        else:
+            assert report.rows == report.kept + report.rejected
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")

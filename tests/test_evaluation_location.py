@@ -116,3 +116,9 @@ def test_a_train_set_with_one_label_is_refused(train: Any, message: str) -> None
 def test_a_bad_test_set_is_refused(test: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         locate_metrics(KnownEncoder(), grid(KnownEncoder()), test)
+
+
+def test_the_cap_on_test_rows_does_not_weaken_the_baseline() -> None:
+    encoder = KnownEncoder(SHORT)
+    metrics = locate_metrics(encoder, grid(encoder), grid(encoder), max_sentences=5)
+    assert metrics["test_month_rows"] == 5 and metrics["train_rows"] == 24

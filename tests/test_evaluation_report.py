@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from known_geometry import KnownEncoder, grid, rows
 
+from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate
 from spacetime.months import MonthRange
 
@@ -96,3 +97,13 @@ def test_an_encoder_that_cannot_locate_is_measured_without() -> None:
 
     report = evaluate(Codes(), data, data)
     assert report.metrics["skipped"] == {"locate": "this encoder has no locate"} and "probes" in report.metrics
+
+
+def test_the_real_encoder_starts_as_the_plain_model_and_is_measured_as_such() -> None:
+    encoder = SpaceTimeEncoder.from_plain("late")
+    texts = ["Rain falls.", "A vote is held.", "The shops are shut.", "Snow.", "A match is won.", "Prices rise."]
+    data = rows(texts, ["2019-01", "2019-02"] * 3, ["UK", "UK", "US"] * 2)
+    metrics = evaluate(encoder, data, data, plain=encoder, steps=[12]).metrics
+    assert metrics["skipped"] == {} and metrics["meaning"]["rank_agreement"] == pytest.approx(1.0)
+    assert metrics["decay"]["region_gap"] == pytest.approx(0.0, abs=1e-6)
+    assert metrics["pair_response"]["response_meaning"] == pytest.approx(1.0, abs=1e-4)

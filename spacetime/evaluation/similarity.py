@@ -47,12 +47,11 @@ def sts(
     ----------
     encoder : SpaceTimeEncoder, or any object with ``encode`` if month and region are None
     pairs : path, Dataset or DataFrame
-        Columns sentence1, sentence2, score and (if ``split`` is given) split. A path is a CSV file, plain or
-        ``.gz``.
+        Columns sentence1, sentence2, score, perhaps split. A path is a CSV file, plain or ``.gz``.
     month, region : str, optional
         The same context for both sentences of every pair; ``None`` leaves it out.
     split : str or None
-        Which rows of column split; ``None`` takes all rows and needs no such column.
+        Which rows of column split; ``None``, or a table without that column, means all rows.
     max_pairs : int, optional
         At most so many pairs, drawn at random with ``seed``.
 
@@ -67,9 +66,8 @@ def sts(
         If the file can't be read, a column is missing, no pair is in the split, or a score is not a number.
     """
     table = _read_sts(pairs) if isinstance(pairs, str | Path) else _as_frame(pairs)
-    columns = ["sentence1", "sentence2", "score"]
-    check_columns(table, columns if split is None else [*columns, "split"], "STS pairs")
-    if split is not None:
+    check_columns(table, ["sentence1", "sentence2", "score"], "STS pairs")
+    if split is not None and "split" in table.columns:
         known = sorted(map(str, table["split"].unique()))
         table = table[table["split"] == split]
         if table.empty:

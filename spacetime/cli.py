@@ -278,13 +278,17 @@ def _split(options: argparse.Namespace, corpus: "Corpus") -> "Split":
     from spacetime.data import split_corpus
 
     given = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
+    if "by" not in given:  # what keeps most apart, of what the corpus has
+        columns = corpus.dataset.column_names
+        ways = {"group": given.get("group", "template"), "date": given.get("date", "date")}
+        given["by"] = next((way for way, column in ways.items() if column in columns), "hash")
     if options.near_duplicates is not None:
         given["near_duplicates"] = None if options.near_duplicates == "none" else options.near_duplicates
     print(str(corpus.report).splitlines()[0], file=sys.stderr)
     if corpus.report.rejected:
         print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
     split = split_corpus(corpus.dataset, **given, seed=options.split_seed)
-    print(f"split: {split}", file=sys.stderr)
+    print(f"split by {given['by']}: {split}", file=sys.stderr)
     return split
 
 
@@ -600,7 +604,10 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
     """How a corpus is split: train and evaluate with the same, or test rows will have been trained on."""
     group = parser.add_argument_group("split", "Give the same to train and to evaluate.")
     group.add_argument(
-        "--split", dest="by", choices=("date", "group", "hash", "chronological"), help="by what to split"
+        "--split",
+        dest="by",
+        choices=("date", "group", "hash", "chronological"),
+        help="by what (default: by group where there is a column of templates, else by date, else by hash of the text)",
     )
     group.add_argument("--validation", type=float, metavar="SHARE", help="share of the rows")
     group.add_argument("--test", type=float, metavar="SHARE", help="share of the rows")

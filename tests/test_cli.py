@@ -283,6 +283,23 @@ def test_train_and_evaluate_offer_one_split() -> None:
     assert split_options("train stage1") == split_options("train stage2") == split_options("evaluate")
 
 
+@pytest.mark.parametrize(
+    ("header", "by"),
+    [
+        ("text,month,region,date,template", "group"),
+        ("text,month,region,date,x", "date"),
+        ("text,month,region,x,y", "hash"),
+    ],
+)
+def test_the_split_goes_by_what_the_corpus_has(
+    tmp_path: Path, header: str, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"text {n}", "2019-01", "UK", f"2019-01-{n:02}", f"kind {n}") for n in range(1, 31)]
+    options = cli._parser().parse_args(["evaluate", "x", str(write_corpus(tmp_path / "x.csv", rows, header))])
+    cli._split(options, cli._load_corpus(options))
+    assert f"split by {by}: " in capsys.readouterr().err
+
+
 def test_a_corpus_goes_through_both_stages_to_its_evaluation(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import hashlib
 import io
@@ -13,13 +14,20 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from spacetime.data.almanac.clocks import clocks
+from spacetime.data.almanac import (
+    clocks,
+    customs,
+    daylight,
+    moon,
+    plain_calendar,
+    public_holidays,
+    rates,
+    seasons,
+    trading,
+)
 from spacetime.data.almanac.contrast import CONTRASTS
-from spacetime.data.almanac.days import customs, holidays, plain
 from spacetime.data.almanac.giveaways import names_month, names_place
-from spacetime.data.almanac.money import rates, trading
 from spacetime.data.almanac.places import REGIONS
-from spacetime.data.almanac.sky import daylight, moon, seasons
 from spacetime.data.almanac.template import Cell, Draw, Drawn, Template
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 COLUMNS = ("text", "month", "region", "date", "kind", "template", "contrast", "names_month", "names_place")
 SENTENCES_PER_CELL = 52
 SEED = 20170101
+_FEWEST_WORDS, _MOST_WORDS = 8, 40
 _LABELS = tuple(region.label for region in REGIONS)
 
 # The shipped corpus lies beside the package, at the top of the repository, not in it.
@@ -36,8 +45,8 @@ MANIFEST = "MANIFEST.json"
 
 TEMPLATES: tuple[Template, ...] = tuple(
     template
-    for group in (daylight, moon, seasons, rates, trading, clocks, holidays, customs, plain)
-    for template in group.templates
+    for module in (daylight, moon, seasons, rates, trading, clocks, public_holidays, customs, plain_calendar)
+    for template in module.templates
 )
 # Share of a cell each kind aims at. Kinds with few facts in a month (customs) end up below.
 _SHARES = {
@@ -81,54 +90,57 @@ def rows(
         raise ValueError(
             f"sentences_per_cell is {sentences_per_cell}; at least 30 are needed to hold the contrast sets"
         )
-    used: Counter[str] = Counter()  # how often each template has been used: the least used comes next
+    used: Counter[str] = Counter()
     seen = {hash_of(contrast.text) for contrast in CONTRASTS}  # never said by a template
-    kinds = {kind: [t for t in TEMPLATES if t.kind == kind] for kind in _SHARES}
     for cell in cells():
+        contrasts = [(contrast, day) for contrast in CONTRASTS if (day := contrast.find(cell)) is not None]
+        for contrast, day in contrasts:
+            yield _row(contrast.text, cell, day, "contrast", f"contrast.{contrast.id}", contrast.id)
+            if drawn is not None:
+                drawn.append(None)
         rng = Random(f"{seed}/{cell.label}/{cell.region.label}")
-        finder = _Finder(cell, rng, seen)
-        filled = 0
-        for contrast in CONTRASTS:
-            day = contrast.find(cell)
-            if day is not None:
-                fact_id = f"contrast.{contrast.id}"
-                yield _row(contrast.text, cell, day.isoformat(), "contrast", fact_id, contrast.id)
-                if drawn is not None:
-                    drawn.append(None)
-                filled += 1
-        in_kind: Counter[str] = Counter()
-        in_template: Counter[str] = Counter()
-        # A template may not crowd a cell out; the limit rises when nothing else is left.
-        limit = max(2, -(-sentences_per_cell // 60))
-        exhausted: set[str] = set()
-        while filled < sentences_per_cell:
-            open_kinds = [kind for kind in _SHARES if kind not in exhausted]
-            if not open_kinds:
-                exhausted.clear()
-                limit *= 2
-                continue
-            kind = min(open_kinds, key=lambda k: (in_kind[k] + rng.random()) / _SHARES[k])
-            found = None
-            order = sorted(kinds[kind], key=lambda t: (in_template[t.id], used[t.id] + 8 * rng.random()))
-            for template in order:
-                if in_template[template.id] >= limit:
-                    continue
-                found = finder.find(template, allow_repeats=limit > 1000)
-                if found is not None:
-                    break
-            if found is None:
-                exhausted.add(kind)
-                continue
-            text, fact = found
-            seen.add(hash_of(text))
-            used[template.id] += 1
-            in_kind[kind] += 1
-            in_template[template.id] += 1
-            filled += 1
+        for template, text, fact in _sentences(cell, rng, sentences_per_cell - len(contrasts), used, seen):
             day = cell.days[-1] if template.whole_month else fact.day
-            yield _row(text, cell, day.isoformat(), kind, template.id, "")
+            yield _row(text, cell, day, template.kind, template.id, "")
             if drawn is not None:
                 drawn.append(fact)
+
+
+def _sentences(
+    cell: Cell, rng: Random, wanted: int, used: Counter[str], seen: set[int]
+) -> Iterator[tuple[Template, str, Drawn]]:
+    """New sentences for one cell: kinds by their shares, within a kind the template that has been used least.
+
+    `used` counts the templates over all cells, `seen` holds the hashes of all sentences; both are brought up to date.
+    """
+    kinds = {kind: [t for t in TEMPLATES if t.kind == kind] for kind in _SHARES}
+    finder = _Finder(cell, rng, seen)
+    in_kind: Counter[str] = Counter()
+    in_template: Counter[str] = Counter()
+    # A template may not crowd a cell out; the limit rises when nothing else is left.
+    limit = max(2, -(-wanted // 60))
+    exhausted: set[str] = set()
+    while wanted:
+        open_kinds = [kind for kind in _SHARES if kind not in exhausted]
+        if not open_kinds:
+            exhausted.clear()
+            limit *= 2
+            continue
+        kind = min(open_kinds, key=lambda k: (in_kind[k] + rng.random()) / _SHARES[k])
+        for template in sorted(kinds[kind], key=lambda t: (in_template[t.id], used[t.id] + 8 * rng.random())):
+            if in_template[template.id] >= limit:
+                continue
+            found = finder.find(template, allow_repeats=limit > 1000)
+            if found is not None:
+                seen.add(hash_of(found[0]))
+                used[template.id] += 1
+                in_kind[kind] += 1
+                in_template[template.id] += 1
+                wanted -= 1
+                yield template, *found
+                break
+        else:
+            exhausted.add(kind)
 
 
 def hash_of(text: str) -> int:
@@ -154,8 +166,10 @@ class _Finder:
             if text is not None and hash_of(text) not in self.seen:
                 spare.remove(fact)
                 return text, fact
+        # Where many facts lie spare and none fits, the condition is one that this month hardly ever meets.
+        tries = 6 if allow_repeats or len(spare) < 10 else 1
         missed = 0
-        for attempt in range(6):
+        for attempt in range(tries):
             drawn = template.draw(self.cell, self.rng)
             if drawn is None:
                 missed += 1
@@ -164,20 +178,23 @@ class _Finder:
                     return None
                 continue
             text = self._text(template, drawn)
-            if text is not None and (hash_of(text) not in self.seen or (allow_repeats and attempt == 5)):
+            if text is not None and (hash_of(text) not in self.seen or (allow_repeats and attempt == tries - 1)):
                 return text, drawn
-            if len(spare) < 12:
+            if len(spare) < 20:
                 spare.append(drawn)
         return None
 
     def _text(self, template: Template, fact: Drawn) -> str | None:
-        return template.say(fact, self.rng) if template.fits(self.cell, fact) else None
+        if not template.fits(self.cell, fact):
+            return None
+        text = template.say(fact, self.rng)
+        return text if _FEWEST_WORDS <= len(text.split()) <= _MOST_WORDS else None
 
 
-def _row(text: str, cell: Cell, date: str, kind: str, template: str, contrast: str) -> dict[str, str]:
+def _row(text: str, cell: Cell, day: dt.date, kind: str, template: str, contrast: str) -> dict[str, str]:
     month, region = cell.label, cell.region.label
     flags = (str(int(names_month(text, month))), str(int(names_place(text, region))))
-    return dict(zip(COLUMNS, (text, month, region, date, kind, template, contrast, *flags), strict=True))
+    return dict(zip(COLUMNS, (text, month, region, day.isoformat(), kind, template, contrast, *flags), strict=True))
 
 
 def build(sentences_per_cell: int = SENTENCES_PER_CELL, seed: int = SEED) -> list[dict[str, str]]:

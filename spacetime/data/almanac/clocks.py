@@ -1,5 +1,7 @@
 """Templates about clocks: the changes, the offsets, the time elsewhere (facts from tzdata)."""
 
+# ruff: noqa: E501  (one wording a line reads better than a wrapped one)
+
 from __future__ import annotations
 
 import datetime as dt
@@ -148,9 +150,9 @@ def draw_capitals(cell: Cell, rng: Random) -> Drawn | None:
     return Drawn(day, words, {"day": day, "towns": chosen, "offsets": offsets})
 
 
-clocks = Templates("clocks")
-_c = clocks.add
-_c(
+templates = Templates("clocks")
+add = templates.add
+add(
     "forward_day",
     draw_change_day,
     "Clocks {in_city} went forward an hour {when}, and the night was an hour short.",
@@ -158,7 +160,7 @@ _c(
     "Do not forget to put the clocks forward {in_city} on the {ordinal_sunday} Sunday of the month.",
     condition=lambda raw: raw["minutes"] == 60,
 )
-_c(
+add(
     "back_day",
     draw_change_day,
     "Clocks {in_city} went back an hour {when}, and the night was an hour longer.",
@@ -166,32 +168,32 @@ _c(
     "An extra hour in bed {in_city}: the clocks go back on the {ordinal_sunday} Sunday of the month.",
     condition=lambda raw: raw["minutes"] == -60,
 )
-_c(
+add(
     "hours_of_month",
     draw_change_day,
     "Because of the clock change {this_month} has {hours} hours {in_city}, from its first midnight to its last.",
     "Count the hours of {month} {in_city} and you get {hours}, for on the {nth} the clocks are moved.",
 )
-_c(
+add(
     "others_stay",
     draw_change_day,
     "The clocks of {city} change {when}, those of {still} stay as they are.",
     "{still} never touches its clocks {this_month}, while {city} moves its own {when}.",
     condition=lambda raw: bool(raw["still"]),
 )
-_c(
+add(
     "sunset_jump",
     draw_change_day,
-    "One evening the sun sets {in_city} at {set_before}, the next at {set_after}, and only the clocks have moved.",
+    "One evening the sun sets {in_city} at {set_before}, the next at {set_after}, the clocks having moved in between.",
     "The clock change carries sunset {in_city} from {set_before} to {set_after} overnight.",
 )
-_c(
+add(
     "sunrise_jump",
     draw_change_day,
     "Sunrise {in_city} goes from {rise_before} to {rise_after} overnight, the work of the clock change.",
     "After the clocks were moved the sun came up at {rise_after} {in_city}, not at {rise_before} as on the day before.",
 )
-_c(
+add(
     "until_back",
     draw_change,
     "The clocks {in_city} go back in {until}.",
@@ -199,7 +201,7 @@ _c(
     "In {weeks} or so we get our hour back {in_city}.",
     condition=lambda raw: raw["next"][1] < 0 and 14 <= (raw["next"][0] - raw["day"]).days <= 150,
 )
-_c(
+add(
     "until_forward",
     draw_change,
     "The clocks {in_city} go forward in {until}.",
@@ -207,42 +209,42 @@ _c(
     "Standard time has {until} left {in_city}.",
     condition=lambda raw: raw["next"][1] > 0 and 14 <= (raw["next"][0] - raw["day"]).days <= 150,
 )
-_c(
+add(
     "since_forward",
     draw_change,
     "It is {since} since the clocks went forward {in_city}.",
     "The hour that was taken from us {since} ago {in_city} has not been given back yet.",
     condition=lambda raw: raw["last"][1] > 0 and 2 <= (raw["day"] - raw["last"][0]).days <= 200,
 )
-_c(
+add(
     "since_back",
     draw_change,
     "It is {since} since the clocks went back {in_city}.",
     "The clocks {in_city} have been on standard time for {since}.",
     condition=lambda raw: raw["last"][1] < 0 and 2 <= (raw["day"] - raw["last"][0]).days <= 200,
 )
-_c(
+add(
     "abbreviation",
     draw_change,
     "The time shown {in_city} {when} is {abbreviation}, and it goes on being so for another {until}.",
     "On {weekday} the {nth} the timetables in {city} go by {abbreviation}.",
     condition=lambda raw: (raw["next"][0] - raw["day"]).days >= 2,
 )
-_c(
+add(
     "universal",
     draw_offset,
     "Clocks {in_city} run {utc} {when}.",
     "{city} is {utc} at this time of year.",
     condition=lambda raw: raw["offset"] != 0,
 )
-_c(
+add(
     "no_offset",
     draw_offset,
     "Clocks {in_city} agree with universal time {when}.",
     "Sailors need no sums {in_city} {when}: local time and universal time are the same.",
     condition=lambda raw: raw["offset"] == 0,
 )
-_c(
+add(
     "two_towns",
     draw_offset,
     "{city} is {gap} ahead of {other} {when}.",
@@ -250,49 +252,50 @@ _c(
     "Callers in {other} should remember {when} that {city} is already {gap} further into the day.",
     condition=lambda raw: raw["gap"] > 0,
 )
-_c(
+add(
     "noon_abroad",
     draw_offset,
     "When it is {local} {in_city} {when}, the clocks of {abroad} say {away}.",
     "A call made at {local} {in_city} {when} is picked up in {abroad} at {away}.",
     "{local_clock} {in_city} is {away_clock} in {abroad} {when}.",
 )
-_c(
+add(
     "ahead_abroad",
     draw_offset,
     "{abroad} is {difference} {ahead} {city} {when}.",
+    "Think before you ring: at {local} {in_city} {when} it is {away} in {abroad}, which is {difference} {ahead} us, and not everybody there will thank you for the call.",
     "People {in_city} with family in {abroad} reckon with a difference of {difference} {when}.",
     condition=lambda raw: raw["difference"] != 0,
 )
-_c(
+add(
     "same_abroad",
     draw_offset,
     "{abroad} and {city} share the same time {when}.",
     "No need to reckon {when}: the clocks of {abroad} show what ours show {in_city}.",
     condition=lambda raw: raw["difference"] == 0,
 )
-_c(
+add(
     "shifted_abroad",
     draw_offset,
     "The gap between {city} and {abroad} is {difference} {when}; six weeks ago it was {former}.",
     "Clock changes have made the gap between {city} and {abroad} {wider}: {difference} now, {former} six weeks ago.",
     condition=lambda raw: abs(raw["difference"]) != abs(raw["former"]) and raw["difference"] * raw["former"] > 0,
 )
-_c(
+add(
     "other_day",
     draw_offset,
     "At {local} on {weekday} {in_city} it is already {away_day} in {abroad}.",
     "It is {local} {in_city} {when}, and in {abroad} {away_day} has begun.",
     condition=lambda raw: raw["away"].date() > raw["local"].date(),
 )
-_c(
+add(
     "day_before",
     draw_offset,
     "At {local} on {weekday} {in_city} it is still {away_day} in {abroad}.",
     "It is {local} {in_city} {when}, but in {abroad} it is {away_day} yet.",
     condition=lambda raw: raw["away"].date() < raw["local"].date(),
 )
-_c(
+add(
     "how_many",
     draw_capitals,
     "{towns} keep {times} between them {when}.",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spacetime.data.almanac import facts
-from spacetime.data.almanac.days import LOCAL
+from spacetime.data.almanac.public_holidays import LOCAL
 from spacetime.data.almanac.template import Cell
 
 Find = Callable[[Cell], dt.date | None]

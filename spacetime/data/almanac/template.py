@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -81,7 +81,10 @@ class Templates:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.templates: list[Template] = []
+        self._templates: list[Template] = []
+
+    def __iter__(self) -> Iterator[Template]:
+        return iter(self._templates)
 
     def add(
         self,
@@ -93,7 +96,7 @@ class Templates:
         whole_month: bool = False,
     ) -> None:
         """Append one template; its id is "kind.name"."""
-        self.templates.append(
+        self._templates.append(
             Template(f"{self.kind}.{name}", self.kind, draw, wordings, condition, regions, whole_month)
         )
 

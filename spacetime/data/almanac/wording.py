@@ -77,8 +77,7 @@ def spoken_hour(moment: dt.datetime | dt.time) -> str:
     if (hour, minute) == (0, 0):
         return "midnight"
     part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening" if hour < 22 else "night"
-    joint = "at" if part == "night" or hour < 4 else "in the"
-    part = "night" if hour < 4 else part
+    joint = "at" if part == "night" else "in the"
     past = {0: "", 15: "a quarter past ", 30: "half past ", 45: "a quarter to "}[minute]
     hour += minute == 45
     return f"{past}{number(hour % 12 or 12)} {joint} {part}"

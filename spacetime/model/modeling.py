@@ -21,6 +21,7 @@ In shapes, B is the batch, L the length in word pieces, H the heads, D the size 
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -95,6 +96,9 @@ class SpaceTimeConfig(BertConfig):
         return len(self.regions)
 
     def validate_months(self) -> None:
+        for name in ("first_month", "last_month"):
+            if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", getattr(self, name)):
+                raise ValueError(f"{name} must be a month such as '2017-01', not {getattr(self, name)!r}")
         if self.num_months < 1:
             raise ValueError(f"last_month {self.last_month!r} is before first_month {self.first_month!r}")
 

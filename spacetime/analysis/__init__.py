@@ -1,0 +1,34 @@
+"""Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
+
+`geometry` holds what both others stand on (unit vectors, principal components, true neighbours), `maps` flattens
+embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09).
+"""
+
+from spacetime.analysis.clusters import (
+    StableKMeans,
+    class_tfidf,
+    cluster_names,
+    density_clusters,
+    label_agreement,
+    over_representation,
+)
+from spacetime.analysis.geometry import nearest, principal_components, unit_vectors
+from spacetime.analysis.maps import Agreement, distortion, label_codes, neighbour_agreement, share_explained, umap_map
+
+__all__ = [
+    "Agreement",
+    "StableKMeans",
+    "class_tfidf",
+    "cluster_names",
+    "density_clusters",
+    "distortion",
+    "label_agreement",
+    "label_codes",
+    "nearest",
+    "neighbour_agreement",
+    "over_representation",
+    "principal_components",
+    "share_explained",
+    "umap_map",
+    "unit_vectors",
+]

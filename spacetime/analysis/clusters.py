@@ -1,0 +1,295 @@
+"""Clusters of embeddings, their names, and how far they follow month and region (lesson 09).
+
+Clusters are found on principal components (5 to 15 of them) or on whole embeddings, never on a map of two
+dimensions: a map tears and squeezes, and what looks like a cluster there may be none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
+
+from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels
+from spacetime.months import MISSING
+
+NOISE = MISSING  # HDBSCAN's label for points in no cluster is -1 as well: a cluster that is not known
+
+
+class StableKMeans(ClusterMixin, BaseEstimator):
+    """K-means whose number of clusters is the one that comes out alike on parts of the data.
+
+    For each k, two parts of the points are drawn and clustered apart; the adjusted Rand index of the two clusterings
+    on the points that both parts hold says how stable this k is (after Ben-Hur, Elisseeff and Guyon 2002).  Chosen
+    is the largest k whose mean index is not below the best one by more than the best one's standard error: a few
+    coarse clusters are easily stable, and we want the finest that still is.
+
+    Parameters
+    ----------
+    ks
+        Numbers of clusters to try, each at least 2.
+    resamples
+        Pairs of parts for each k.
+    share
+        Of the points in each part, between 0.5 and 1.
+    restarts
+        Starts of each k-means; the best counts.
+    seed
+        Of parts and starts.
+
+    Attributes
+    ----------
+    stability_ : DataFrame with columns k, stability (mean adjusted Rand index), error (standard error)
+    n_clusters_ : int
+    labels_ : array of int, shape (n,); clusters are numbered by size, the largest is 0
+    cluster_centers_ : array, shape (n_clusters_, width)
+    """
+
+    def __init__(
+        self,
+        ks: Sequence[int] = tuple(range(2, 13)),
+        *,
+        resamples: int = 8,
+        share: float = 0.8,
+        restarts: int = 3,
+        seed: int = 0,
+    ) -> None:
+        self.ks = ks
+        self.resamples = resamples
+        self.share = share
+        self.restarts = restarts
+        self.seed = seed
+
+    def fit(self, X: ArrayLike, y: None = None) -> "StableKMeans":  # noqa: N803
+        """Choose k and cluster all points.
+
+        Parameters
+        ----------
+        X : array, shape (n, width)
+            Principal components or embeddings; a map is refused.
+        """
+        from sklearn.cluster import KMeans
+        from sklearn.metrics import adjusted_rand_score
+
+        points = _no_map(X)
+        if not len(self.ks) or min(self.ks) < 2:
+            raise ValueError(f"ks={list(self.ks)} must be numbers of clusters, each at least 2")
+        if not 0.5 < self.share < 1 or self.resamples < 2:
+            raise ValueError(
+                f"share={self.share} must lie between 0.5 and 1 and resamples={self.resamples} be at least 2"
+            )
+        size = int(self.share * len(points))
+        if max(self.ks) > size:
+            raise ValueError(f"k={max(self.ks)} clusters of {size} points (a part of {len(points)}): try fewer")
+
+        draw = np.random.default_rng(self.seed)
+        parts = [[draw.permutation(len(points))[:size] for _ in range(2)] for _ in range(self.resamples)]
+        rows = []
+        for k in sorted(set(self.ks)):
+            scores = []
+            for pair in parts:  # the same parts for every k, so that ks are compared on the same points
+                found = np.full((2, len(points)), NOISE)
+                for side, part in enumerate(pair):
+                    model = KMeans(k, n_init=self.restarts, random_state=self.seed + side)
+                    found[side, part] = model.fit_predict(points[part])
+                both = (found != NOISE).all(axis=0)
+                scores.append(adjusted_rand_score(found[0, both], found[1, both]))
+            rows.append((k, np.mean(scores), np.std(scores, ddof=1) / np.sqrt(len(scores))))
+        self.stability_ = pd.DataFrame(rows, columns=["k", "stability", "error"])
+        best = self.stability_.loc[self.stability_.stability.idxmax()]
+        good = self.stability_[self.stability_.stability >= best.stability - best.error]
+        self.n_clusters_ = int(good.k.max())
+        final = KMeans(self.n_clusters_, n_init=10, random_state=self.seed).fit(points)
+        order = np.argsort(-np.bincount(final.labels_, minlength=self.n_clusters_), kind="stable")
+        self.labels_: Ids = np.argsort(order)[final.labels_]
+        self.cluster_centers_: Floats = final.cluster_centers_[order]
+        return self
+
+
+def density_clusters(points: ArrayLike, *, min_size: int = 15, min_samples: int | None = None) -> Any:
+    """Fit scikit-learn's HDBSCAN (Campello, Moulavi and Sander 2013): clusters of any shape, and points in none.
+
+    Parameters
+    ----------
+    points : array, shape (n, width)
+        Best 5 to 15 principal components: with hundreds of dimensions nearly every point becomes noise.
+    min_size
+        Points that a cluster needs.
+    min_samples
+        How many neighbours make a place dense; None takes `min_size`.  Smaller leaves less noise.
+
+    Returns
+    -------
+    sklearn.cluster.HDBSCAN
+        Fitted; ``labels_`` (n,) with -1 for noise, ``probabilities_``.
+    """
+    from sklearn.cluster import HDBSCAN
+
+    array = _no_map(points)
+    if not 2 <= min_size <= len(array):
+        raise ValueError(f"min_size={min_size} for {len(array)} points: give from 2 to {len(array)}")
+    return HDBSCAN(min_cluster_size=min_size, min_samples=min_samples, copy=True).fit(array)
+
+
+def class_tfidf(
+    texts: Sequence[str], clusters: ArrayLike, *, least_texts: int = 1
+) -> tuple[Floats, NDArray[np.str_], Ids]:
+    """Weigh each word for each cluster by class-based TF-IDF (Grootendorst 2022, arXiv:2203.05794).
+
+    All texts of a cluster are read as one.  A word's weight = its share of the cluster's words * log(1 + words per
+    cluster on average / times the word occurs in all clusters).
+
+    Parameters
+    ----------
+    texts
+        n sentences.  Words are runs of two letters or more in lower case, without English stop words; numbers
+        don't count.
+    clusters : array of int, shape (n,)
+        Noise (-1) is left out.
+    least_texts
+        Leave out words that occur in fewer texts.
+
+    Returns
+    -------
+    weights : array, shape (clusters, words)
+    words : array of str, shape (words,)
+    ids : array of int, shape (clusters,)
+        Which cluster each row is.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    labels, known = checked_labels(clusters, len(texts), "clusters")
+    if not known.any():
+        raise ValueError(f"all {len(texts)} texts are noise; there is no cluster to name")
+    counter = CountVectorizer(stop_words="english", token_pattern=r"(?u)\b[^\W\d_]{2,}\b", min_df=least_texts)
+    counts = counter.fit_transform([text for text, k in zip(texts, known, strict=True) if k])
+    ids = np.unique(labels[known])
+    inside = (labels[known] == ids[:, None]).astype(np.float64)  # (clusters, texts)
+    per_cluster = np.asarray(inside @ counts)  # (clusters, words)
+    words_of_cluster = per_cluster.sum(axis=1, keepdims=True)
+    share = per_cluster / np.maximum(words_of_cluster, 1)
+    weights: Floats = share * np.log(1 + words_of_cluster.mean() / per_cluster.sum(axis=0))
+    return weights, counter.get_feature_names_out().astype(str), ids
+
+
+def cluster_names(texts: Sequence[str], clusters: ArrayLike, *, words: int = 4, least_texts: int = 1) -> dict[int, str]:
+    """Name each cluster by its weightiest words, from :func:`class_tfidf`.
+
+    Examples
+    --------
+    >>> cluster_names(["Snow and frost.", "More snow.", "Rates rise.", "Higher rates."], [0, 0, 1, 1], words=1)
+    {0: 'snow', 1: 'rates'}
+    """
+    weights, vocabulary, ids = class_tfidf(texts, clusters, least_texts=least_texts)
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :words]
+    return {int(i): ", ".join(vocabulary[row]) for i, row in zip(ids, order, strict=True)}
+
+
+def label_agreement(points: ArrayLike, clusters: ArrayLike, labels: Mapping[str, Any]) -> pd.DataFrame:
+    """How far clusters, and the space itself, follow known labels.
+
+    Parameters
+    ----------
+    points : array, shape (n, width)
+        The space that was clustered.
+    clusters : array of int, shape (n,)
+        Noise (-1) is left out of `ami`.
+    labels
+        Name -> label of each point: region, year, topic.  Unknown ones (None, NaN, -1) are left out.
+
+    Returns
+    -------
+    DataFrame, one row a label
+        ``ami``: adjusted mutual information of clusters and label (0 by chance, 1 the same partition; Vinh, Epps and
+        Bailey 2010).  ``silhouette`` of the label in the space, clusters apart: 1 when points of one label lie close
+        together and far from others, 0 when they overlap, below 0 when others lie nearer.
+    """
+    from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
+
+    array = checked(points, "points")
+    groups, clustered = checked_labels(clusters, len(array), "clusters")
+    rows = []
+    for name, given in labels.items():
+        values, known = checked_labels(given, len(array), name)
+        codes = np.unique(values[known], return_inverse=True)[1]
+        if not 2 <= len(np.unique(codes)) < len(codes):
+            raise ValueError(
+                f"label {name!r} has {len(np.unique(codes))} values on {len(codes)} points; nothing to see"
+            )
+        both = known & clustered
+        ami = adjusted_mutual_info_score(values[both].astype(str), groups[both])
+        rows.append((name, float(ami), float(silhouette_score(array[known], codes))))
+    return pd.DataFrame(rows, columns=["label", "ami", "silhouette"]).set_index("label")
+
+
+def over_representation(clusters: ArrayLike, labels: Any) -> pd.DataFrame:
+    """Which labels a cluster holds more or fewer of than its size and theirs would give.
+
+    Adjusted standardised residuals of the cluster x label table (Agresti, Categorical Data Analysis, 2013, section
+    3.3): about normal with spread 1 if cluster and label have nothing to do with each other.  p-values are two-sided
+    and corrected for the number of cells by Holm's method.
+
+    Parameters
+    ----------
+    clusters : array of int, shape (n,)
+        Noise (-1) is left out.
+    labels : array-like, shape (n,)
+        Region, year, topic; unknown ones are left out.
+
+    Returns
+    -------
+    DataFrame, one row for each cluster and label
+        Columns cluster, label, count, expected, residual, p_holm.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two clusters or two labels.
+
+    Notes
+    -----
+    The test takes sentences for independent.  Sentences of one template or one day are not, so p-values are too
+    small: read large residuals, not small p-values.
+    """
+    from scipy.stats import norm
+
+    groups, clustered = checked_labels(clusters, len(np.atleast_1d(np.asarray(clusters))), "clusters")
+    values, known = checked_labels(labels, len(groups))
+    table = pd.crosstab(groups[clustered & known], values[clustered & known])
+    if min(table.shape) < 2:
+        raise ValueError(f"a table of {table.shape[0]} clusters and {table.shape[1]} labels: both need two at least")
+    counts = table.to_numpy(dtype=np.float64)
+    row, column = counts.sum(axis=1, keepdims=True) / counts.sum(), counts.sum(axis=0, keepdims=True) / counts.sum()
+    expected = row * column * counts.sum()
+    residual = (counts - expected) / np.sqrt(expected * (1 - row) * (1 - column))
+    p = 2 * norm.sf(np.abs(residual)).ravel()
+    return pd.DataFrame(
+        {
+            "cluster": np.repeat(table.index.to_numpy(), table.shape[1]),
+            "label": np.tile(table.columns.to_numpy(), table.shape[0]),
+            "count": counts.ravel().astype(np.int64),
+            "expected": expected.ravel(),
+            "residual": residual.ravel(),
+            "p_holm": _holm(p),
+        }
+    )
+
+
+def _holm(p: Floats) -> Floats:
+    """p-values corrected by Holm's step-down method (1979): the i-th smallest times the number not smaller."""
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
+
+
+def _no_map(points: ArrayLike) -> Floats:
+    array = checked(points, "points")
+    if array.shape[1] < 3:
+        raise ValueError(
+            f"points of {array.shape[1]} dimensions look like a map; cluster 5 to 15 principal components instead"
+        )
+    return array

@@ -1,0 +1,152 @@
+"""Maps: true neighbours, what a map distorts, and the control made of labels alone."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from spacetime.analysis import (
+    distortion,
+    label_codes,
+    nearest,
+    neighbour_agreement,
+    principal_components,
+    share_explained,
+    umap_map,
+    unit_vectors,
+)
+from spacetime.analysis.maps import kept_neighbours
+
+LINE = np.array([[0.0, 0], [1, 0], [2.1, 0], [3.3, 0], [4.6, 0]])  # each nearest to the one before it
+
+
+def cloud(n: int = 60, width: int = 8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, width))
+
+
+def test_nearest_is_by_cosine_and_never_the_point_itself() -> None:
+    # The third is long, but lies at the angle of the first.
+    assert nearest([[1.0, 0], [1, 1], [50, -1]], k=1).ravel().tolist() == [2, 0, 0]
+
+
+def test_equal_distances_are_ordered_by_row() -> None:
+    assert nearest([[1.0, 0], [1, 0], [1, 0]], k=2).tolist() == [[1, 2], [0, 2], [0, 1]]
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_too_few_or_too_many_neighbours_are_refused(k: int) -> None:
+    with pytest.raises(ValueError, match=f"k={k} neighbours of 3 points: give k from 1 to 2"):
+        nearest(np.eye(3), k)
+
+
+def test_principal_components_keep_the_order_of_cosines() -> None:
+    points = cloud()
+    assert (nearest(points, 5) == _by_distance(principal_components(points, 8), 5)).all()
+
+
+def test_principal_components_do_not_change_sign_with_the_rows() -> None:
+    points = cloud()
+    order = np.random.default_rng(1).permutation(len(points))
+    # 1e-9: float64 sums in another order
+    np.testing.assert_allclose(
+        principal_components(points[order], 3), principal_components(points, 3)[order], atol=1e-9
+    )
+
+
+def test_a_faithful_map_keeps_all_neighbours() -> None:
+    plane = unit_vectors(cloud(width=2))
+    found = distortion(plane, plane, k=3)
+    assert found["trustworthiness"] == found["neighbours_kept"] == 1.0
+
+
+def test_trustworthiness_is_the_formula_on_five_points() -> None:
+    # On the map the last point has moved beside the first: its true nearest is 3, the map shows 0.
+    angle = LINE[:, 0] / 10
+    true = np.column_stack([np.cos(angle), np.sin(angle)])
+    plane = LINE.copy()
+    plane[4, 0] = -0.5
+    # Intruders: 4 for point 0 (true rank 4) and 0 for point 4 (true rank 4), each 3 ranks beyond k = 1.
+    expected = 1 - 2 / (5 * 1 * (2 * 5 - 3 * 1 - 1)) * (3 + 3)
+    found = distortion(true, plane, k=1)
+    assert found["trustworthiness"] == pytest.approx(expected, abs=1e-12)
+    assert found["neighbours_kept"] == pytest.approx(3 / 5)
+    assert found["neighbours_kept_chance"] == 1 / 4
+    assert kept_neighbours(true, plane, 1).tolist() == [0, 1, 1, 1, 0]
+
+
+def test_distortion_needs_a_coordinate_for_each_embedding() -> None:
+    with pytest.raises(ValueError, match="60 embeddings and 59 coordinates"):
+        distortion(cloud(), cloud(59, 2), k=3)
+
+
+def test_agreement_counts_equal_labels_of_neighbours_against_all_others() -> None:
+    share, chance = neighbour_agreement(np.array([[1], [0], [3], [0]]), ["UK", "UK", "US", "US"])
+    assert share == pytest.approx(3 / 4)  # only the last one's neighbour is not its like
+    assert chance == pytest.approx(1 / 3)
+
+
+def test_agreement_within_months() -> None:
+    neighbours = np.array([[1], [0], [1]])
+    assert neighbour_agreement(neighbours, [0, 3, 7], within=3) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
+@pytest.mark.parametrize("labels", [["UK", "UK", None], [0, 0, -1], [0.0, 0.0, np.nan]])
+def test_an_unknown_label_is_neither_asked_nor_counted(labels: list) -> None:
+    neighbours = np.array([[1, 2], [2, 0], [0, 1]])
+    assert neighbour_agreement(neighbours, labels) == (1.0, 1.0)
+
+
+def test_agreement_without_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 3 labels are known"):
+        neighbour_agreement(np.array([[1], [0], [1]]), ["UK", None, None])
+
+
+def test_label_codes_have_the_cosines_they_promise() -> None:
+    codes = label_codes([0, 12, 24, 24], [0, 0, 0, 2], month_weight=0.5)
+    cosine = codes @ codes.T
+    assert cosine.diagonal() == pytest.approx(np.ones(4))
+    # 12 of 24 months apart is a right angle, the ends are opposite, another region has no part left.
+    assert cosine[0].tolist() == pytest.approx([1.0, 0.5, 0.0, -0.5])
+
+
+def test_label_codes_refuse_missing_labels() -> None:
+    with pytest.raises(ValueError, match="missing"):
+        label_codes([0, -1], [0, 1])
+
+
+def test_share_explained_is_one_for_codes_and_near_none_for_noise() -> None:
+    codes = label_codes(np.arange(60) % 12, np.arange(60) % 4)
+    assert share_explained(codes, codes) == pytest.approx(1.0)
+    assert share_explained(cloud(), codes) < 0.25  # 6 features of 60 rows fit a tenth of pure noise
+
+
+def test_vectors_that_are_not_numbers_are_refused() -> None:
+    points = cloud(5)
+    points[2, 0] = np.nan
+    with pytest.raises(ValueError, match="1 of 5 vectors hold NaN"):
+        umap_map(points, seed=0, neighbours=2)
+
+
+def test_a_map_needs_more_points_than_neighbours() -> None:
+    with pytest.raises(ValueError, match="neighbours=15 for 10 points"):
+        umap_map(cloud(10), seed=0)
+
+
+@pytest.mark.slow
+def test_one_seed_gives_one_map_without_a_warning() -> None:
+    """And the map keeps two far groups apart."""
+    points = np.concatenate([cloud(40) * 0.1 + 1, cloud(40, seed=1) * 0.1 - 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=ImportWarning)  # UMAP says that it found no Tensorflow
+        first = umap_map(points, seed=3, neighbours=10, epochs=50)
+        again = umap_map(points, seed=3, neighbours=10, epochs=50)
+    assert first.shape == (80, 2)
+    assert (first == again).all()
+    assert neighbour_agreement(_by_distance(first, 5), np.repeat([0, 1], 40)).share == 1.0
+
+
+def _by_distance(points: np.ndarray, k: int) -> np.ndarray:
+    distance = ((points[:, None] - points) ** 2).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    return distance.argsort(axis=1)[:, :k]

@@ -6,16 +6,18 @@ an earlier lesson has not left under the output folder is trained on the spot, w
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import datasets
 
 from spacetime.data import Split, load_corpus, split_corpus
-from spacetime.data.almanac import load_almanac
+from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.data.pairs import PairRecipe, build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training import TrainingOptions, train_stage1, train_stage2
+from spacetime.training.loop import checkpoints
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ def training_sentences(split: Split, settings: LessonSettings) -> datasets.Datas
     return shuffled.select(range(min(settings.sentences, len(shuffled))))
 
 
+def held_out_sentences(split: Split, count: int, seed: int = 0) -> datasets.Dataset:
+    """At most `count` sentences of the validation and test sides that have a month and a region, drawn by the seed."""
+    rows = datasets.concatenate_datasets([split.validation, split.test])
+    known = [i for i, row in enumerate(zip(rows["month"], rows["region"], strict=True)) if None not in row]
+    shuffled = rows.select(known).shuffle(seed=seed)
+    return shuffled.select(range(min(count, len(shuffled))))
+
+
 def training_pairs(
     split: Split, settings: LessonSettings, side: str = "train", count: int | None = None
 ) -> datasets.Dataset:
@@ -111,6 +121,7 @@ def stage1_encoder(
         train_stage1(
             rows, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
         )
+        _drop_checkpoints(folder)
     return SpaceTimeEncoder.load(folder / "model"), folder
 
 
@@ -127,6 +138,7 @@ def stage2_encoder(
         train_stage2(
             pairs, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
         )
+        _drop_checkpoints(folder)
     return SpaceTimeEncoder.load(folder / "model"), folder
 
 
@@ -144,6 +156,17 @@ def _start(settings: LessonSettings, conditioning: str | None = None) -> SpaceTi
     )
 
 
+def _drop_checkpoints(folder: Path) -> None:
+    """Delete what only a resumption needs: 270 MB a training, and no lesson resumes."""
+    for checkpoint in checkpoints(folder):
+        shutil.rmtree(checkpoint)
+
+
 def _key(settings: LessonSettings) -> str:
-    """A short name for the settings, for the folder."""
-    return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:10]
+    """A short name for settings and corpus, for the folder: other sentences under the same name train anew."""
+    file = Path(settings.corpus) if settings.corpus else ALMANAC
+    what = json.dumps(asdict(settings), sort_keys=True).encode()
+    if file.is_file():  # a hub's data set is known by its name alone
+        with open(file, "rb") as corpus:
+            what += hashlib.file_digest(corpus, "sha256").digest()
+    return hashlib.sha256(what).hexdigest()[:10]

@@ -73,8 +73,8 @@ def rows(
     """Yield the corpus row by row, every cell filled with the same number of sentences.
 
     The same arguments give the same rows on every machine. At the default size all sentences but the contrast
-    sets are distinct. Larger corpora (4,500 a cell make 1,080,000 rows) run out of facts: a sentence then comes
-    again when none of the tries found a new one.
+    sets are distinct. Larger corpora (4,500 a cell make 1,080,000 rows, half a millisecond or so each) keep looking
+    for new sentences; only where every template's tries are used up does one come again.
 
     Parameters
     ----------

@@ -46,9 +46,9 @@ class LessonSettings:
     conditioning: str = "prefix"
     time_encoding: str = "sinusoidal"
     region_encoding: str = "tokenized"
-    hide_context: float = 0.3
-    learning_rate: float = 5e-5
-    new_learning_rate: float = 1e-3
+    hide_context: float = 0.5
+    learning_rate: float = 2e-4
+    new_learning_rate: float = 2e-3
     batch_size: int = 32
     seed: int = 0
 

@@ -412,7 +412,7 @@ def _parser() -> argparse.ArgumentParser:
         "validate a corpus: counts, and every rejected row with its reason",
         "spacetime data check corpus.csv",
         "spacetime data check posts.jsonl.gz --text body --month created --region country --outside skip",
-        "spacetime data check corpus.csv --json --rejects bad_rows.jsonl",
+        "spacetime data check corpus.csv --json --rejects bad_rows.csv",
         after="Exit code: 0 every row is good, 1 some were rejected, 2 the file cannot be used.",
     )
     check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)

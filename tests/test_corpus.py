@@ -92,8 +92,8 @@ def test_windows_line_ends_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path
 def test_columns_can_have_other_names_and_further_ones_are_kept_as_text(tmp_path):
     content = "n,body,when,where,region\n1,One.,2019-01,UK,Kent\n2,Two.,2019-02,US,\n"
     corpus = load_corpus(written(tmp_path, content), text="body", month="when", region="where")
-    assert corpus.dataset[0] == {"text": "One.", "month": "2019-01", "region": "UK", "n": "1", "file_region": "Kent"}
-    assert corpus.dataset.column_names == ["text", "month", "region", "n", "file_region"]
+    assert corpus.dataset.column_names == ["text", "month", "region", "n", "when", "file_region"]
+    assert list(corpus.dataset[0].values()) == ["One.", "2019-01", "UK", "1", "2019-01", "Kent"]
 
 
 def test_json_and_parquet_values_become_text(tmp_path):
@@ -443,3 +443,10 @@ def test_memory_stays_flat_from_ten_thousand_rows_to_two_hundred_thousand(tmp_pa
     # The larger file has 46 MB. What may grow is the set of hashes that finds duplicates, up to 200,000 of them.
     assert path.stat().st_size > 45e6
     assert peaks[1] - peaks[0] < 35e6
+
+
+def test_a_date_column_that_gives_the_month_is_kept_for_splits_by_day(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text("headline,date,region\nRain,2019-11-30,UK\n", encoding="utf-8")
+    corpus = load_corpus(path, text="headline", month="date", cache_dir=tmp_path / "cache")
+    assert corpus.dataset[0] == {"text": "Rain", "month": "2019-11", "region": "UK", "date": "2019-11-30"}

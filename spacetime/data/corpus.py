@@ -34,7 +34,7 @@ from spacetime.data.reading import Reject, Row
 from spacetime.months import MonthRange, is_missing, parse_month
 from spacetime.regions import RegionSet, check_region_label, find_place
 
-_FORMAT = 1  # counted up when the cached form changes, so that old cache files are not read
+_FORMAT = 2  # counted up when the cached form changes, so that old cache files are not read
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 32_000_000  # so that ten thousand long texts do not fill the memory
 _HELD_REJECTS = 1000
@@ -174,7 +174,8 @@ def load_corpus(
         the hub as ``hub:owner/name`` or ``hub:owner/name:split``.
     text, month, region : str
         The file's names for the three columns. They are called text, month and region in the result; another column
-        that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``.
+        that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``. A month column
+        of another name (a date) is kept under that name besides.
     months : MonthRange, optional
         The wanted months; without it, from the first month in the file to the last.
     regions : RegionSet, optional
@@ -386,13 +387,13 @@ def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) ->
     """Pass over the file once; write the good rows, the rejects and, last, as the sign of success, the report."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     columns, rows = reading.open_rows(path, wanted.max_characters)
-    names = _result_names(path, columns, wanted)
+    extra = _extra_columns(path, columns, wanted)
     report = CorpusReport(path)
     with contextlib.ExitStack() as stack:
         rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
         arrow = stack.enter_context(_replaced(_with_ending(stem, ".arrow")))
-        writer = stack.enter_context(_ArrowWriter(arrow, list(names.values())))
-        checker = _RowChecker(path, names, wanted)
+        writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
+        checker = _RowChecker(path, list(extra), wanted)
         for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
             report.rows += 1
             result = checker.check(row) if isinstance(row, Row) else row
@@ -413,8 +414,8 @@ def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) ->
         stream.write(json.dumps(report.to_dict()).encode())
 
 
-def _result_names(path: str, columns: list[str], wanted: _Wanted) -> dict[str, str]:
-    """Return the name of each column of the file in the result; text, month and region come first."""
+def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, str]:
+    """The columns kept beside text, month and region, by their names in the file, with their names in the result."""
     roles = dict(zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True))
     for name, role in roles.items():
         if name not in columns:
@@ -423,16 +424,13 @@ def _result_names(path: str, columns: list[str], wanted: _Wanted) -> dict[str, s
             raise ValueError(
                 f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=..."
             )
-    names = dict(roles)
-    for column in columns:
-        if column not in roles:
-            result = f"file_{column}" if column in _ROLES else column
-            if result != column and result in columns:
-                raise ValueError(
-                    f"{path}: columns {column!r} and {result!r} would both be called {result!r}; rename one"
-                )
-            names[column] = result
-    return names
+    # A column of days that is folded to months is kept as it is, too: a split by whole days needs it.
+    kept = [column for column in columns if column not in roles or (column == wanted.month and column not in _ROLES)]
+    extra = {column: f"file_{column}" if column in _ROLES else column for column in kept}
+    for column, result in extra.items():
+        if result != column and result in columns:
+            raise ValueError(f"{path}: columns {column!r} and {result!r} would both be called {result!r}; rename one")
+    return extra
 
 
 class _ArrowWriter:
@@ -500,10 +498,10 @@ class _TextLines:
 class _RowChecker:
     """Checks one row after the other and counts what the report needs."""
 
-    def __init__(self, path: str, names: dict[str, str], wanted: _Wanted) -> None:
+    def __init__(self, path: str, extra: list[str], wanted: _Wanted) -> None:
         self._path = path
         self._wanted = wanted
-        self._extra = list(names)[len(_ROLES) :]
+        self._extra = extra
         self._id = "id" if "id" in self._extra else None
         self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
         self._regions: dict[Any, str | None] = {}

@@ -100,7 +100,7 @@ def _train_stage1(options: argparse.Namespace) -> int:
 
     training = _training_options(options, STAGE1)
     corpus = _load_corpus(options)
-    split = _split(options, corpus)
+    split, made = _split(options, corpus)
     chosen = _given(options, "conditioning", "time_encoding", "region_encoding", "additive_values", "max_length")
     encoder = SpaceTimeEncoder.from_plain(
         months=corpus.months, regions=corpus.regions, weights=options.weights, seed=training.seed, **chosen
@@ -113,6 +113,7 @@ def _train_stage1(options: argparse.Namespace) -> int:
         validation=split.validation,
         resume=options.resume,
         overwrite=options.overwrite,
+        note=made,
     )
     _print_training(options.output, result)
     return 0
@@ -126,7 +127,7 @@ def _train_stage2(options: argparse.Namespace) -> int:
     training, recipe = _training_options(options, STAGE2), _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(options.start)
     corpus = _load_corpus(options, encoder.months, encoder.regions)
-    split = _split(options, corpus)
+    split, made = _split(options, corpus, options.start)
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
     pairs = build_pairs(split.train, plain, encoder.months, encoder.regions, recipe, count=options.pairs)
     validation = None
@@ -141,6 +142,7 @@ def _train_stage2(options: argparse.Namespace) -> int:
         validation=validation,
         resume=options.resume,
         overwrite=options.overwrite,
+        note=made,
     )
     _print_training(options.output, result)
     return 0
@@ -210,7 +212,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     recipe = _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(None if options.model == "plain" else options.model)
     corpus = _load_corpus(options, encoder.months, encoder.regions)
-    split = _split(options, corpus)
+    split, _ = _split(options, corpus, options.model)
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
     report = evaluate(
         encoder,
@@ -273,23 +275,36 @@ def _load_corpus(
     )
 
 
-def _split(options: argparse.Namespace, corpus: "Corpus") -> "Split":
-    """Split the corpus; the same options give the same split, whichever command asks."""
+def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = None) -> "tuple[Split, dict[str, Any]]":
+    """Split the corpus; the same options give the same split, whichever command asks.
+
+    Returns the split and how it was made, for `training.json`. With a `model` that was trained on another split of a
+    corpus of this name, it raises ValueError: rows that it was trained on would be tested.
+    """
     from spacetime.data import split_corpus
 
-    given = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
-    if "by" not in given:  # what keeps most apart, of what the corpus has
+    how = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
+    if "by" not in how:  # what keeps most apart, of what the corpus has
         columns = corpus.dataset.column_names
-        ways = {"group": given.get("group", "template"), "date": given.get("date", "date")}
-        given["by"] = next((way for way, column in ways.items() if column in columns), "hash")
+        ways = {"group": how.get("group", "template"), "date": how.get("date", "date")}
+        how["by"] = next((way for way, column in ways.items() if column in columns), "hash")
     if options.near_duplicates is not None:
-        given["near_duplicates"] = None if options.near_duplicates == "none" else options.near_duplicates
+        how["near_duplicates"] = None if options.near_duplicates == "none" else options.near_duplicates
+    how["seed"] = options.split_seed
+    made = {"corpus": Path(options.corpus).name, "split": how}
+    if model is not None and (training := Path(model).parent / "training.json").is_file():
+        trained = json.loads(training.read_text(encoding="utf-8"))
+        if trained.get("corpus") == made["corpus"] and trained.get("split") != how:
+            raise ValueError(
+                f"{model} was trained on another split of {made['corpus']} ({trained['split']}, now {how}): rows it "
+                "was trained on would be tested; give the same split options"
+            )
     print(str(corpus.report).splitlines()[0], file=sys.stderr)
     if corpus.report.rejected:
         print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
-    split = split_corpus(corpus.dataset, **given, seed=options.split_seed)
-    print(f"split by {given['by']}: {split}", file=sys.stderr)
-    return split
+    split = split_corpus(corpus.dataset, **how)
+    print(f"split by {how['by']}: {split}", file=sys.stderr)
+    return split, made
 
 
 def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> "TrainingOptions":

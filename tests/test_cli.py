@@ -275,6 +275,22 @@ def test_what_is_not_given_keeps_the_stages_recipe() -> None:
     assert cli._training_options(options, spacetime.training.STAGE1) == expected
 
 
+def test_a_model_is_not_evaluated_on_another_split_of_its_corpus(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text("text,month,region\n" + "".join(f"Rain {i}.,2019-0{1 + i % 9},UK\n" for i in range(40)))
+    made = {"corpus": "news.csv", "split": {"by": "hash", "seed": 0}}
+    (tmp_path / "training.json").write_text(json.dumps(made))
+
+    def split(*more: str) -> dict[str, Any]:
+        words = ["evaluate", str(tmp_path / "model"), str(path), *more]
+        options = cli._parser().parse_args(words)
+        return cli._split(options, cli._load_corpus(options), options.model)[1]
+
+    assert split() == made
+    with pytest.raises(ValueError, match="was trained on another split of news.csv"):
+        split("--split-seed", "1")
+
+
 def test_train_and_evaluate_offer_one_split() -> None:
     def split_options(words: str) -> set[str]:
         group = next(g for g in COMMANDS[words]._action_groups if g.title == "split")

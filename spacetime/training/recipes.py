@@ -31,6 +31,7 @@ def train_stage1(
     resume: bool = False,
     overwrite: bool = False,
     show_progress: bool | None = None,
+    note: dict[str, object] | None = None,
 ) -> TrainingResult:
     """Masked LM + month + region on (sentence, month, region) triples (card, "Fine-tuning", 1; lesson 04).
 
@@ -44,6 +45,8 @@ def train_stage1(
         Folder for the log, the checkpoints, `model/` (an encoder to load) and `training.json`.
     options, resume, overwrite, show_progress
         See `spacetime.training.loop`.
+    note
+        Further facts for `training.json`, such as how the corpus was split.
     """
     batches = _triples(dataset, encoder, options)
     evaluate = None
@@ -61,7 +64,7 @@ def train_stage1(
         overwrite=overwrite,
         show_progress=show_progress,
     )
-    _finish(encoder, output, "stage1", options, result, len(dataset))
+    _finish(encoder, output, "stage1", options, result, len(dataset), **(note or {}))
     return result
 
 
@@ -76,6 +79,7 @@ def train_stage2(
     resume: bool = False,
     overwrite: bool = False,
     show_progress: bool | None = None,
+    note: dict[str, object] | None = None,
 ) -> TrainingResult:
     """Regression of each pair's cosine on its similarity (card, "Fine-tuning", 2; lesson 06).
 
@@ -87,7 +91,7 @@ def train_stage2(
         Trained in place; usually what stage 1 left.
     recipe
         The one the pairs were built with.
-    output, options, resume, overwrite, show_progress
+    output, options, resume, overwrite, show_progress, note
         As in stage 1.
 
     Notes
@@ -121,7 +125,7 @@ def train_stage2(
         overwrite=overwrite,
         show_progress=show_progress,
     )
-    _finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe))
+    _finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe), **(note or {}))
     return result
 
 

@@ -26,11 +26,11 @@ def cloud(n: int = 60, width: int = 8, seed: int = 0) -> np.ndarray:
 
 def test_nearest_is_by_cosine_and_never_the_point_itself() -> None:
     # The third is long, but lies at the angle of the first.
-    assert nearest([[1.0, 0], [1, 1], [50, -1]], k=1).ravel().tolist() == [2, 0, 0]
+    assert nearest([[1.0, 0.0], [1.0, 1.0], [50.0, -1.0]], k=1).ravel().tolist() == [2, 0, 0]
 
 
 def test_equal_distances_are_ordered_by_row() -> None:
-    assert nearest([[1.0, 0], [1, 0], [1, 0]], k=2).tolist() == [[1, 2], [0, 2], [0, 1]]
+    assert nearest([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], k=2).tolist() == [[1, 2], [0, 2], [0, 1]]
 
 
 @pytest.mark.parametrize("k", [0, 3])

@@ -96,11 +96,10 @@ class StableKMeans(ClusterMixin, BaseEstimator):
                     found[side, part] = model.fit_predict(points[part])
                 both = (found != NOISE).all(axis=0)
                 scores.append(adjusted_rand_score(found[0, both], found[1, both]))
-            rows.append((k, np.mean(scores), np.std(scores, ddof=1) / np.sqrt(len(scores))))
+            rows.append((k, float(np.mean(scores)), float(np.std(scores, ddof=1) / np.sqrt(len(scores)))))
         self.stability_ = pd.DataFrame(rows, columns=["k", "stability", "error"])
-        best = self.stability_.loc[self.stability_.stability.idxmax()]
-        good = self.stability_[self.stability_.stability >= best.stability - best.error]
-        self.n_clusters_ = int(good.k.max())
+        _, highest, error = max(rows, key=lambda row: row[1])
+        self.n_clusters_ = max(k for k, stability, _ in rows if stability >= highest - error)
         final = KMeans(self.n_clusters_, n_init=10, random_state=self.seed).fit(points)
         order = np.argsort(-np.bincount(final.labels_, minlength=self.n_clusters_), kind="stable")
         self.labels_: Ids = np.argsort(order)[final.labels_]

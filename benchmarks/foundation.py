@@ -10,7 +10,6 @@ between the marks in benchmarks/README.md.
 
 import argparse
 import json
-import platform
 import shlex
 import subprocess
 import sys
@@ -18,10 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spacetime.training.loop import environment
-
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- foundation: begin -->", "<!-- foundation: end -->"
+from benchmarks.tables import write_between
 
 SUBSET = ["--months", "2017-01..2021-12", "--regions", "UK,US,AUS,CAN", "--outside", "skip", "--split", "date"]
 HIDDEN = ["--hide-month", "0.5", "--hide-region", "0.5"]
@@ -136,15 +132,7 @@ def write_table(rows: list[dict[str, Any]], options: argparse.Namespace) -> None
         for row in rows
         if row["training"]
     )
-    versions = environment()
-    note = (
-        f"Seed {options.seed}; {versions['machine']}; torch {versions['torch']}, transformers "
-        f"{versions['transformers']}, Python {platform.python_version()}.  Training times: {seconds}."
-    )
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    README.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n\n{note}\n{END}{after}", encoding="utf-8")
+    write_between("foundation", lines, f"Seed {options.seed}. Training: {seconds}")
     print("\n".join(lines))
 
 

@@ -1,0 +1,21 @@
+"""Putting a table between its marks in benchmarks/README.md, with the machine it was measured on."""
+
+from pathlib import Path
+
+from spacetime.training.loop import environment
+
+README = Path(__file__).with_name("README.md")
+
+
+def write_between(name: str, lines: list[str], note: str) -> None:
+    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = README.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    where = environment()
+    measured = (
+        f"{note}; {where['machine']}, torch {where['torch']}, transformers {where['transformers']}, Python "
+        f"{where['python']}."
+    )
+    table = "\n".join(lines)
+    README.write_text(f"{before}{begin}\n{table}\n\n{measured}\n{end}{after}", encoding="utf-8")

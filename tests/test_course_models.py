@@ -1,7 +1,7 @@
 """Promises of `spacetime.course.models`: the encoders that lessons share are trained once, and never mixed up."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,9 @@ import pytest
 
 from spacetime.course import models
 from spacetime.course.models import LessonSettings, lesson_split, stage1_encoder, stage2_encoder, training_sentences
+from spacetime.course.parameters import read_parameters
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 REGIONS = ("UK", "US", "AUS", "CAN")
 
 
@@ -75,3 +77,13 @@ def test_training_sentences_come_from_the_training_side_and_by_the_seed(settings
     assert len(drawn) == 16 and set(drawn) <= set(split.train["text"][:])
     assert drawn == training_sentences(split, settings)["text"][:]
     assert drawn != training_sentences(split, replace(settings, seed=1))["text"][:]
+
+
+@pytest.mark.parametrize("lesson", ["04", "06", "07", "08", "09"])
+def test_lessons_have_the_shared_settings_as_their_defaults(lesson: str) -> None:
+    found = list(NOTEBOOKS.glob(f"{lesson}_*.ipynb"))
+    if not found:
+        pytest.skip(f"no lesson {lesson}")
+    shared = asdict(LessonSettings())
+    own = {name: parameter.default for name, parameter in read_parameters(found[0]).items() if name in shared}
+    assert own == {name: shared[name] for name in own}

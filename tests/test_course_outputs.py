@@ -19,7 +19,8 @@ def notebook(source: str = "1 + 1", **cell: Any) -> nbformat.NotebookNode:
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """A lesson without outputs, and its executed copy."""
     lessons, executed = tmp_path / "notebooks", tmp_path / "runs"
-    lessons.mkdir(), executed.mkdir()
+    lessons.mkdir()
+    executed.mkdir()
     nbformat.write(notebook(), lessons / "00_first.ipynb")
     output = nbformat.v4.new_output("execute_result", {"text/plain": "2"}, execution_count=1)
     copy = notebook(outputs=[output], execution_count=1)

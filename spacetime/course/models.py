@@ -16,6 +16,7 @@ from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.data.pairs import PairRecipe, build_pairs
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model import modeling
 from spacetime.training import TrainingOptions, train_stage1, train_stage2
 from spacetime.training.loop import checkpoints
 
@@ -163,10 +164,10 @@ def _drop_checkpoints(folder: Path) -> None:
 
 
 def _key(settings: LessonSettings) -> str:
-    """A short name for settings and corpus, for the folder: other sentences under the same name train anew."""
-    file = Path(settings.corpus) if settings.corpus else ALMANAC
+    """A short name for settings, corpus and model, for the folder: when one of them changes, training starts anew."""
     what = json.dumps(asdict(settings), sort_keys=True).encode()
-    if file.is_file():  # a hub's data set is known by its name alone
-        with open(file, "rb") as corpus:
-            what += hashlib.file_digest(corpus, "sha256").digest()
+    for file in (Path(settings.corpus) if settings.corpus else ALMANAC, Path(modeling.__file__)):
+        if file.is_file():  # a hub's data set is known by its name alone
+            with open(file, "rb") as stream:
+                what += hashlib.file_digest(stream, "sha256").digest()
     return hashlib.sha256(what).hexdigest()[:10]

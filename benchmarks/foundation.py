@@ -127,12 +127,8 @@ def write_table(rows: list[dict[str, Any]], options: argparse.Namespace) -> None
             value = row["metrics"].get(section, {}).get(metric)
             cells.append("-" if value is None else f"{value:.{digits}f}")
         lines.append(f"| {row['name']} | " + " | ".join(cells) + " |")
-    seconds = ", ".join(
-        f"{row['name']} {row['training']['result']['steps']} steps in {row['training']['result']['seconds']:.0f} s"
-        for row in rows
-        if row["training"]
-    )
-    write_between("foundation", lines, f"Seed {options.seed}. Training: {seconds}")
+    steps = next(row["training"]["result"]["steps"] for row in rows if row["training"])
+    write_between("foundation", lines, f"Seed {options.seed}, {steps} steps a stage")
     print("\n".join(lines))
 
 

@@ -68,7 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _data_check(options: argparse.Namespace) -> int:
+    from spacetime.regions import find_place
+
     report = _load_corpus(options).report
+    if unknown := [region for region in report.by_region if region and find_place(region) is None]:
+        print(
+            f"spacetime: not known as a country, kept as regions of their own: {', '.join(unknown)} "
+            "(--regions says which ones are wanted)",
+            file=sys.stderr,
+        )
     if options.json:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -91,7 +91,8 @@ class SpaceTimeEncoder:
         if path_or_name is None:
             return cls.from_plain(device=device)
         folder = Path(path_or_name)
-        if folder.exists() or str(path_or_name).startswith((".", "/", "~")):
+        # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
+        if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
             _check_model_folder(folder)
         try:
             config, _ = SpaceTimeConfig.get_config_dict(path_or_name)

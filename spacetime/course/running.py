@@ -187,7 +187,8 @@ def run_course(
         Values over the profile's, for every chosen lesson that has the parameter. A text is read by the
         parameter's type, as on the command line: ``"3"`` for an int, ``"UK,US"`` for a list.
     output
-        Folder for executed copies and results; None for ``runs/<profile>`` beside ``notebooks``.
+        Folder for executed copies and results; None for ``runs/<profile>`` beside ``notebooks``, or
+        ``runs/<profile>-changed`` where parameters are given.
     limit
         Seconds a lesson may take; None for the profile's own.
     notebooks
@@ -196,7 +197,7 @@ def run_course(
     Returns
     -------
     CourseRun
-        Also written to ``<output>/results.json``.
+        Also written to ``<output>/results.json``, beside the lessons that ran there before.
 
     Raises
     ------
@@ -207,7 +208,9 @@ def run_course(
     known = find_lessons(folder)
     sizes = read_profile(profile, folder)
     chosen = _choose(known, lessons)
-    target = Path(output) if output is not None else folder.resolve().parent / "runs" / sizes.name
+    # A run with values of its own must not stand where the profile's figures are.
+    name = f"{sizes.name}-changed" if parameters else sizes.name
+    target = Path(output) if output is not None else folder.resolve().parent / "runs" / name
     if limit is not None and limit <= 0:
         raise ValueError(f"limit {limit:g} is not a number of seconds above 0")
     given = _values(known, chosen, sizes, dict(parameters or {}), _from_notebooks(target, folder))
@@ -225,10 +228,19 @@ def run_course(
             said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
             bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
     run = CourseRun(sizes.name, target, results)
-    table = {"profile": run.profile, "lessons": [asdict(result) for result in results]}
-    text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
-    (target / "results.json").write_text(text, encoding="utf-8")
+    _write_results(run)
     return run
+
+
+def _write_results(run: CourseRun) -> None:
+    """Write results.json; lessons of earlier runs into this folder stay in it."""
+    path = run.output / "results.json"
+    lessons: dict[str, Any] = {}
+    if path.exists():
+        lessons = {result["lesson"]: result for result in json.loads(path.read_text(encoding="utf-8"))["lessons"]}
+    lessons |= {result.lesson: asdict(result) for result in run.results}
+    table = {"profile": run.profile, "lessons": [lessons[number] for number in sorted(lessons)]}
+    path.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _choose(known: dict[str, Lesson], lessons: Sequence[str] | None) -> list[Lesson]:

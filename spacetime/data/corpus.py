@@ -422,7 +422,8 @@ def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, 
             shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
             hint = " (is it separated by ';'?)" if len(columns) == 1 and ";" in columns[0] else ""
             raise ValueError(
-                f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=... (--{role} on the command line)"
+                f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=... "
+                f"(--{role} on the command line)"
             )
     # A column of days that is folded to months is kept as it is, too: a split by whole days needs it.
     kept = [column for column in columns if column not in roles or (column == wanted.month and column not in _ROLES)]

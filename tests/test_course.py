@@ -1,5 +1,6 @@
 """The course runs lessons in a row, refuses what they do not take, and tells how each one ended."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -135,7 +136,9 @@ def test_ctrl_c_ends_the_course_and_its_lesson(tmp_path: Path) -> None:
     write_lesson(folder, "00_endless", "import time\nfrom pathlib import Path\nPath('up').touch()\ntime.sleep(600)")
     write_profile(folder)
     command = [sys.executable, "-m", "spacetime.cli", "course", "run", "--notebooks", str(folder)]
-    course = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that runs tests in the background has them ignore Ctrl-C, and their children with them.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    course = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while not (folder / "up").exists() and course.poll() is None:
         time.sleep(0.1)
     course.send_signal(signal.SIGINT)

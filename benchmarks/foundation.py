@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    rows = [measure("plain all-MiniLM-L6-v2", ["plain"], options)]
+    rows = [measure("plain all-MiniLM-L6-v2", "plain", options)]
     for name, (stage1, stage2) in RECIPES.items():
         folder = options.output / name.replace(", ", "-").replace(" ", "-")
         seed = ["--seed", str(options.seed), "--resume"]
@@ -58,8 +58,8 @@ def main() -> int:
                 str(folder / "stage2"),
             ]
         )
-        rows.append(measure(f"{name}: after stage 1", [str(folder / "stage1" / "model")], options, folder / "stage1"))
-        rows.append(measure(f"{name}: after stage 2", [str(folder / "stage2" / "model")], options, folder / "stage2"))
+        rows.append(measure(f"{name}: after stage 1", str(folder / "stage1" / "model"), options, folder / "stage1"))
+        rows.append(measure(f"{name}: after stage 2", str(folder / "stage2" / "model"), options, folder / "stage2"))
     write_table(rows, options)
     return 0
 
@@ -73,13 +73,13 @@ def run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "spacetime.cli", *arguments], check=True)
 
 
-def measure(name: str, model: list[str], options: argparse.Namespace, folder: Path | None = None) -> dict[str, Any]:
+def measure(name: str, model: str, options: argparse.Namespace, folder: Path | None = None) -> dict[str, Any]:
     """Evaluate one model with `spacetime evaluate`; the numbers stay in its folder."""
     output = (folder or options.output / "plain") / "evaluation"
     if not (output / "metrics.json").exists():
         arguments = [
             "evaluate",
-            *model,
+            model,
             str(options.corpus),
             *SUBSET,
             "--sts",

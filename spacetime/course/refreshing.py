@@ -5,8 +5,11 @@ from typing import Any
 
 import nbformat
 
-# Written by papermill into its copies; none of it says anything about the lesson.
-PAPERMILL_TAGS = ("injected-parameters",)
+# Kernel and language only: the rest of a notebook's metadata differs from machine to machine.
+LESSON_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
@@ -35,7 +38,7 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
         if not copy.exists():
             continue
         target, source = (nbformat.read(path, as_version=4) for path in (lesson, copy))
-        if any(tag in cell.metadata.get("tags", []) for cell in source.cells for tag in PAPERMILL_TAGS):
+        if any("injected-parameters" in cell.metadata.get("tags", []) for cell in source.cells):
             raise ValueError(f"{copy} was run with parameters of its own; run it with the lesson's defaults")
         if [cell.source for cell in target.cells] != [cell.source for cell in source.cells]:
             raise ValueError(f"{copy} was run from another text than {lesson} has now; run the lesson again")
@@ -43,7 +46,7 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
             if cell.cell_type == "code":
                 cell.outputs = [_without_machine(output) for output in ran.outputs]
                 cell.execution_count = ran.execution_count
-        target.metadata = _lesson_metadata(target.metadata)
+        target.metadata = LESSON_METADATA
         nbformat.write(target, lesson)
         written.append(lesson)
     return written
@@ -52,11 +55,3 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
 def _without_machine(output: Any) -> Any:
     output.get("metadata", {}).pop("papermill", None)
     return output
-
-
-def _lesson_metadata(metadata: Any) -> dict[str, Any]:
-    """Kernel and language only: the rest differs from machine to machine."""
-    return {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }

@@ -187,15 +187,18 @@ class Table(nn.Module):
     def __init__(self, rows: Tensor, size: int) -> None:
         super().__init__()
         self.register_buffer("rows", rows)
-        self.project = None if rows.shape[1] == size else VectorProjection(rows.shape[1], size)
+        self.project = None if rows.shape[1] == size else UnitLinear(rows.shape[1], size)
 
     def forward(self, ids: Tensor) -> Tensor:
         rows = self.rows[ids]
         return rows if self.project is None else self.project(rows)
 
 
-class VectorProjection(nn.Linear):
-    """Features to a vector whose entries have variance about 1, the size of a sinusoid's or a learned one."""
+class UnitLinear(nn.Linear):
+    """A projection that keeps the size of its input: its entries start with variance about 1.
+
+    So features become vectors of the size of a sinusoid's, and T and S become keys and values of a word's size.
+    """
 
     def start(self) -> None:
         init.normal_(self.weight, std=self.in_features**-0.5)
@@ -355,8 +358,8 @@ class PrefixConditioning(Conditioning):
     def __init__(self, config: SpaceTimeConfig) -> None:
         super().__init__(config)
         size = config.hidden_size
-        self.key = nn.ModuleList(PrefixLinear(size, size) for _ in range(2))
-        self.value = nn.ModuleList(PrefixLinear(size, size) for _ in range(2))
+        self.key = nn.ModuleList(UnitLinear(size, size) for _ in range(2))
+        self.value = nn.ModuleList(UnitLinear(size, size) for _ in range(2))
         self.gate = Gates(2, self.num_heads)
 
     def after(self, output: Tensor, query: Tensor, context: Context) -> Tensor:
@@ -367,14 +370,6 @@ class PrefixConditioning(Conditioning):
             score = (query * key).sum(-1, keepdim=True) / math.sqrt(self.head_size)  # (B, H, L, 1)
             output = output + (score.sigmoid() * value).transpose(1, 2)  # (B, L, H, D)
         return output
-
-
-class PrefixLinear(nn.Linear):
-    """A projection whose output has the size of a word's key or value (entries of variance about 1)."""
-
-    def start(self) -> None:
-        init.normal_(self.weight, std=self.in_features**-0.5)
-        init.zeros_(self.bias)
 
 
 class Gates(nn.Module):
@@ -572,9 +567,9 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        missing = torch.full(input_ids.shape[:1], MISSING, device=input_ids.device)
         context = None
         if self.config.conditioning != "none" and not (month_ids is None and region_ids is None):
+            missing = torch.full(input_ids.shape[:1], MISSING, device=input_ids.device)
             context = self.context(
                 missing if month_ids is None else month_ids, missing if region_ids is None else region_ids
             )

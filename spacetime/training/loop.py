@@ -159,7 +159,7 @@ def train(
     if accelerator.num_processes > 1:
         raise ValueError("training runs in one process; start it without torchrun")
 
-    set_seed(options.seed)
+    torch.manual_seed(options.seed)  # of dropout; batches have generators of their own
     set_dropout(model, options.dropout)
     attention = model.config._attn_implementation
     if model.device.type == "cpu":
@@ -299,11 +299,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def set_seed(seed: int) -> None:
-    """Seed torch; batches have generators of their own."""
-    torch.manual_seed(seed)
-
-
 def set_dropout(model: nn.Module, share: float) -> None:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -415,7 +410,7 @@ def checkpoints(output: Path) -> list[Path]:
 
 
 def newest_checkpoint(output: Path) -> Path | None:
-    return max(checkpoints(output), key=lambda path: int(path.name[11:]), default=None)
+    return next(reversed(checkpoints(output)), None)
 
 
 def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> int:

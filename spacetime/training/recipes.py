@@ -7,11 +7,11 @@ from pathlib import Path
 import datasets
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
 from spacetime.data.batches import Batches, PairBatches, TripleBatches, every_batch
 from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.evaluation.sampling import rank_correlation
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, train
 from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
@@ -165,7 +165,7 @@ def _pair_spearman(batches: Batches) -> Evaluate:
             cosines.append(torch.nn.functional.cosine_similarity(first, second))
         cosine, label = torch.cat(cosines).cpu().numpy(), torch.cat(labels).cpu().numpy()
         return {
-            "validation_pair_spearman": float(spearmanr(cosine, label).statistic),
+            "validation_pair_spearman": rank_correlation(cosine, label),
             "validation_pair_mse": float(np.mean((cosine - label) ** 2)),
         }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +40,9 @@ class SpaceTimeEncoder:
         The months that the model knows.
     regions : RegionSet
         The regions that the model knows.
+    precision : {"float32", "bfloat16"}
+        What the encoder computes in; may be set at any time. bfloat16 is several times as fast where the processor
+        has it, and leaves a cosine of at least .999 to float32.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class SpaceTimeEncoder:
         config = model.config
         self.model: SpaceTimeMiniLM = model.eval().to(device or best_device())  # type: ignore[arg-type]
         self.tokenizer = tokenizer
+        self.precision: Literal["float32", "bfloat16"] = "float32"
         self.months = MonthRange(config.first_month, config.last_month)
         coordinates = {
             region: (float(place[0]), float(place[1]))
@@ -183,6 +187,8 @@ class SpaceTimeEncoder:
         *,
         batch_size: int = 64,
         normalize: bool = True,
+        time_weight: float = 1.0,
+        region_weight: float = 1.0,
         show_progress: bool | None = None,
     ) -> NDArray[np.float32]:
         """Embed sentences.
@@ -197,6 +203,9 @@ class SpaceTimeEncoder:
             Sentences a step; they are sorted by length, so that little is padded.
         normalize
             Scale embeddings to length 1.
+        time_weight, region_weight
+            A dial from meaning alone to full context, without retraining: how much of the month's and of the
+            region's part is taken, from 0 (as if it were missing) to 1.
         show_progress
             A progress bar on stderr; None shows it for long inputs on a terminal.
 
@@ -207,12 +216,17 @@ class SpaceTimeEncoder:
         Raises
         ------
         ValueError
-            A label the model does not know, or another number of labels than of sentences.
+            A label the model does not know, another number of labels than of sentences, or a weight outside 0..1.
         """
+        weights = {"time_weight": time_weight, "region_weight": region_weight}
+        for name, weight in weights.items():
+            if not 0 <= weight <= 1:
+                raise ValueError(f"{name} must lie between 0 (as if missing) and 1 (full context), not {weight!r}")
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         embeddings = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
         for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
-            output = self.model(**batch)
+            with self._autocast():
+                output = self.model(**batch, **weights)
             embedding = torch.nn.functional.normalize(output.embedding, dim=-1) if normalize else output.embedding
             embeddings[rows] = embedding.float().cpu().numpy()
         return embeddings[0] if isinstance(sentences, str) else embeddings
@@ -248,7 +262,8 @@ class SpaceTimeEncoder:
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
         for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
-            output = self.model(**batch, with_heads=True)
+            with self._autocast():
+                output = self.model(**batch, with_heads=True)
             by_month[rows] = output.month_logits.float().softmax(-1).cpu().numpy()
             by_region[rows] = output.region_logits.float().softmax(-1).cpu().numpy()
         return Location(by_month, by_region)
@@ -266,6 +281,11 @@ class SpaceTimeEncoder:
         length = self.model.config.max_length
         ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
         return ids
+
+    def _autocast(self) -> torch.autocast:
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def _batches(
         self, texts: list[str], months: Any, regions: Any, batch_size: int, show_progress: bool | None

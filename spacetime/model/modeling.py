@@ -242,12 +242,12 @@ class Context(NamedTuple):
 
     month: Tensor  # (B, C), T
     region: Tensor  # (B, C), S
-    month_known: Tensor  # (B, 1), True where a month was given
-    region_known: Tensor  # (B, 1)
+    month_weight: Tensor  # (B, 1), how much of the month's part is taken: 1 all, 0 none (a missing month)
+    region_weight: Tensor  # (B, 1)
 
     def parts(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """(vector, known) of the month, then of the region."""
-        return (self.month, self.month_known), (self.region, self.region_known)
+        """(vector, weight) of the month, then of the region."""
+        return (self.month, self.month_weight), (self.region, self.region_weight)
 
 
 # --------------------------------------------------------------- the ways in which month and region enter
@@ -292,11 +292,11 @@ class MultiplicativeConditioning(Conditioning):
         return query * self.temperature(context).to(query.dtype), value
 
     def temperature(self, context: Context) -> Tensor:
-        """Tau of each sentence and head, (B, H, 1, 1); 1 for what is missing."""
+        """Tau of each sentence and head, (B, H, 1, 1); 1 for what is missing, between for a weight between."""
         tau = torch.ones((), device=context.month.device)
-        for project, (vector, known) in zip((self.W_t, self.W_s), context.parts(), strict=True):
-            norm = torch.linalg.vector_norm(self.split_heads(project(vector)), dim=-1)
-            tau = tau * torch.where(known[..., None], norm * norm / (norm + PUBLISHED_EPSILON), 1.0)  # (B, H, 1)
+        for project, (vector, weight) in zip((self.W_t, self.W_s), context.parts(), strict=True):
+            norm = torch.linalg.vector_norm(self.split_heads(project(vector)), dim=-1)  # (B, H, 1)
+            tau = tau * torch.lerp(torch.ones_like(norm), norm * norm / (norm + PUBLISHED_EPSILON), weight[..., None])
         return tau[..., None]
 
 
@@ -333,8 +333,8 @@ class AdditiveConditioning(Conditioning):
         return self.add(query, self.to_query, context), self.add(value, self.to_value, context)
 
     def add(self, words: Tensor, projections: nn.ModuleList, context: Context) -> Tensor:
-        for project, (vector, known) in zip(projections, context.parts(), strict=False):
-            words = words + self.split_heads(project(vector) * known)
+        for project, (vector, weight) in zip(projections, context.parts(), strict=False):
+            words = words + self.split_heads(project(vector) * weight)
         return words
 
 
@@ -364,9 +364,9 @@ class PrefixConditioning(Conditioning):
 
     def after(self, output: Tensor, query: Tensor, context: Context) -> Tensor:
         gate = self.gate()
-        for i, (vector, known) in enumerate(context.parts()):
+        for i, (vector, weight) in enumerate(context.parts()):
             key = self.split_heads(self.key[i](vector))
-            value = self.split_heads(self.value[i](vector) * known) * gate[i, :, None, None]
+            value = self.split_heads(self.value[i](vector) * weight) * gate[i, :, None, None]
             score = (query * key).sum(-1, keepdim=True) / math.sqrt(self.head_size)  # (B, H, L, 1)
             output = output + (score.sigmoid() * value).transpose(1, 2)  # (B, L, H, D)
         return output
@@ -401,8 +401,8 @@ class LateConditioning(nn.Module):
         self.project = nn.ModuleList(ZeroLinear(config.hidden_size, config.hidden_size, bias=False) for _ in range(2))
 
     def forward(self, pooled: Tensor, context: Context) -> Tensor:
-        for project, (vector, known) in zip(self.project, context.parts(), strict=True):
-            pooled = pooled + project(vector) * known
+        for project, (vector, weight) in zip(self.project, context.parts(), strict=True):
+            pooled = pooled + project(vector) * weight
         return pooled
 
 
@@ -532,13 +532,16 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
     def get_output_embeddings(self) -> nn.Linear:
         return self.mlm_head
 
-    def context(self, month_ids: Tensor, region_ids: Tensor) -> Context:
+    def context(
+        self, month_ids: Tensor, region_ids: Tensor, time_weight: float = 1.0, region_weight: float = 1.0
+    ) -> Context:
         """Ids (B,) of months and regions, -1 where missing, to what the layers see."""
+        month, region = self.time_embed(month_ids.clamp(min=0)), self.space_embed(region_ids.clamp(min=0))
         return Context(
-            month=self.time_embed(month_ids.clamp(min=0)),
-            region=self.space_embed(region_ids.clamp(min=0)),
-            month_known=(month_ids != MISSING)[:, None],
-            region_known=(region_ids != MISSING)[:, None],
+            month=month,
+            region=region,
+            month_weight=(month_ids != MISSING)[:, None].to(month.dtype) * time_weight,
+            region_weight=(region_ids != MISSING)[:, None].to(region.dtype) * region_weight,
         )
 
     def forward(
@@ -550,6 +553,8 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         masked_positions: Tensor | None = None,
         with_heads: bool = False,
         token_type_ids: Tensor | None = None,
+        time_weight: float = 1.0,
+        region_weight: float = 1.0,
     ) -> SpaceTimeOutput:
         """Embed a batch of sentences.
 
@@ -564,6 +569,8 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
             30,522-way product costs more than the encoder itself.
         with_heads
             Also return `month_logits` and `region_logits`.
+        time_weight, region_weight
+            How much of the month's and of the region's part is taken, from 0 (as if missing) to 1.
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
@@ -571,7 +578,10 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         if self.config.conditioning != "none" and not (month_ids is None and region_ids is None):
             missing = torch.full(input_ids.shape[:1], MISSING, device=input_ids.device)
             context = self.context(
-                missing if month_ids is None else month_ids, missing if region_ids is None else region_ids
+                missing if month_ids is None else month_ids,
+                missing if region_ids is None else region_ids,
+                time_weight,
+                region_weight,
             )
         encoded = self.bert(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, context=context

@@ -360,7 +360,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+def word_triples(text: str) -> frozenset[tuple[str, ...]]:
     """Return the set of a text's three-word sequences; a text of fewer words is one sequence, compared whole."""
     words = _words(text) or [text.strip()]  # a text without any word, such as "?!", is its own word
     return frozenset(zip(words, words[1:], words[2:], strict=False)) if len(words) >= 3 else frozenset([tuple(words)])
@@ -370,7 +370,7 @@ def _drop_near_duplicates(sides: np.ndarray, data: datasets.Dataset, least: floa
     """Drop, in place, the rows of train (and validation) that nearly repeat a row held out; return how many."""
     held_out: list[tuple[int, frozenset[tuple[str, ...]]]] = []
     for position, text in _texts(data, np.flatnonzero((sides == _TEST) | (sides == _VALIDATION))):
-        held_out.append((position, _shingles(text)))
+        held_out.append((position, word_triples(text)))
     frequency = collections.Counter(shingle for _, shingles in held_out for shingle in shingles)
     copies = 0
     test = _NearDuplicates([shingles for i, shingles in held_out if sides[i] == _TEST], frequency, least)
@@ -380,7 +380,7 @@ def _drop_near_duplicates(sides: np.ndarray, data: datasets.Dataset, least: floa
             copies += 1
     both = _NearDuplicates([shingles for i, shingles in held_out if sides[i] != _DROPPED], frequency, least)
     for position, text in _texts(data, np.flatnonzero(sides == _TRAIN)):
-        if both.has_near(_shingles(text)):
+        if both.has_near(word_triples(text)):
             sides[position] = _DROPPED
             copies += 1
     return copies

@@ -280,7 +280,8 @@ class ProbeLocator(_LinearLocator):
     penalty : float
         Inverse strength of the L2 penalty (scikit-learn's C). Tuned once, on one split by date of Wikipedia
         Current Events (four regions, 2017-2021): of .0003, .001, .003, .01, .03, .1 and 1 the default has the best
-        region accuracies on validation, and month accuracies and errors that differ from the best by less than chance.
+        region accuracies and the least error of the median month on validation. A weaker penalty finds no more
+        months (.046 of 174 rows; .052 at .1) and loses calibration.
     batch_size : int
         Sentences that `plain` encodes a step.
     """

@@ -63,6 +63,7 @@ class Sample:
     texts: list[str]
     months: list[str | None]
     regions: list[str | None]
+    rows: Ids  # their numbers in the data set, shape (n,)
     left_out: dict[str, int]  # why -> rows: "missing_month", "missing_region", "excluded", "beyond_max"
 
     def __len__(self) -> int:
@@ -159,6 +160,7 @@ def draw_sample(
         regions=[
             label if known else None for label, known in zip(labels["region"][rows], has["region"][rows], strict=True)
         ],
+        rows=rows,
         left_out=left_out,
     )
 

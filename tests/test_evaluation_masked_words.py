@@ -82,7 +82,7 @@ class Rigged:
         self.tokenizer: Any = load_tokenizer()
         self.months, self.regions = MonthRange("2019-01", "2019-12"), RegionSet(REGIONS)
         self.device = torch.device("cpu")
-        words = [self.tokenizer.convert_tokens_to_ids(word) for word in WORDS]
+        words = [self.tokenizer.get_vocab()[word] for word in WORDS]
         self.model = RiggedModel(guess, words, len(self.tokenizer))
         self.asked = self.model.asked
 

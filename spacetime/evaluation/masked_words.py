@@ -240,9 +240,13 @@ def _exchange(labels: Ids, group: Ids, random: np.random.Generator) -> Ids:
             for i in random.permutation(np.flatnonzero(meets_own)):
                 if choice[i] < 0 or not (own[:, i] == own[:, choice[i]]).any():
                     continue  # content by now, through an earlier swap
-                fits = (own != own[:, [choice[i]]]).all(axis=0)  # they would be content with i's partner
-                fits &= (own[:, choice] != own[:, [i]]).all(axis=0)  # and i with theirs
-                others = np.flatnonzero(fits & (choice >= 0))
+                # A few drawn at random have a fit nearly always; all are looked at before i is given up.
+                for some in (random.integers(len(members), size=64), np.arange(len(members))):
+                    fits = (own[:, some] != own[:, [choice[i]]]).all(axis=0)  # content with i's partner
+                    fits &= (own[:, choice[some]] != own[:, [i]]).all(axis=0)  # and i with theirs
+                    others = some[fits & (choice[some] >= 0)]
+                    if len(others):
+                        break
                 if len(others):
                     j = random.choice(others)
                     choice[i], choice[j] = choice[j], choice[i]

@@ -65,9 +65,9 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from spacetime.data import Corpus
-from spacetime.encoder import SpaceTimeEncoder, ids_for_each
+from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder, ids_for_each
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
-from spacetime.regions import find_place
+from spacetime.regions import RegionSet, find_place
 
 CONTINENTS = ("Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America")
 
@@ -206,7 +206,8 @@ class SpaceTimeIndex:
             ``region``; None or an empty text is a missing one. Every further column comes back with the results; one
             that has the name of a column of the results is called ``file_NAME`` there.
         encoder
-            Default: all-MiniLM-L6-v2 as it is, which knows no month or region: time and place are then 0.
+            Default: all-MiniLM-L6-v2 as it is, with the months and regions of what `load_corpus` gave. They do nothing
+            to its embeddings, so time and place are 0; filters and decay work.
         folder
             Where to write; without it into a temporary folder that goes with the object. An index that is there already
             is replaced once the new one is complete.
@@ -229,7 +230,13 @@ class SpaceTimeIndex:
             For a corpus without rows or texts, a month or region that the encoder does not know (the row is named), a
             group of unknown regions, or a folder that holds something else.
         """
-        encoder = encoder if encoder is not None else SpaceTimeEncoder.load()
+        plain = None
+        if encoder is None:
+            months, regions = DEFAULT_MONTHS, DEFAULT_REGIONS
+            if isinstance(corpus, Corpus):
+                months, regions = corpus.months, corpus.regions
+            plain = {"months": [months.start, months.end], "regions": list(regions)}
+            encoder = _plain_encoder(plain)
         rows = corpus.dataset if isinstance(corpus, Corpus) else corpus
         _check_rows(rows)
         if isinstance(exact_rows, bool) or not isinstance(exact_rows, int) or exact_rows < 1:
@@ -238,22 +245,23 @@ class SpaceTimeIndex:
         target = None if folder is None else _free_folder(folder)
         shown = sys.stderr.isatty() if show_progress is None else show_progress
         with _new_folder(target) as unfinished:
-            months, region_ids = _write_labels(unfinished, rows, encoder)
+            month_ids, region_ids = _write_labels(unfinished, rows, encoder)
             found = np.unique(region_ids[region_ids != MISSING])
             labels = list(encoder.regions)
-            _write_vectors(unfinished, rows, encoder, months, region_ids, batch_size, shown)
+            _write_vectors(unfinished, rows, encoder, month_ids, region_ids, batch_size, shown)
             columns = _write_rows(unfinished, rows)
             # From places in the encoder's regions to places among those found.
             np.save(
                 unfinished / "region-numbers.npy",
                 np.where(region_ids == MISSING, MISSING, np.searchsorted(found, region_ids)),
             )
-            approximate = _write_approximate(unfinished, months, region_ids, exact_rows, shown)
+            approximate = _write_approximate(unfinished, month_ids, region_ids, exact_rows, shown)
             description = {
                 "format": _FORMAT,
                 "rows": len(rows),
                 "encoder": encoder_fingerprint(encoder),
                 "encoder_name": encoder_name,
+                "plain": plain,
                 "regions": [labels[region] for region in found],
                 "groups": checked_groups,
                 "columns": columns,
@@ -311,12 +319,15 @@ class SpaceTimeIndex:
         """
         path = Path(folder)
         description = _read_description(path)
-        name = description["encoder_name"]
-        given = encoder is not None
-        encoder = encoder if encoder is not None else SpaceTimeEncoder.load(name)
+        name, plain = description["encoder_name"], description["plain"]
+        other = "the one given"
+        if encoder is None:
+            if name is None and plain is None:
+                raise ValueError(f"{path} does not say which encoder it was built with; give it as the second argument")
+            other = name or "all-MiniLM-L6-v2 as it is"
+            encoder = SpaceTimeEncoder.load(name) if name is not None else _plain_encoder(plain)
         if encoder_fingerprint(encoder) != description["encoder"]:
-            built = f"the encoder {name}" if name else "an encoder without a name"
-            other = "the one given" if given else name or "all-MiniLM-L6-v2 as it is"
+            built = f"the encoder {name}" if name else "the plain encoder" if plain else "an encoder without a name"
             raise ValueError(
                 f"{path} was built with {built}, whose configuration or weights are not those of {other}: their "
                 "embeddings cannot be compared; give the encoder it was built with, or build the index anew"
@@ -631,6 +642,11 @@ def _best(rows: NDArray[np.int64], scores: NDArray[Any], k: int) -> tuple[NDArra
     return rows[order], scores[order]
 
 
+def _plain_encoder(knows: dict[str, list[str]]) -> SpaceTimeEncoder:
+    """all-MiniLM-L6-v2 for queries and rows of some months and regions, which leave its embeddings as they are."""
+    return SpaceTimeEncoder.from_plain("none", MonthRange(*knows["months"]), RegionSet(knows["regions"]))
+
+
 # --- checks of what is given --------------------------------------------------------------------------
 
 
@@ -823,7 +839,9 @@ def _write_vectors(
                     raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
             span = slice(start, start + len(texts))
             for corner, chosen in _of_corners(months[span], regions[span]):
-                if len(chosen):
+                if corner and encoder.model.config.conditioning == "none":  # labels change nothing
+                    written[corner][start + chosen] = written[0][start + chosen]
+                elif len(chosen):
                     vectors = _encode(
                         encoder, [texts[i] for i in chosen], months[span], regions[span], chosen, corner, batch_size
                     )

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from spacetime import search
+from spacetime.data import load_corpus
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 from spacetime.months import month_number
@@ -394,6 +395,30 @@ def test_an_index_loads_the_encoder_it_names(encoder: SpaceTimeEncoder, tmp_path
     encoder.save(tmp_path / "model")
     SpaceTimeIndex.build(make_rows(10), encoder, folder=tmp_path / "index", encoder_name=str(tmp_path / "model"))
     assert len(SpaceTimeIndex.load(tmp_path / "index").search("rain")) == 10
+
+
+def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_path: Path) -> None:
+    rows = [
+        "text,month,region",
+        "Rain in the hills,1999-01,Lilliput",
+        "Banks raise rates,2003-02,Japan",
+        "Banks fail,,",
+    ]
+    (tmp_path / "corpus.csv").write_text("\n".join(rows) + "\n")
+    corpus = load_corpus(tmp_path / "corpus.csv", cache_dir=tmp_path, show_progress=False)
+    SpaceTimeIndex.build(corpus, folder=tmp_path / "index")
+    found = SpaceTimeIndex.load(tmp_path / "index").search("rain", "2003-02", "Japan", half_life=12)
+    plain = SpaceTimeEncoder.load()
+    np.testing.assert_allclose(
+        found["meaning"], plain.encode(found["text"].tolist()) @ plain.encode("rain"), atol=TOLERANCE
+    )
+    assert (found[["time", "place"]] == 0).all(axis=None) and (found["decay"] < 0).sum() == 1
+
+
+def test_an_index_that_names_no_encoder_asks_for_it(index: SpaceTimeIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "saved")
+    with pytest.raises(ValueError, match="does not say which encoder it was built with; give it"):
+        SpaceTimeIndex.load(tmp_path / "saved")
 
 
 def test_damaged_folders_are_refused_in_one_line(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ _HOME = {
     "SpaceTimeConfig": "spacetime.model",
     "SpaceTimeMiniLM": "spacetime.model",
     "SpaceTimeEncoder": "spacetime.encoder",
+    "SpaceTimeIndex": "spacetime.search",
     "load_corpus": "spacetime.data",
     "split_corpus": "spacetime.data",
     "run_course": "spacetime.course",
@@ -30,6 +31,7 @@ __all__ = [
     "RegionSet",
     "SpaceTimeConfig",
     "SpaceTimeEncoder",
+    "SpaceTimeIndex",
     "SpaceTimeMiniLM",
     "__version__",
     "load_corpus",
@@ -44,6 +46,7 @@ if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __get
     from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM
     from spacetime.months import MonthRange
     from spacetime.regions import RegionSet
+    from spacetime.search import SpaceTimeIndex
 
 
 def __getattr__(name: str) -> Any:

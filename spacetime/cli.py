@@ -239,6 +239,79 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+# --- index, search ------------------------------------------------------------------------------------
+
+
+def _index(options: argparse.Namespace) -> int:
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.search import SpaceTimeIndex
+
+    encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
+    known = () if encoder is None else (encoder.months, encoder.regions)
+    corpus = _load_corpus(options, *known)
+    print(str(corpus.report).splitlines()[0], file=sys.stderr)
+    if corpus.report.rejected:
+        print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
+    index = SpaceTimeIndex.build(
+        corpus,
+        encoder,
+        folder=options.output,
+        encoder_name=options.model,
+        show_progress=True,
+        **_given(options, "batch_size", "exact_rows"),
+    )
+    print(f"wrote {options.output}: {len(index):,} rows of {len(index.regions)} regions")
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.search import SpaceTimeIndex
+
+    months = None
+    if options.filter_months is not None:
+        first, dots, last = options.filter_months.partition("..")
+        if not dots:
+            raise ValueError(f"--filter-months {options.filter_months!r} is not of the form 2019-01..2020-12")
+        months = first or None, last or None
+    queries = _read_lines("-") if options.query == ["-"] else options.query
+    encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
+    found = SpaceTimeIndex.load(options.index, encoder).search(
+        queries,
+        options.month,
+        options.region,
+        options.k,
+        months=months,
+        regions=None if options.filter_regions is None else options.filter_regions.split(","),
+        keep_undated=not options.drop_undated,
+        keep_unplaced=not options.drop_unplaced,
+        exact=options.exact,
+        **_given(options, "time_weight", "region_weight", "half_life", "floor"),
+    )
+    counts = found.attrs["filters"]
+    print(
+        f"searched {counts['searched']:,} of {counts['rows']:,} rows ({counts['searched_undated']:,} of them without a "
+        f"month, {counts['searched_unplaced']:,} without a region); left out by month "
+        f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,}",
+        file=sys.stderr,
+    )
+    if unknown := counts.get("regions_without_continent"):
+        print(f"spacetime: on no known continent, so left out: {', '.join(unknown)}", file=sys.stderr)
+    if options.json:
+        rows = json.loads(found.to_json(orient="records", double_precision=15))
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    parts = ["score", "meaning", "time", "place", *([] if options.half_life is None else ["decay"])]
+    for number, query in enumerate(queries):
+        print(("\n" if number else "") + textwrap.shorten(query, 100, placeholder=" ..."))
+        print("".join(f"{name:>8}" for name in parts) + "  month    region  text")
+        for row in found[found["query"] == number].fillna({"month": "-", "region": "-"}).to_dict("records"):
+            numbers = "".join(f"{row[part]:8.3f}" for part in parts)
+            text = textwrap.shorten(row["text"], 100, placeholder=" ...")
+            print(f"{numbers}  {row['month']:7}  {row['region']:6}  {text}")
+    return 0
+
+
 # --- course -------------------------------------------------------------------------------------------
 
 
@@ -419,6 +492,8 @@ def _parser() -> argparse.ArgumentParser:
             "spacetime train stage1 corpus.csv --output runs/stage1",
             "spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",
             "spacetime evaluate runs/stage2/model corpus.csv",
+            "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
+            "spacetime search runs/search 'new lockdown' --month 2020-03 --region UK",
             "spacetime course run",
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -496,6 +571,51 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_option(locate)
     locate.add_argument("--top", type=int, default=4, help="months and regions to show (default: 4)")
     locate.add_argument("--json", action="store_true", help="print JSON")
+
+    index = _command(
+        commands,
+        "index",
+        _index,
+        "make a corpus searchable",
+        "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
+        "spacetime index corpus.csv --output runs/plain-search",
+    )
+    index.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    _add_model_option(index)
+    index.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder; an index there is replaced")
+    index.add_argument("--batch-size", type=int, metavar="N", help="sentences a step (default: 64)")
+    index.add_argument(
+        "--exact-rows", type=int, metavar="N", help="compare every row that passes, up to so many (default: 200000)"
+    )
+    _add_corpus_options(index)
+
+    search = _command(
+        commands,
+        "search",
+        _search,
+        "find the rows of an index nearest to a text, a month and a region",
+        "spacetime search runs/search 'new lockdown' --month 2020-03 --region UK -k 10",
+        "spacetime search runs/search 'new lockdown' --filter-months 2019-01..2020-12 --filter-regions Europe,US",
+        "spacetime search runs/search 'new lockdown' --month 2020-03 --time-weight .5 --half-life 6 --floor .2 --json",
+    )
+    search.add_argument("index", metavar="INDEX", help="folder that `spacetime index` wrote")
+    search.add_argument("query", metavar="QUERY", nargs="+", help="texts, or - for a sentence a line from stdin")
+    search.add_argument("--model", metavar="DIR", help="folder of the model (default: the one the index names)")
+    search.add_argument("-k", type=int, default=10, metavar="N", help="results a query (default: 10)")
+    search.add_argument("--json", action="store_true", help="print every column as JSON")
+    steering = search.add_argument_group("what the query is near to")
+    steering.add_argument("--month", metavar="2020-03", help="the month it is asked from")
+    steering.add_argument("--region", metavar="UK", help="the region it is asked from")
+    steering.add_argument("--time-weight", type=float, metavar="W", help="from 0, no month, to 1 (default: 1)")
+    steering.add_argument("--region-weight", type=float, metavar="W", help="from 0, no region, to 1 (default: 1)")
+    steering.add_argument("--half-life", type=float, metavar="MONTHS", help="scores halve so far away (default: off)")
+    steering.add_argument("--floor", type=float, metavar="SHARE", help="of a score that stays anyway (default: 0)")
+    steering.add_argument("--exact", action="store_true", help="compare every row that passes, however many")
+    filters = search.add_argument_group("filters", "Applied before the search; rows without month or region pass.")
+    filters.add_argument("--filter-months", metavar="FIRST..LAST", help="2019-01..2020-12; an end may be left out")
+    filters.add_argument("--filter-regions", metavar="A,B,...", help="countries, continents or your own: Europe,US")
+    filters.add_argument("--drop-undated", action="store_true", help="rows without a month do not pass")
+    filters.add_argument("--drop-unplaced", action="store_true", help="rows without a region do not pass")
 
     evaluate = _command(
         commands,

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from spacetime import search
+from spacetime.cli import main
 from spacetime.data import load_corpus
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
@@ -506,3 +507,40 @@ def test_what_cannot_be_indexed_is_said(
 def test_a_list_is_no_corpus(encoder: SpaceTimeEncoder) -> None:
     with pytest.raises(ValueError, match="not list; datasets.Dataset.from_pandas makes one"):
         SpaceTimeIndex.build(["rain"], encoder)  # type: ignore[arg-type]
+
+
+# --- the command line ---------------------------------------------------------------------------------
+
+
+def test_the_commands_build_and_search(
+    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+    rows = make_rows(60)
+    rows.to_csv(str(tmp_path / "corpus.csv"), index=False)
+    encoder.save(tmp_path / "model")
+    index = str(tmp_path / "index")
+    assert main(["index", str(tmp_path / "corpus.csv"), "--model", str(tmp_path / "model"), "--output", index]) == 0
+    assert capsys.readouterr().out == f"wrote {index}: 60 rows of 7 regions\n"
+
+    asked = ["search", index, "new lockdown", "--month", "2020-03", "--region", "UK", "-k", "5"]
+    asked += ["--filter-months", "2019-01..", "--filter-regions", "Europe,US", "--drop-undated", "--half-life", "9"]
+    assert main([*asked, "--json"]) == 0
+    printed = capsys.readouterr()
+    found = SpaceTimeIndex.load(index, encoder).search(
+        ["new lockdown"], "2020-03", "UK", 5, months=("2019-01", None), regions=["Europe", "US"], keep_undated=False,
+        half_life=9,
+    )  # fmt: skip
+    assert [row["row"] for row in json.loads(printed.out)] == found["row"].tolist()
+    assert f"searched {found.attrs['filters']['searched']} of 60 rows (0 of them without a month" in printed.err
+    assert "on no known continent, so left out: Lilliput" in printed.err
+
+    assert main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["new lockdown", "   score meaning    time   place   decay  month    region  text"]
+    assert len(lines) == 2 + len(found) and lines[2].endswith(found["text"][0])
+
+
+def test_a_slip_in_a_filter_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(tmp_path), "rain", "--filter-months", "2019"]) == 2
+    assert capsys.readouterr().err == ("spacetime: error: --filter-months '2019' is not of the form 2019-01..2020-12\n")

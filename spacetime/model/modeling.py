@@ -64,6 +64,9 @@ class SpaceTimeConfig(BertConfig):
         Latitude and longitude of each region in degrees; needed by `region_encoding="spherical"`.
     additive_values
         Add T and S to the values as well as to the queries (`"additive"` only).
+    mlm_transform
+        A dense layer, GELU and layer norm between the last hidden states and the masked-LM head, as in BERT.  The
+        published model has none; a frozen backbone, trained for sentences and not for words, needs one.
     normalize
         Scale embeddings to length 1.  The published model does not.
     max_length
@@ -77,13 +80,16 @@ class SpaceTimeConfig(BertConfig):
     intermediate_size: int = 1536
 
     conditioning: Literal["multiplicative", "additive", "prefix", "late", "none"] = "multiplicative"
-    time_encoding: Literal["sinusoidal", "sinusoidal_published", "learned", "calendar"] = "sinusoidal"
+    time_encoding: Literal["sinusoidal", "sinusoidal_published", "sinusoidal_calendar", "learned", "calendar"] = (
+        "sinusoidal"
+    )
     region_encoding: Literal["tokenized", "spherical"] = "tokenized"
     first_month: str = "2017-01"
     last_month: str = "2021-12"
     regions: list[str] | tuple[str, ...] = ("UK", "US", "AUS", "CAN")
     region_coordinates: list[list[float | int]] | None = None
     additive_values: bool = False
+    mlm_transform: bool = False
     normalize: bool = True
     max_length: int = 128
 
@@ -166,6 +172,23 @@ def calendar_features(num_months: int, first_month: str) -> Tensor:
     return torch.stack((trend, year.sin(), year.cos(), (2 * year).sin(), (2 * year).cos()), dim=-1).float()
 
 
+def sinusoid_with_calendar(num_months: int, size: int, first_month: str) -> Tensor:
+    """The sinusoid, with its twelve slowest columns given to the month of the year.
+
+    The sinusoid tells near months from far ones; no column of it has a period of a year.  Sine and cosine of the
+    year's circle, once to six times around, can tell any month of the year from any other, in every year alike.
+    They are three times as large as a sinusoid's columns, so that twelve of them weigh as much as a hundred.
+
+    Returns
+    -------
+    Tensor of shape (num_months, size)
+    """
+    month_of_year = torch.arange(num_months, dtype=torch.float64) + int(first_month.split("-")[1]) - 1
+    angle = 2 * math.pi / 12 * month_of_year[:, None] * torch.arange(1, 7)
+    year = 3 * torch.cat((angle.sin(), angle.cos()), dim=-1).float()
+    return torch.cat((sinusoid(num_months, size)[:, : size - year.shape[1]], year), dim=-1)
+
+
 def spherical_features(coordinates: list[list[float | int]]) -> Tensor:
     """Sines and cosines, at three scales, of the point on the unit sphere: near places get near features.
 
@@ -226,6 +249,8 @@ def time_vectors(config: SpaceTimeConfig) -> nn.Module:
         return LearnedVectors(count, size, start_as_sinusoid=True)
     if config.time_encoding == "calendar":
         return Table(calendar_features(count, config.first_month), size)
+    if config.time_encoding == "sinusoidal_calendar":
+        return Table(sinusoid_with_calendar(count, size, config.first_month), size)
     return Table(sinusoid(count, size, published=config.time_encoding == "sinusoidal_published"), size)
 
 
@@ -503,6 +528,27 @@ class SpaceTimeOutput(ModelOutput):
     region_logits: Tensor | None = None
 
 
+class MaskedWordTransform(nn.Module):
+    """BERT's layer before its masked-LM head; it starts near the identity."""
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__()
+        self.dense = IdentityLinear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, words: Tensor) -> Tensor:
+        transformed: Tensor = self.norm(nn.functional.gelu(self.dense(words)))
+        return transformed
+
+
+class IdentityLinear(nn.Linear):
+    """A square projection that starts as the identity."""
+
+    def start(self) -> None:
+        init.zeros_(self.bias)
+        init.copy_(self.weight, torch.eye(self.in_features))
+
+
 class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
     """all-MiniLM-L6-v2 whose attention also takes a month and a region, with the heads that train it.
 
@@ -524,6 +570,7 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         self.space_embed = region_vectors(config)
         self.bert = SpaceTimeBert(config)
         self.late = LateConditioning(config) if config.conditioning == "late" else None
+        self.mlm_transform = MaskedWordTransform(config) if config.mlm_transform else nn.Identity()
         self.mlm_head = nn.Linear(config.hidden_size, config.vocab_size)
         self.time_head = nn.Linear(config.hidden_size, config.num_months)
         self.space_head = nn.Linear(config.hidden_size, config.num_regions)
@@ -594,7 +641,7 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
             embedding=nn.functional.normalize(pooled, dim=-1) if self.config.normalize else pooled,
             last_hidden_state=words,
             pooler_output=encoded.pooler_output,
-            mlm_logits=None if masked_positions is None else self.mlm_head(words[masked_positions]),
+            mlm_logits=None if masked_positions is None else self.mlm_head(self.mlm_transform(words[masked_positions])),
             month_logits=self.time_head(encoded.pooler_output) if with_heads else None,
             region_logits=self.space_head(encoded.pooler_output) if with_heads else None,
         )

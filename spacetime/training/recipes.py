@@ -9,16 +9,19 @@ import numpy as np
 import torch
 
 from spacetime.data.batches import Batches, PairBatches, TripleBatches, every_batch
+from spacetime.data.joint import JointBatches, JointRecipe
 from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import rank_correlation
 from spacetime.model import SpaceTimeMiniLM
-from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, train
-from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
+from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, mixed_precision, train
+from spacetime.training.objectives import JointLoss, Objective, stage1_loss, stage2_loss
 
 STAGE1 = TrainingOptions()
 STAGE2 = replace(STAGE1, learning_rate=2e-5, new_learning_rate=2e-5)
-HEADS = ("mlm_head.bias", "time_head.", "space_head.")
+JOINT = replace(STAGE1, new_learning_rate=1e-3, freeze_backbone=True, max_steps=1500)
+LOCATION_HEADS = ("time_head.", "space_head.")
+HEADS = ("mlm_transform.", "mlm_head.bias", *LOCATION_HEADS)
 
 
 def train_stage1(
@@ -126,6 +129,59 @@ def train_stage2(
         show_progress=show_progress,
     )
     _finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe), **(note or {}))
+    return result
+
+
+def train_joint(
+    dataset: datasets.Dataset,
+    asked: datasets.Dataset,
+    encoder: SpaceTimeEncoder,
+    output: str | Path,
+    options: TrainingOptions = JOINT,
+    *,
+    recipe: JointRecipe | None = None,
+    loss: JointLoss | None = None,
+    max_length: int = 64,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+    note: dict[str, object] | None = None,
+) -> TrainingResult:
+    """Both stages at once, on a frozen backbone: the recipe of the released model (lesson 07).
+
+    Parameters
+    ----------
+    dataset
+        Columns text, month, region, and for events date and topic.
+    asked
+        Columns text, month, region: sentences whose month follows from their words and their region.
+    encoder
+        Trained in place; `SpaceTimeEncoder.from_plain("prefix", mlm_transform=True, ...)` to start.
+    recipe, loss
+        What a step sees, and how the four terms are weighted.
+    max_length
+        Longer sentences are cut here while training, in word pieces.
+    output, options, resume, overwrite, show_progress, note
+        As in stage 1.
+    """
+    recipe, loss = recipe or JointRecipe(), loss or JointLoss()
+    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, max_length=max_length)
+    plain.precision = "bfloat16" if mixed_precision(options, encoder.device) == "bf16" else "float32"
+    for name, parameter in encoder.model.named_parameters():
+        if name.startswith(LOCATION_HEADS):
+            parameter.requires_grad_(False)
+    result = train(
+        encoder.model,
+        JointBatches(dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=show_progress),
+        loss,
+        options,
+        output,
+        resume=resume,
+        overwrite=overwrite,
+        show_progress=show_progress,
+    )
+    facts: dict[str, object] = {"recipe": asdict(recipe), "loss": asdict(loss), "max_length": max_length}
+    _finish(encoder, output, "joint", options, result, len(dataset), **facts, **(note or {}))
     return result
 
 

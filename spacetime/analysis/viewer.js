@@ -405,7 +405,7 @@
   }
 
   function resize() {
-    const { width, height } = $("stage").getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = $("stage"); // inside its border, as the canvases are
     // No more than 2.5 million pixels: on a very large and fine screen points get coarser rather than slow.
     ratio = Math.min(devicePixelRatio || 1, 2, Math.sqrt(2.5e6 / Math.max(1, width * height)));
     wide = Math.max(1, Math.round(width * ratio));
@@ -750,7 +750,7 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { restamp(); repaint(); });
 
-  $("size").value = count > 50000 ? 1.5 : count > 10000 ? 2.5 : count > 1500 ? 3.5 : 5;
+  $("size").value = (count > 50000 ? 1.5 : count > 10000 ? 2.5 : count > 1500 ? 3.5 : 5) - (innerWidth < 700 && count < 50000 ? 1 : 0);
   if (innerWidth < 700) $("more").open = false; // on a phone the map comes first
   showMonths(0, months.length);
   list();

@@ -101,7 +101,8 @@ def write(
 
     Notes
     -----
-    Neighbours are exact; their time grows with the square of n (two seconds for 10,000, minutes for 100,000).
+    Neighbours are exact; their time grows with the square of n (on one core a few seconds for
+    10,000, some minutes for 100,000).
     """
     spaces = [checked(embeddings)]
     count = len(spaces[0])
@@ -342,7 +343,7 @@ def _clusters(clusters: Iterable[Any] | None, texts: list[str]) -> tuple[Ids, li
     listed = _same_length(clusters, len(texts), "clusters")
     known = [None if is_missing(cluster) or cluster == NOISE else cluster for cluster in listed]
     for row, cluster in enumerate(known):
-        if not (cluster is None or isinstance(cluster, str) or (_is_number(cluster) and cluster == int(cluster))):
+        if not (cluster is None or isinstance(cluster, str) or (_is_number(cluster) and float(cluster).is_integer())):
             raise ValueError(f"clusters[{row}] is {quoted(cluster)}; give whole numbers or names, -1 or None for none")
     kinds = {isinstance(cluster, str) for cluster in known if cluster is not None}
     if len(kinds) > 1:
@@ -368,15 +369,14 @@ def _is_number(value: Any) -> bool:
 # ---------------------------------------------------------------------------------------------------- the maps
 
 
-def _planes(
-    coordinates: ArrayLike | tuple[ArrayLike, ArrayLike] | None, spaces: list[Floats], seed: int
-) -> list[Floats]:
+def _planes(coordinates: Any, spaces: list[Floats], seed: int) -> list[Floats]:
     """One map (n, 2), or one for each space."""
     if coordinates is None:
         made = [_map(space, seed) for space in spaces]
         return [made[0], *(_turned(plane, made[0]) for plane in made[1:])]
-    pair = len(np.shape(coordinates[0])) == 2 if isinstance(coordinates, tuple | list) else np.ndim(coordinates) == 3
-    given: list[Any] = list(coordinates) if pair else [coordinates]  # type: ignore[arg-type]
+    listed = isinstance(coordinates, tuple | list) and len(coordinates) > 0
+    pair = np.ndim(coordinates[0] if listed else coordinates) == (2 if listed else 3)
+    given: list[Any] = list(coordinates) if pair else [coordinates]
     if len(given) > len(spaces):
         raise ValueError(
             f"coordinates of {len(given)} maps for {len(spaces)} sets of embeddings; give one map, "
@@ -394,6 +394,8 @@ def _planes(
 def _map(space: Floats, seed: int) -> Floats:
     if len(space) >= FEWEST_FOR_UMAP:
         return umap_map(space, seed=seed)
+    if len(space) == 1:
+        return np.zeros((1, 2))
     flat = principal_components(space, 2)
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 

@@ -24,7 +24,7 @@ from spacetime.regions import RegionSet
 
 Vectors = NDArray[np.float32]
 
-_TRIED = (0.0, 0.02, 0.05, 0.15, 0.3)
+_TRIED = (0.0, 0.05, 0.15, 0.3, 0.45)
 WEIGHTS: tuple[tuple[float, float], ...] = tuple(product(_TRIED, _TRIED))
 """Default grid of :meth:`ConcatenatedEncoder.tune`: 25 pairs of time weight and region weight."""
 

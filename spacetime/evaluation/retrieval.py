@@ -57,7 +57,7 @@ DECAYS: tuple[dict[str, float], ...] = (
     {"half_life": 12.0, "floor": 1.0, "other_region": 1.0},  # no filter at all
     *(
         {"half_life": half_life, "floor": floor, "other_region": other}
-        for half_life, floor, other in product((1.0, 6.0), (0.2, 0.5, 0.9), (0.25, 0.5, 0.8, 1.0))
+        for half_life, floor, other in product((1.0, 6.0), (0.0, 0.2, 0.6), (0.25, 0.5, 0.8, 1.0))
     ),
 )
 """Default grid of :func:`tune_decay`: 25 points."""

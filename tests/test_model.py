@@ -254,3 +254,43 @@ def test_an_unseen_region_gets_a_vector_near_its_neighbour() -> None:
     )
     uk, ireland, new_zealand = model.space_embed(torch.arange(3))
     assert (uk - ireland).norm() < (uk - new_zealand).norm() / 3
+
+
+def test_low_rank_changes_act_only_under_context() -> None:
+    changed, plain = tiny(conditioning="prefix", context_rank=2), tiny(conditioning="none")
+    plain.bert.load_state_dict(changed.bert.state_dict(), strict=False)
+    given = batch()
+    words = {name: given[name] for name in ("input_ids", "attention_mask")}
+    missing = torch.full((4,), -1)
+    for without in (words, words | {"month_ids": missing}, given | {"time_weight": 0.0, "region_weight": 0.0}):
+        assert torch.equal(changed(**without).embedding, plain(**words).embedding)
+    for gate in (layer.attention.self.conditioning.gate for layer in changed.bert.encoder.layer):
+        torch.nn.init.zeros_(gate.weight)  # what is left are the low-rank changes
+    assert (changed(**given).embedding - plain(**words).embedding).abs().max() > 1e-3
+
+
+def test_low_rank_changes_start_at_zero() -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"vocab_size": 50, "hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 32}
+    model = SpaceTimeMiniLM(SpaceTimeConfig(conditioning="prefix", context_rank=2, **sizes)).eval()
+    given = batch()
+    words = {name: given[name] for name in ("input_ids", "attention_mask")}
+    assert (model(**given).embedding - model(**words).embedding).abs().max() < 1e-6
+
+
+def test_calendar_columns_are_the_same_in_every_year_and_tell_all_months_apart() -> None:
+    from spacetime.model.modeling import sinusoid_with_calendar
+
+    year = sinusoid_with_calendar(60, 48, "2017-03")[:, -12:]
+    torch.testing.assert_close(year[:12], year[24:36])
+    assert torch.linalg.matrix_rank(year[:12] - year[:12].mean(0)) == 11
+    torch.testing.assert_close(year[10], sinusoid_with_calendar(12, 48, "2018-01")[0, -12:])
+
+
+def test_a_frozen_backbones_words_get_a_transform_that_is_saved(tmp_path: Any) -> None:
+    model = tiny(conditioning="prefix", mlm_transform=True, context_rank=2)
+    torch.nn.init.normal_(model.mlm_transform.dense.weight)
+    model.save_pretrained(tmp_path)
+    again = SpaceTimeMiniLM.from_pretrained(tmp_path)
+    given = batch() | {"masked_positions": batch()["attention_mask"].bool()}
+    torch.testing.assert_close(model(**given).mlm_logits, again.eval()(**given).mlm_logits)

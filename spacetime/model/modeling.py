@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.bert.modeling_bert import BertSelfAttention, eager_attention_forward
+from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention, eager_attention_forward
 from transformers.utils import ModelOutput
 
 MISSING = -1
@@ -64,6 +64,8 @@ class SpaceTimeConfig(BertConfig):
         Latitude and longitude of each region in degrees; needed by `region_encoding="spherical"`.
     additive_values
         Add T and S to the values as well as to the queries (`"additive"` only).
+    context_rank
+        Rank of changes to the backbone's projections that act only under context (`LowRank`); 0 for none.
     mlm_transform
         A dense layer, GELU and layer norm between the last hidden states and the masked-LM head, as in BERT.  The
         published model has none; a frozen backbone, trained for sentences and not for words, needs one.
@@ -89,6 +91,7 @@ class SpaceTimeConfig(BertConfig):
     regions: list[str] | tuple[str, ...] = ("UK", "US", "AUS", "CAN")
     region_coordinates: list[list[float | int]] | None = None
     additive_values: bool = False
+    context_rank: int = 0
     mlm_transform: bool = False
     normalize: bool = True
     max_length: int = 128
@@ -274,6 +277,10 @@ class Context(NamedTuple):
         """(vector, weight) of the month, then of the region."""
         return (self.month, self.month_weight), (self.region, self.region_weight)
 
+    def amount(self) -> Tensor:
+        """How much context there is at all, (B, 1, 1): 0 without month and region, 1 as soon as one is given whole."""
+        return (1 - (1 - self.month_weight) * (1 - self.region_weight))[..., None]
+
 
 # --------------------------------------------------------------- the ways in which month and region enter
 
@@ -285,6 +292,8 @@ class Conditioning(nn.Module):
         super().__init__()
         self.num_heads = config.num_attention_heads
         self.head_size = config.hidden_size // config.num_attention_heads
+        rank, size = config.context_rank, config.hidden_size
+        self.low_rank = nn.ModuleDict({name: LowRank(size, size, rank) for name in ("query", "value") if rank})
 
     def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """Change queries and values, (B, H, L, D) each, before the words attend to each other."""
@@ -418,6 +427,22 @@ class Gates(nn.Module):
         return self.SPEED * self.weight  # (tokens, H)
 
 
+class LowRank(nn.Module):
+    """A low-rank change of one of the backbone's projections (LoRA, arXiv 2106.09685, section 4.1); it starts at 0.
+
+    It is scaled by how much context there is, so that the plain model stays as it was without any.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rank: int) -> None:
+        super().__init__()
+        self.down = UnitLinear(in_features, rank)
+        self.up = ZeroLinear(rank, out_features)
+
+    def forward(self, hidden_states: Tensor, context: Context) -> Tensor:
+        change: Tensor = self.up(self.down(hidden_states)) * context.amount().to(hidden_states.dtype)
+        return change
+
+
 class LateConditioning(nn.Module):
     """A vector for the month and one for the region, added to the pooled embedding: the simple baseline."""
 
@@ -459,9 +484,13 @@ class SpaceTimeSelfAttention(BertSelfAttention):
     ) -> tuple[Tensor, Tensor | None]:
         batch, length, _ = hidden_states.shape
         heads = (batch, length, self.num_attention_heads, self.attention_head_size)
-        query = self.query(hidden_states).view(heads).transpose(1, 2)  # (B, H, L, D)
+        query, value = self.query(hidden_states), self.value(hidden_states)
+        if context is not None and self.conditioning.low_rank:
+            query = query + self.conditioning.low_rank["query"](hidden_states, context)
+            value = value + self.conditioning.low_rank["value"](hidden_states, context)
+        query = query.view(heads).transpose(1, 2)  # (B, H, L, D)
         key = self.key(hidden_states).view(heads).transpose(1, 2)
-        value = self.value(hidden_states).view(heads).transpose(1, 2)
+        value = value.view(heads).transpose(1, 2)
 
         asked = query
         if context is not None:
@@ -478,6 +507,39 @@ class SpaceTimeSelfAttention(BertSelfAttention):
         return output.reshape(batch, length, -1).contiguous(), weights
 
 
+class FeedForwardConditioning(nn.Module):
+    """Low-rank changes of the two projections of a layer's feed-forward part."""
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__()
+        self.inner = LowRank(config.hidden_size, config.intermediate_size, config.context_rank)
+        self.outer = LowRank(config.intermediate_size, config.hidden_size, config.context_rank)
+
+
+class SpaceTimeLayer(BertLayer):
+    """BERT's layer with our self-attention, and by option low-rank changes of the feed-forward part."""
+
+    def __init__(self, config: SpaceTimeConfig, layer_idx: int) -> None:
+        super().__init__(config, layer_idx=layer_idx)
+        attention: Any = self.attention
+        attention.self = SpaceTimeSelfAttention(config, layer_idx=layer_idx)
+        self.conditioning = FeedForwardConditioning(config) if config.context_rank else None
+
+    def forward(  # type: ignore[override]
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        context: Context | None = kwargs.get("context")
+        if context is None or self.conditioning is None:
+            plain: Tensor = super().forward(hidden_states, attention_mask, *args, **kwargs)
+            return plain
+        attended, _ = self.attention(hidden_states, attention_mask, **kwargs)
+        inner = self.intermediate.dense(attended) + self.conditioning.inner(attended, context)
+        inner = self.intermediate.intermediate_act_fn(inner)
+        outer = self.output.dense(inner) + self.conditioning.outer(inner, context)
+        output: Tensor = self.output.LayerNorm(self.output.dropout(outer) + attended)
+        return output
+
+
 class StartsOwnWeights:
     """Lets a module with a `start` method set its own first weights, in place of BERT's normal(0, 0.02)."""
 
@@ -490,15 +552,13 @@ class StartsOwnWeights:
 
 
 class SpaceTimeBert(StartsOwnWeights, BertModel):
-    """BERT with our self-attention in every layer; the keyword `context` travels down to it."""
+    """BERT with our layers; the keyword `context` travels down to them."""
 
     config: SpaceTimeConfig
 
     def __init__(self, config: SpaceTimeConfig) -> None:
         super().__init__(config)
-        for index, layer in enumerate(self.encoder.layer):
-            attention: Any = layer.attention
-            attention.self = SpaceTimeSelfAttention(config, layer_idx=index)
+        self.encoder.layer = nn.ModuleList(SpaceTimeLayer(config, index) for index in range(config.num_hidden_layers))
 
 
 # --------------------------------------------------------------------------------------------- whole model

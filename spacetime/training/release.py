@@ -1,0 +1,107 @@
+"""How the released model is trained: one command, on text that may be passed on.
+
+    python -m spacetime.training.release wikipedia_current_events.csv.gz --output runs/release
+
+The corpus is Wikipedia's Current Events (CC BY-SA 4.0; text, month, region, date, topic), the training side of its
+split by date, joined by the almanac that comes with this repository.  Held back from the almanac are a tenth of its
+fact templates, and every contrast sentence of 2021.  A stopped training goes on where it was.  What comes out is
+written as a small change of the public weights (`spacetime.model.delta`).
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import datasets
+import numpy as np
+
+from spacetime.data import load_corpus, split_corpus
+from spacetime.data.almanac import load_almanac
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+from spacetime.training.recipes import JOINT, train_joint
+
+COLUMNS = ["text", "month", "region", "date", "topic"]
+CONTRAST_UNTIL = "2020-12"  # later contrast sentences are only asked
+ASKED_KINDS = {"daylight", "season", "clocks", "holiday", "custom", "calendar"}  # whose month follows from the words
+ASKED_BESIDES = 600
+
+
+def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> SpaceTimeEncoder:
+    """The untrained released model: a gated prefix and low-rank changes that act only under context."""
+    return SpaceTimeEncoder.from_plain(
+        "prefix",
+        months,
+        regions,
+        seed=seed,
+        time_encoding="sinusoidal_calendar",
+        context_rank=8,
+        mlm_transform=True,
+    )
+
+
+def almanac_rows(seed: int = 0) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """The almanac's rows to train on, and those of them that are asked for their month.
+
+    Returns
+    -------
+    rows
+        The training side of the split by template, and the contrast sentences up to `CONTRAST_UNTIL`.
+    asked
+        These contrast sentences, and `ASKED_BESIDES` others whose month follows from their words.
+    """
+    whole = load_almanac().dataset
+    train = set(split_corpus(load_almanac(), by="group", seed=seed).train["template"])
+    columns = zip(whole["template"], whole["contrast"], whole["month"], whole["kind"], strict=True)
+    ordinary, contrast, besides = [], [], []
+    for row, (template, in_contrast, month, kind) in enumerate(columns):
+        if in_contrast:
+            if month <= CONTRAST_UNTIL:
+                contrast.append(row)
+        elif template in train:
+            ordinary.append(row)
+            if kind in ASKED_KINDS:
+                besides.append(row)
+    chosen = np.random.default_rng(seed).choice(besides, size=ASKED_BESIDES, replace=False)
+    return whole.select([*ordinary, *contrast]), whole.select([*contrast, *chosen.tolist()])
+
+
+def training_rows(corpus: datasets.Dataset, almanac: datasets.Dataset) -> datasets.Dataset:
+    """Corpus and almanac in one table; almanac sentences have no topic."""
+    almanac = almanac.remove_columns([name for name in almanac.column_names if name not in COLUMNS])
+    almanac = almanac.add_column("topic", [""] * len(almanac), feature=datasets.Value("string"))
+    both = [rows.select_columns(COLUMNS).cast(_AS_TEXT) for rows in (corpus, almanac)]
+    return datasets.concatenate_datasets(both)
+
+
+_AS_TEXT = datasets.Features({name: datasets.Value("string") for name in COLUMNS})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("runs/release"))
+    parser.add_argument("--steps", type=int, default=JOINT.max_steps)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    corpus = load_corpus(options.corpus)
+    split = split_corpus(corpus, by="date")
+    ordinary, asked = almanac_rows()
+    encoder = released_start(corpus.months, corpus.regions, options.seed)
+    train_joint(
+        training_rows(split.train, ordinary),
+        asked,
+        encoder,
+        options.output,
+        replace(JOINT, max_steps=options.steps, seed=options.seed),
+        resume=True,
+        note={"corpus": options.corpus.name, "corpus_rows": len(split.train), "almanac_rows": len(ordinary)},
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

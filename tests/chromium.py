@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 30.0  # seconds for anything to happen; most things take milliseconds
+PATIENCE = 60.0  # seconds for anything to happen; most things take milliseconds
 
 
 def program() -> str | None:
@@ -37,6 +37,9 @@ class Chromium:
                 "--disable-gpu",
                 "--remote-debugging-port=0",
                 "--no-first-run",
+                "--disable-background-networking",
+                "--disable-renderer-backgrounding",
+                "--disable-backgrounding-occluded-windows",
                 f"--user-data-dir={self._folder.name}",
                 f"--window-size={width},{height}",
                 "about:blank",
@@ -56,8 +59,11 @@ class Chromium:
         self._session: str | None = None
         self.errors: list[str] = []
         self.requests: list[str] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        # The window's own page, not a new one: a page behind another paints no frames.
+        pages = [found for found in self.call("Target.getTargets")["targetInfos"] if found["type"] == "page"]
+        target = pages[0]["targetId"] if pages else self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Page.bringToFront")
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)

@@ -292,7 +292,7 @@ def _search(options: argparse.Namespace) -> int:
     print(
         f"searched {counts['searched']:,} of {counts['rows']:,} rows ({counts['searched_undated']:,} of them without a "
         f"month, {counts['searched_unplaced']:,} without a region); left out by month "
-        f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,}",
+        f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,} (a row may be left out by both)",
         file=sys.stderr,
     )
     if unknown := counts.get("regions_without_continent"):

@@ -200,6 +200,7 @@ def test_a_query_without_month_and_region_is_answered_by_meaning_alone(
 
 def test_equal_rows_come_in_the_order_of_the_corpus(encoder: SpaceTimeEncoder) -> None:
     index = SpaceTimeIndex.build(datasets.Dataset.from_dict({"text": ["rain"] * 30}), encoder)
+    index._vectors[0] = np.repeat(index._vectors[0][:1], 30, axis=0)  # texts in other batches may differ in a last bit
     assert index.search("rain", k=4)["row"].tolist() == [0, 1, 2, 3]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spacetime.analysis import nearest
+from spacetime.analysis import nearest, umap_map
 from spacetime.analysis.viewer import MOST_POINTS, frame, true_neighbours, write
 
 COUNT = 6
@@ -225,6 +225,18 @@ def test_maps_keep_their_aspect_and_fill_the_page(tmp_path: Path) -> None:
     drawn = numbers(data["maps"][0]).reshape(COUNT, 2) / 65535
     np.testing.assert_allclose(drawn[:4], [[0, 0.25], [1, 0.25], [1, 0.75], [0, 0.75]], atol=1 / 65535)
     assert data["extent"] == [1.0, 0.5]
+
+
+@pytest.mark.slow
+def test_without_coordinates_the_map_is_umaps(tmp_path: Path) -> None:
+    given = sample(60)
+    del given["coordinates"]
+    data = Elements(write(**given, path=tmp_path / "map.html", seed=3).read_text(encoding="utf-8")).json("data")
+    plane = umap_map(given["embeddings"], seed=3)
+    drawn = numbers(data["maps"][0]).reshape(60, 2) / 65535 * np.ptp(plane, axis=0).max()
+    # Moved, but not turned or stretched; rounded to one of 65,536 places on a map about 10 wide.
+    np.testing.assert_allclose(drawn - drawn.mean(axis=0), plane - plane.mean(axis=0), atol=1e-3)
+    assert len(data["maps"]) == 2
 
 
 def test_one_map_may_serve_both_embeddings(tmp_path: Path) -> None:

@@ -750,8 +750,13 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { restamp(); repaint(); });
 
-  $("size").value = (count > 50000 ? 1.5 : count > 10000 ? 2.5 : count > 1500 ? 3.5 : 5) - (innerWidth < 700 && count < 50000 ? 1 : 0);
-  if (innerWidth < 700) $("more").open = false; // on a phone the map comes first
+  const phone = matchMedia("(max-width: 699px)");
+  function arrange() { // on a phone the map comes first, with smaller points; a frame may be told its width late
+    $("more").open = !phone.matches;
+    $("size").value = count > 50000 ? 1.5 : (count > 10000 ? 2.5 : count > 1500 ? 3.5 : 5) - (phone.matches ? 1 : 0);
+  }
+  phone.addEventListener("change", () => { arrange(); restamp(); repaint(); });
+  arrange();
   showMonths(0, months.length);
   list();
   resize();

@@ -243,29 +243,37 @@ class SpaceTimeEncoder:
     ) -> Location:
         """Probabilities over months and over regions for texts whose time and place are unknown.
 
-        The heads of stage 1 give them.  They can infer only what they had to infer in training: a model trained
-        without context dropout has read month and region from its inputs, and says little about a text alone.
+        A locator gives them, where the model has one (the released model does), or the heads of stage 1.  Heads can
+        infer only what they had to infer in training: a model trained without context dropout has read month and
+        region from its inputs, and says little about a text alone.
 
         Parameters
         ----------
         sentences
             One sentence or many.
         months, regions
-            What is known after all, as in `encode`.
+            What is known after all, as in `encode`; for heads only.
 
         Returns
         -------
         Location
             `month_probabilities` (n, months) and `region_probabilities` (n, regions), rows adding up to 1.
+
+        Raises
+        ------
+        ValueError
+            A label the model does not know, or months or regions given to a locator, which reads the text alone.
         """
+        if self.model.locator is not None and not (months is None and regions is None):
+            raise ValueError("this model's locator reads the text alone; leave months and regions out")
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
         for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
             with self._autocast():
-                output = self.model(**batch, with_heads=True)
-            by_month[rows] = output.month_logits.float().softmax(-1).cpu().numpy()
-            by_region[rows] = output.region_logits.float().softmax(-1).cpu().numpy()
+                month_logits, region_logits = self.model.locate(**batch)
+            by_month[rows] = month_logits.float().softmax(-1).cpu().numpy()
+            by_region[rows] = region_logits.float().softmax(-1).cpu().numpy()
         return Location(by_month, by_region)
 
     @staticmethod

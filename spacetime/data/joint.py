@@ -123,6 +123,8 @@ class JointBatches:
         self.events_plan = (
             BatchPlan(self.texts.lengths[self.first_reports], self.recipe.events, seed) if self.mates else None
         )
+        self.by_length = np.argsort(self.texts.lengths, kind="stable")
+        self.sorted_lengths = self.texts.lengths[self.by_length]
         self.masked_plan = BatchPlan(self.texts.lengths, self.recipe.masked, seed)
 
     def __len__(self) -> int:
@@ -136,7 +138,10 @@ class JointBatches:
         recipe = self.recipe
         first = self.first_reports[self.events_plan[step]] if self.events_plan else np.empty(0, dtype=np.int64)
         second = np.array([random.choice(self.mates[row]) for row in first.tolist()], dtype=np.int64)
-        rows = np.concatenate((first, second, random.integers(len(self.texts), size=recipe.others)))
+        # Others are no longer than the events' sentences: nothing is padded for their sake.
+        longest = self.texts.lengths[np.concatenate((first, second))].max(initial=0) if len(first) else np.inf
+        others = np.searchsorted(self.sorted_lengths, longest, side="right")
+        rows = np.concatenate((first, second, self.by_length[random.integers(others, size=recipe.others)]))
         month, region = self.texts.month_ids[rows], self.texts.region_ids[rows]
         count = len(first)
         weights = np.ones(2)

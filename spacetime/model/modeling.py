@@ -66,6 +66,9 @@ class SpaceTimeConfig(BertConfig):
         Add T and S to the values as well as to the queries (`"additive"` only).
     context_rank
         Rank of changes to the backbone's projections that act only under context (`LowRank`); 0 for none.
+    locator_rank
+        Size of the bag of word pieces in a `Locator`, which tells month and region from the text alone; 0 for none.
+        The published model has none: its heads read the pooler's output.
     mlm_transform
         A dense layer, GELU and layer norm between the last hidden states and the masked-LM head, as in BERT.  The
         published model has none; a frozen backbone, trained for sentences and not for words, needs one.
@@ -92,6 +95,7 @@ class SpaceTimeConfig(BertConfig):
     region_coordinates: list[list[float | int]] | None = None
     additive_values: bool = False
     context_rank: int = 0
+    locator_rank: int = 0
     mlm_transform: bool = False
     normalize: bool = True
     max_length: int = 128
@@ -609,6 +613,38 @@ class IdentityLinear(nn.Linear):
         init.copy_(self.weight, torch.eye(self.in_features))
 
 
+class Locator(nn.Module):
+    """Month and region from the words alone: a bag of word pieces beside the plain embedding, both read linearly.
+
+    The bag is TF-IDF (each piece once, weighted, scaled to length 1) seen through vectors of a small size; it finds
+    names, the embedding finds what a text is about.  Neither changes anything else in the model.
+    """
+
+    piece_weights: Tensor
+
+    def __init__(self, config: SpaceTimeConfig) -> None:
+        super().__init__()
+        outputs = config.num_months + config.num_regions
+        self.num_months = config.num_months
+        self.register_buffer("piece_weights", torch.zeros(config.vocab_size))  # inverse document frequency
+        self.pieces = nn.Embedding(config.vocab_size, config.locator_rank)
+        self.from_pieces = nn.Linear(config.locator_rank, outputs)
+        self.from_embedding = ZeroLinear(config.hidden_size, outputs)
+
+    def forward(self, embedding: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of months and of regions, (B, months) and (B, regions), from plain unit embeddings (B, C)."""
+        bag = torch.einsum("bl,blr->br", self.bag_weights(input_ids, attention_mask), self.pieces(input_ids))
+        logits = self.from_pieces(bag) + self.from_embedding(embedding)
+        return logits[:, : self.num_months], logits[:, self.num_months :]
+
+    def bag_weights(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """TF-IDF weight of every word piece, (B, L); repetitions share one weight, so that each piece counts once."""
+        weight = self.piece_weights[input_ids] * attention_mask
+        times = (input_ids[:, :, None] == input_ids[:, None, :]).sum(-1)  # (B, L)
+        length = (weight.square() / times).sum(-1, keepdim=True).sqrt().clamp(min=1e-9)
+        return weight / times / length
+
+
 class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
     """all-MiniLM-L6-v2 whose attention also takes a month and a region, with the heads that train it.
 
@@ -634,6 +670,7 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         self.mlm_head = nn.Linear(config.hidden_size, config.vocab_size)
         self.time_head = nn.Linear(config.hidden_size, config.num_months)
         self.space_head = nn.Linear(config.hidden_size, config.num_regions)
+        self.locator = Locator(config) if config.locator_rank else None
         self.post_init()
 
     def get_output_embeddings(self) -> nn.Linear:
@@ -705,6 +742,21 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
             month_logits=self.time_head(encoded.pooler_output) if with_heads else None,
             region_logits=self.space_head(encoded.pooler_output) if with_heads else None,
         )
+
+    def locate(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        month_ids: Tensor | None = None,
+        region_ids: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of months and of regions: of the locator from the text alone, or of the heads where there is none."""
+        if self.locator is None:
+            output = self(input_ids, attention_mask, month_ids, region_ids, with_heads=True)
+            return output.month_logits, output.region_logits
+        embedding = nn.functional.normalize(self(input_ids, attention_mask).embedding.float(), dim=-1)
+        logits: tuple[Tensor, Tensor] = self.locator(embedding, input_ids, attention_mask)
+        return logits
 
 
 def mean_pool(words: Tensor, attention_mask: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class JointLoss:
     """
 
     cosines: float = 30.0
-    events: float = 0.1
+    events: float = 0.15
     words: float = 0.2
     months: float = 0.3
     event_temperature: float = 0.05

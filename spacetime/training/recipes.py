@@ -19,7 +19,7 @@ from spacetime.training.objectives import JointLoss, Objective, stage1_loss, sta
 
 STAGE1 = TrainingOptions()
 STAGE2 = replace(STAGE1, learning_rate=2e-5, new_learning_rate=2e-5)
-JOINT = replace(STAGE1, new_learning_rate=1e-3, freeze_backbone=True, max_steps=1500)
+JOINT = replace(STAGE1, new_learning_rate=1.5e-3, freeze_backbone=True, max_steps=1200)
 LOCATION_HEADS = ("time_head.", "space_head.")
 HEADS = ("mlm_transform.", "mlm_head.bias", *LOCATION_HEADS)
 
@@ -141,7 +141,7 @@ def train_joint(
     *,
     recipe: JointRecipe | None = None,
     loss: JointLoss | None = None,
-    max_length: int = 64,
+    max_length: int = 48,
     resume: bool = False,
     overwrite: bool = False,
     show_progress: bool | None = None,

@@ -1,0 +1,165 @@
+"""Fitting a model's `Locator`: month and region from the text alone, on a backbone that stays as it is."""
+
+import datasets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spacetime.data.batches import NO_LABEL
+from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.model.modeling import Locator
+from spacetime.months import MISSING
+from spacetime.training.objectives import cross_entropy
+
+PIECE_SCALE = 10.0  # what the bag's unit vectors are multiplied by while fitting: pieces then learn ten times as fast
+
+
+def fit_locator(
+    encoder: SpaceTimeEncoder,
+    dataset: datasets.Dataset,
+    *,
+    validation: datasets.Dataset | None = None,
+    epochs: int = 6,
+    batch_size: int = 256,
+    learning_rate: float = 3e-3,
+    hide_pieces: float = 0.1,
+    near_months: float = 3.0,
+    seed: int = 0,
+    show_progress: bool | None = None,
+) -> dict[str, float]:
+    """Fit `encoder.model.locator` in place; a few seconds once the plain embeddings are there.
+
+    Parameters
+    ----------
+    encoder
+        Its configuration must have a `locator_rank`.
+    dataset, validation
+        Columns text, month, region; a missing label is left out of its own loss.  On `validation` one temperature for
+        months and one for regions are chosen, so that probabilities mean what they say.
+    hide_pieces
+        Share of the word pieces left out at random in each step.
+    near_months
+        The target spreads over near months as exp(-months apart / near_months); 0 asks for the one month only.
+    epochs, batch_size, learning_rate, seed
+        Of AdamW, with a rate that falls to 0 linearly.
+
+    Returns
+    -------
+    dict
+        `temperature_month`, `temperature_region`: what the logits were divided by.
+
+    Raises
+    ------
+    ValueError
+        The model has no locator, or the data set has no row.
+    """
+    locator = encoder.model.locator
+    if locator is None:
+        raise ValueError("this model has no locator; build it with locator_rank=64")
+    if len(dataset) == 0:
+        raise ValueError("no rows to fit a locator on; the corpus or the split is empty")
+    rows = _Located(encoder, dataset, show_progress)
+    locator.piece_weights.copy_(inverse_document_frequency(rows.pieces, encoder.model.config.vocab_size))
+    random, _ = np.random.default_rng(seed), torch.manual_seed(seed)
+    nn.init.normal_(locator.pieces.weight, std=0.05)
+    nn.init.normal_(locator.from_pieces.weight, std=locator.from_pieces.in_features**-0.5)
+    mean, spread = rows.embeddings.mean(0), rows.embeddings.std(0).clamp(min=1e-3)
+    optimizer = torch.optim.AdamW(locator.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
+    steps = epochs * -(-len(rows) // batch_size)
+    step = 0
+    locator.train()
+    for _ in range(epochs):
+        for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // batch_size)):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * (1 - step / steps)
+            month_logits, region_logits = _logits(locator, rows, chosen, mean, spread, hide_pieces)
+            loss = month_loss(month_logits, rows.month_ids[chosen], near_months)
+            loss = loss + cross_entropy(region_logits, rows.region_ids[chosen])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+    locator.eval()
+    with torch.no_grad():
+        # What standardised the embedding and scaled the bag goes into the weights.
+        locator.from_embedding.bias.sub_(locator.from_embedding.weight @ (mean / spread))
+        locator.from_embedding.weight /= spread
+        locator.pieces.weight *= PIECE_SCALE
+    found = {"temperature_month": 1.0, "temperature_region": 1.0}
+    if validation is not None and len(validation):
+        found = _calibrate(locator, _Located(encoder, validation, show_progress))
+    return found
+
+
+def inverse_document_frequency(pieces: list[list[int]], vocabulary: int) -> Tensor:
+    """Smoothed inverse document frequency of every word piece, (vocabulary,); 0 for one seen in fewer than two texts.
+
+    The first and the last piece of a text, [CLS] and [SEP], are 0, too.
+    """
+    seen = np.zeros(vocabulary)
+    for ids in pieces:
+        seen[np.unique(ids[1:-1])] += 1
+    weights = np.log((1 + len(pieces)) / (1 + seen)) + 1
+    return torch.from_numpy(np.where(seen < 2, 0.0, weights)).float()
+
+
+def month_loss(logits: Tensor, month_ids: Tensor, near_months: float) -> Tensor:
+    """Cross entropy against a target that spreads over near months; rows without a month are left out."""
+    known = month_ids != NO_LABEL
+    if near_months == 0 or not known.any():
+        return cross_entropy(logits, month_ids)
+    apart = (torch.arange(logits.shape[1])[None] - month_ids[known][:, None]).abs()
+    target = torch.softmax(-apart / near_months, dim=-1)
+    return -(target * logits[known].log_softmax(-1)).sum(-1).mean()
+
+
+class _Located:
+    """Word pieces, plain unit embeddings and labels of a data set."""
+
+    def __init__(self, encoder: SpaceTimeEncoder, dataset: datasets.Dataset, show_progress: bool | None) -> None:
+        texts = dataset["text"][:]
+        self.pieces = encoder.word_pieces(texts)
+        self.embeddings = torch.from_numpy(encoder.encode(texts, show_progress=show_progress))
+        month_ids: NDArray[np.int64] = encoder.months.ids(dataset["month"][:])
+        region_ids: NDArray[np.int64] = encoder.regions.ids(dataset["region"][:])
+        self.month_ids = torch.from_numpy(np.where(month_ids == MISSING, NO_LABEL, month_ids))
+        self.region_ids = torch.from_numpy(np.where(region_ids == MISSING, NO_LABEL, region_ids))
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+
+def _logits(
+    locator: Locator, rows: _Located, chosen: NDArray[np.int64], mean: Tensor, spread: Tensor, hide_pieces: float
+) -> tuple[Tensor, Tensor]:
+    """The locator's logits while fitting: standardised embeddings, a scaled bag with some pieces left out."""
+    input_ids, attention_mask = pad([rows.pieces[row] for row in chosen], 0)
+    kept = attention_mask * (torch.rand(attention_mask.shape) >= hide_pieces)
+    bag = torch.einsum("bl,blr->br", locator.bag_weights(input_ids, kept), locator.pieces(input_ids))
+    standard = (rows.embeddings[chosen] - mean) / spread
+    logits = locator.from_pieces(PIECE_SCALE * bag) + locator.from_embedding(standard)
+    return logits[:, : locator.num_months], logits[:, locator.num_months :]
+
+
+@torch.no_grad()
+def _calibrate(locator: Locator, rows: _Located) -> dict[str, float]:
+    """Divide each kind of logits by the temperature under which unseen labels are likeliest."""
+    input_ids, attention_mask = pad(rows.pieces, 0)
+    month_logits, region_logits = locator(rows.embeddings, input_ids, attention_mask)
+    grid = torch.linspace(0.5, 4.0, 71)
+    found = {}
+    months = slice(0, locator.num_months)
+    regions = slice(locator.num_months, None)
+    for name, logits, labels, part in (
+        ("month", month_logits, rows.month_ids, months),
+        ("region", region_logits, rows.region_ids, regions),
+    ):
+        losses = [functional.cross_entropy(logits / t, labels, ignore_index=NO_LABEL).item() for t in grid]
+        temperature = float(grid[int(np.argmin(losses))])
+        for layer in (locator.from_pieces, locator.from_embedding):
+            layer.weight[part] /= temperature
+            layer.bias[part] /= temperature
+        found[f"temperature_{name}"] = temperature
+    return found

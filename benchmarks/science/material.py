@@ -1,0 +1,254 @@
+"""The corpora, divided, and the plain model's vectors: prepared once, read by every run."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spacetime.data import load_corpus, split_corpus
+from spacetime.data.almanac import ALMANAC, load_almanac
+from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
+from spacetime.evaluation.contrast import contrast_questions
+from spacetime.training.release import COLUMNS, almanac_rows, training_rows
+
+ASKED_YEAR = 2021
+"""Contrast sets of this year are asked, and never trained on (`spacetime.training.release.CONTRAST_UNTIL`)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is trained and measured.
+
+    Parameters
+    ----------
+    stage1_steps, stage2_steps, joint_steps
+        Of 32 sentences, 32 pairs, and the joint recipe's three batches.
+    sentences
+        Training sentences of the real corpus at most, and as many of the almanac; None for all.
+    sts_pairs, agreement_sentences, pairs, decay_sentences, probe_rows, word_sentences, queries, located_rows,
+    shift_texts, unseen_sentences
+        Sizes of the measurements.
+    questions
+        Contrast questions at most, drawn with all that belong together (a text with its regions).
+    dials
+        Also measure retrieval with a dial tuned on the validation side, among 9 points.
+    """
+
+    stage1_steps: int = 100
+    stage2_steps: int = 80
+    joint_steps: int = 150
+    sentences: int | None = None
+    sts_pairs: int = 500
+    agreement_sentences: int = 300
+    pairs: int = 500
+    decay_sentences: int = 60
+    probe_rows: int = 600
+    word_sentences: int | None = None
+    queries: int | None = None
+    located_rows: int | None = None
+    shift_texts: int = 40
+    shift_contexts: int = 6
+    contrast_texts: int | None = None
+    unseen_sentences: int = 400
+    unseen_pairs: int = 1000
+    dials: bool = True
+
+
+PROFILES = {
+    "full": Settings(),
+    "quick": Settings(
+        stage1_steps=25,
+        stage2_steps=20,
+        joint_steps=38,
+        sentences=1500,
+        sts_pairs=200,
+        agreement_sentences=120,
+        pairs=200,
+        decay_sentences=24,
+        probe_rows=300,
+        word_sentences=120,
+        queries=60,
+        located_rows=2000,
+        shift_texts=16,
+        contrast_texts=8,
+        unseen_sentences=120,
+        unseen_pairs=300,
+        dials=False,
+    ),
+}
+
+
+class PlainVectors:
+    """The plain model, each text encoded once; months and regions are not taken."""
+
+    def __init__(self, texts: Sequence[str] = (), vectors: NDArray[np.float32] | None = None) -> None:
+        self.months, self.regions = DEFAULT_MONTHS, DEFAULT_REGIONS
+        self._known: dict[str, NDArray[np.float32]] = (
+            dict(zip(texts, vectors, strict=True)) if vectors is not None else {}
+        )
+        self._encoder: SpaceTimeEncoder | None = None
+
+    @property
+    def encoder(self) -> SpaceTimeEncoder:
+        """The model itself."""
+        if self._encoder is None:
+            self._encoder = SpaceTimeEncoder.from_plain("none")
+            self._encoder.precision = "bfloat16"
+        return self._encoder
+
+    def encode(self, sentences: Any, *, batch_size: int = 64, show_progress: bool | None = None) -> NDArray[np.float32]:
+        """Unit vectors, (n, 384)."""
+        new = [text for text in dict.fromkeys(sentences) if text not in self._known]
+        if new:
+            found = self.encoder.encode(new, batch_size=batch_size, show_progress=False)
+            self._known.update(zip(new, found, strict=True))
+        return np.stack([self._known[text] for text in sentences])
+
+
+@dataclass
+class Material:
+    """What every run trains on and is measured on.
+
+    Attributes
+    ----------
+    train
+        Real sentences and as many of the almanac (columns text, month, region, date, topic; no topic: empty).
+    asked
+        Those of the almanac whose month follows from words and region: the joint recipe asks for it.
+    validation, test
+        Of the real corpus; of the almanac without one.
+    tuning
+        Validation rows and every sixth month of the real training rows: for the rules that are not trained.
+    questions
+        Contrast questions of `ASKED_YEAR`.
+    sts
+        Pairs of the STS benchmark's test side, or None.
+    is_real
+        Whether a real corpus was given.
+    """
+
+    train: datasets.Dataset
+    asked: datasets.Dataset
+    validation: datasets.Dataset
+    test: datasets.Dataset
+    tuning: datasets.Dataset
+    questions: pd.DataFrame
+    sts: pd.DataFrame | None
+    plain: PlainVectors
+    is_real: bool
+
+    @property
+    def probed(self) -> datasets.Dataset:
+        """Training rows of the corpus that is tested on; the almanac's come after them."""
+        return self.train.select(range(len(self.train) // 2)) if self.is_real else self.train
+
+
+def material_key(corpus: Path | None, sts: Path | None, settings: Settings) -> str:
+    """A short name for the files and how much of them is used."""
+    digest = hashlib.sha256(repr((settings.sentences, settings.contrast_texts, settings.sts_pairs)).encode())
+    for path in (corpus, sts, ALMANAC):
+        digest.update(path.read_bytes() if path else b"none")
+    return digest.hexdigest()[:10]
+
+
+def prepare(corpus: Path | None, sts: Path | None, settings: Settings, folder: Path) -> None:
+    """Divide the corpora, encode them with the plain model, and write both into `folder`."""
+    if (folder / "ready.json").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    known, asked = almanac_rows()
+    if corpus is not None:
+        loaded = load_corpus(corpus, months=DEFAULT_MONTHS, regions=DEFAULT_REGIONS, outside="skip")
+        split = split_corpus(loaded, by="date")
+        real = _drawn(split.train, settings.sentences)
+        train = training_rows(real, _with(asked, known, len(real)))
+        some = [i for i, month in enumerate(split.train["month"][:]) if int(month[5:]) % 6 == 3]
+        tuning = datasets.concatenate_datasets([_common(split.validation), _common(split.train.select(some))])
+    else:
+        split = split_corpus(load_almanac(), by="group", seed=0)
+        train = _common(_with(asked, known, settings.sentences * 2 if settings.sentences else len(known)))
+        # Its contrast sentences are asked in `questions` alone: the same texts are trained on in other years.
+        split.validation, split.test = (
+            rows.select([i for i, contrast in enumerate(rows["contrast"][:]) if not contrast])
+            for rows in (split.validation, split.test)
+        )
+        tuning = _common(split.validation)
+    sides = {
+        "train": train,
+        "asked": _common(asked),
+        "validation": _common(split.validation),
+        "test": _common(split.test),
+        "tuning": tuning,
+    }
+    for name, rows in sides.items():
+        rows.to_parquet(folder / f"{name}.parquet")
+    questions = contrast_questions(load_almanac().dataset, years=[ASKED_YEAR])
+    if settings.contrast_texts is not None:
+        texts = np.random.default_rng(0).permutation(sorted(set(questions["text"])))[: settings.contrast_texts]
+        questions = questions[questions["text"].isin(texts)].reset_index(drop=True)
+    questions.to_parquet(folder / "questions.parquet")
+    texts = [text for rows in sides.values() for text in rows["text"][:]]
+    if sts is not None:
+        table = pd.read_csv(sts, keep_default_na=False)
+        table = table[table["split"] == "test"]
+        table = table.sample(min(settings.sts_pairs, len(table)), random_state=0).reset_index(drop=True)
+        table.to_parquet(folder / "sts.parquet")
+        texts += [*table["sentence1"], *table["sentence2"]]
+    texts = list(dict.fromkeys(texts))
+    np.save(folder / "plain.npy", PlainVectors().encode(texts))
+    (folder / "plain.json").write_text(json.dumps(texts), encoding="utf-8")
+    facts = {name: len(rows) for name, rows in sides.items()} | {
+        "questions": len(questions),
+        "real": corpus is not None,
+    }
+    (folder / "ready.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def read_material(folder: Path) -> Material:
+    """What :func:`prepare` wrote."""
+    facts = json.loads((folder / "ready.json").read_text(encoding="utf-8"))
+
+    def rows(name: str) -> datasets.Dataset:
+        return datasets.Dataset.from_pandas(pd.read_parquet(folder / f"{name}.parquet"), preserve_index=False)
+
+    sts = folder / "sts.parquet"
+    texts = json.loads((folder / "plain.json").read_text(encoding="utf-8"))
+    return Material(
+        train=rows("train"),
+        asked=rows("asked"),
+        validation=rows("validation"),
+        test=rows("test"),
+        tuning=rows("tuning"),
+        questions=pd.read_parquet(folder / "questions.parquet"),
+        sts=pd.read_parquet(sts) if sts.exists() else None,
+        plain=PlainVectors(texts, np.load(folder / "plain.npy")),
+        is_real=facts["real"],
+    )
+
+
+def _with(asked: datasets.Dataset, known: datasets.Dataset, count: int) -> datasets.Dataset:
+    """The asked rows, and others of `known` drawn to make `count` of them."""
+    taken = set(zip(asked["text"][:], asked["month"][:], asked["region"][:], strict=True))
+    rows = zip(known["text"][:], known["month"][:], known["region"][:], strict=True)
+    others = known.select([i for i, row in enumerate(rows) if row not in taken])
+    return datasets.concatenate_datasets([asked, _drawn(others, max(count - len(asked), 0))])
+
+
+def _drawn(rows: datasets.Dataset, count: int | None) -> datasets.Dataset:
+    if count is None or count >= len(rows):
+        return rows
+    return rows.select(np.sort(np.random.default_rng(0).permutation(len(rows))[:count]))
+
+
+def _common(rows: datasets.Dataset) -> datasets.Dataset:
+    """The columns that both corpora have, the almanac's topics empty."""
+    table = rows.to_pandas()
+    table["topic"] = table["topic"].fillna("") if "topic" in table else ""
+    return datasets.Dataset.from_pandas(table[COLUMNS].reset_index(drop=True), preserve_index=False)

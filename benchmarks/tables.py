@@ -7,10 +7,10 @@ from spacetime.training.loop import environment
 README = Path(__file__).with_name("README.md")
 
 
-def write_between(name: str, lines: list[str], note: str) -> None:
-    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
+def write_between(name: str, lines: list[str], note: str, readme: Path = README) -> None:
+    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->` in a page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, rest = README.read_text(encoding="utf-8").split(begin)
+    before, rest = readme.read_text(encoding="utf-8").split(begin)
     _, after = rest.split(end)
     where = environment()
     measured = (
@@ -18,4 +18,4 @@ def write_between(name: str, lines: list[str], note: str) -> None:
         f"{where['python']}."
     )
     table = "\n".join(lines)
-    README.write_text(f"{before}{begin}\n{table}\n\n{measured}\n{end}{after}", encoding="utf-8")
+    readme.write_text(f"{before}{begin}\n{table}\n\n{measured}\n{end}{after}", encoding="utf-8")

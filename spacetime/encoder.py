@@ -14,12 +14,17 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
+from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.weights import without_loading_bars
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 
 DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
 DEFAULT_REGIONS = RegionSet(["UK", "US", "AUS", "CAN"])
+
+RELEASED = Path(__file__).parent / "released"  # the model that comes with the package
+PUBLISHED_RECIPE = "published-recipe"
+PUBLISHED_RECIPE_FOLDER = Path("runs/foundation/published/stage2/model")  # where `benchmarks.foundation` leaves it
 
 
 class Location(NamedTuple):
@@ -80,23 +85,34 @@ class SpaceTimeEncoder:
     def load(
         cls, path_or_name: str | Path | None = None, device: str | torch.device | None = None
     ) -> "SpaceTimeEncoder":
-        """An encoder from a folder that `save` wrote, or from the hub.
+        """An encoder by name: the released one, one from a folder that `save` wrote, or one from the hub.
 
-        Without a name: all-MiniLM-L6-v2 with the published conditioning, untrained.  It returns the plain model's
-        vectors whatever month and region it is given, until a trained model is released with this package.
+        Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
+        months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
+        `"published-recipe"` is the published design as this project trained it; it is not shipped, and the error says
+        which command trains it.
 
         Raises
         ------
         FileNotFoundError
-            The folder holds no model.
+            The folder holds no model, or the model is one that must be trained first.
         ValueError
             The folder holds another model, or weights that do not fit its configuration.
         """
         if path_or_name is None:
-            return cls.from_plain(device=device)
+            return cls(load_delta(RELEASED), load_tokenizer(), device)
+        if path_or_name == PUBLISHED_RECIPE:
+            path_or_name = PUBLISHED_RECIPE_FOLDER
+            if not (path_or_name / "config.json").exists():
+                raise FileNotFoundError(
+                    f"{PUBLISHED_RECIPE!r} is not shipped (it changes the whole backbone); train it into "
+                    f"{PUBLISHED_RECIPE_FOLDER} from this folder with: python -m benchmarks.foundation CORPUS --sts STS"
+                )
         folder = Path(path_or_name)
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
+            if (folder / DELTA_FILE).is_file():
+                return cls(load_delta(folder), load_tokenizer(), device)
             _check_model_folder(folder)
         try:
             config, _ = SpaceTimeConfig.get_config_dict(path_or_name)

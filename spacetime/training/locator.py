@@ -69,7 +69,7 @@ def fit_locator(
     optimizer = torch.optim.AdamW(locator.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     steps = epochs * -(-len(rows) // batch_size)
     step = 0
-    locator.train()
+    locator.train().requires_grad_(True)  # frozen while everything else was trained
     for _ in range(epochs):
         for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // batch_size)):
             for group in optimizer.param_groups:

@@ -168,8 +168,8 @@ def train_joint(
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, max_length=max_length)
     plain.precision = "bfloat16" if mixed_precision(options, encoder.device) == "bf16" else "float32"
     for name, parameter in encoder.model.named_parameters():
-        if name.startswith(LOCATION_HEADS):
-            parameter.requires_grad_(False)
+        if name.startswith((*LOCATION_HEADS, "locator.")):
+            parameter.requires_grad_(False)  # they have no part in this loss
     result = train(
         encoder.model,
         JointBatches(dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=show_progress),

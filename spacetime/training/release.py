@@ -19,9 +19,11 @@ import numpy as np
 from spacetime.data import load_corpus, split_corpus
 from spacetime.data.almanac import load_almanac
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model.delta import save_delta
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
-from spacetime.training.recipes import JOINT, train_joint
+from spacetime.training.locator import fit_locator
+from spacetime.training.recipes import JOINT, LOCATION_HEADS, train_joint
 
 COLUMNS = ["text", "month", "region", "date", "topic"]
 CONTRAST_UNTIL = "2020-12"  # later contrast sentences are only asked
@@ -38,6 +40,7 @@ def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> Spa
         seed=seed,
         time_encoding="sinusoidal_calendar",
         context_rank=8,
+        locator_rank=64,
         mlm_transform=True,
     )
 
@@ -91,8 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
     split = split_corpus(corpus, by="date")
     ordinary, asked = almanac_rows()
     encoder = released_start(corpus.months, corpus.regions, options.seed)
+    rows = training_rows(split.train, ordinary)
     train_joint(
-        training_rows(split.train, ordinary),
+        rows,
         asked,
         encoder,
         options.output,
@@ -100,6 +104,8 @@ def main(arguments: list[str] | None = None) -> int:
         resume=True,
         note={"corpus": options.corpus.name, "corpus_rows": len(split.train), "almanac_rows": len(ordinary)},
     )
+    fit_locator(encoder, rows, validation=split.validation, seed=options.seed)
+    print(save_delta(encoder.model, options.output / "delta", leave_out=LOCATION_HEADS))
     return 0
 
 

@@ -333,7 +333,8 @@ class MultiplicativeConditioning(Conditioning):
         """Tau of each sentence and head, (B, H, 1, 1); 1 for what is missing, between for a weight between."""
         tau = torch.ones((), device=context.month.device)
         for project, (vector, weight) in zip((self.W_t, self.W_s), context.parts(), strict=True):
-            norm = torch.linalg.vector_norm(self.split_heads(project(vector)), dim=-1)  # (B, H, 1)
+            projected = project(vector).to(weight.dtype)  # under autocast a projection is bfloat16, a weight float32
+            norm = torch.linalg.vector_norm(self.split_heads(projected), dim=-1)  # (B, H, 1)
             tau = tau * torch.lerp(torch.ones_like(norm), norm * norm / (norm + PUBLISHED_EPSILON), weight[..., None])
         return tau[..., None]
 

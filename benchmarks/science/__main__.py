@@ -79,8 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
             failed += 1
             print(f"{name}: FAILED: {type(outcome).__name__}: {' '.join(str(outcome).split())[:300]}", flush=True)
         else:
-            parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.items() if part != "all")
-            print(f"{name}: {outcome['all']:.0f} s ({parts})", flush=True)
+            parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.items() if part != "wall")
+            print(f"{name}: {outcome['wall']:.0f} s (processor: {parts})", flush=True)
 
     # Every run of this configuration that is there, whether it was asked for this time or not.
     found = {(row.name, seed): folder_of(row, seed) for row in ROWS for seed in every_seed(options.output, row, seeds)}

@@ -44,7 +44,7 @@ Metrics = dict[str, float]
 
 @dataclass
 class Measured:
-    """Numbers of one run, and the seconds that each part took."""
+    """Numbers of one run, and the processor's seconds that each part took, whatever else the machine did."""
 
     metrics: Metrics = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Measured:
     @contextmanager
     def part(self, name: str) -> Iterator[Metrics]:
         """Time a part; what it puts into the dict is kept."""
-        began = time.perf_counter()
+        began = time.process_time()
         yield self.metrics
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 2)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.process_time() - began, 2)
 
 
 @dataclass

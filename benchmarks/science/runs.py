@@ -29,6 +29,7 @@ from spacetime.evaluation.baselines import (
 from spacetime.evaluation.retrieval import event_queries, retrieval_score, tune_decay
 from spacetime.months import MonthRange
 from spacetime.training import JOINT, TrainingOptions, train_joint, train_stage1, train_stage2
+from spacetime.training.locator import fit_locator
 from spacetime.training.loop import environment
 from spacetime.training.release import released_start
 
@@ -57,7 +58,7 @@ def run(
     keep
         Leave the trained models (90 MB each) in the folder.
     """
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off
     folder.mkdir(parents=True)
     measured = Measured()
@@ -77,7 +78,11 @@ def run(
         "facts": row.facts(),
         "settings": asdict(settings),
         "metrics": {name: float(value) for name, value in measured.metrics.items() if np.isfinite(value)},
-        "seconds": {**measured.seconds, "all": round(time.perf_counter() - began, 1)},
+        "seconds": {
+            **measured.seconds,
+            "processor": round(time.process_time() - worked, 1),
+            "wall": round(time.perf_counter() - began, 1),
+        },
         "commit": commit(),
         "environment": environment(),
     }
@@ -160,6 +165,9 @@ def _joint(seed: int, material: Material, settings: Settings, folder: Path, meas
             max_length=MAX_LENGTH,
             show_progress=False,
         )
+    with measured.part("locator") as metrics:
+        encoder.precision = "bfloat16"
+        metrics |= fit_locator(encoder, material.train, validation=material.validation, seed=seed, show_progress=False)
     measures.words(encoder, material, settings, measured, folder)
     measures.encoder_location(encoder, material, settings, measured)
     return Contender(encoder, [encoder], has_dial=True)

@@ -174,7 +174,7 @@ def gather(folders: dict[tuple[str, int], Path]) -> tuple[pd.DataFrame, list[dic
         record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         records.append(record)
         lines += [(name, seed, metric, value) for metric, value in record["metrics"].items()]
-        lines.append((name, seed, "seconds", record["seconds"]["all"]))
+        lines.append((name, seed, "processor_seconds", record["seconds"]["processor"]))
         if (folder / LOSSES).exists():
             losses[name, seed] = pd.read_parquet(folder / LOSSES)
     for (name, seed), table in losses.items():

@@ -208,7 +208,7 @@ class JointBatches:
 
 
 def gram_targets(
-    meaning: NDArray[np.float32],
+    meaning: NDArray[np.floating],
     month_ids: Ids,
     region_ids: Ids,
     time: NDArray[np.float64],

@@ -191,8 +191,8 @@ def prepare(corpus: Path | None, sts: Path | None, settings: Settings, folder: P
         rows.to_parquet(folder / f"{name}.parquet")
     questions = contrast_questions(load_almanac().dataset, years=[ASKED_YEAR])
     if settings.contrast_texts is not None:
-        texts = np.random.default_rng(0).permutation(sorted(set(questions["text"])))[: settings.contrast_texts]
-        questions = questions[questions["text"].isin(texts)].reset_index(drop=True)
+        asked_texts = np.random.default_rng(0).permutation(sorted(set(questions["text"])))[: settings.contrast_texts]
+        questions = questions[questions["text"].isin(asked_texts)].reset_index(drop=True)
     questions.to_parquet(folder / "questions.parquet")
     texts = [text for rows in sides.values() for text in rows["text"][:]]
     if sts is not None:

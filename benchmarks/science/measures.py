@@ -32,7 +32,7 @@ from spacetime.evaluation.retrieval import (
 from spacetime.evaluation.unseen import unseen_response
 from spacetime.months import MonthRange
 
-SHARED = {"month": "2019-06", "region": "US"}
+SHARED: Any = {"month": "2019-06", "region": "US"}
 """The one context of sentences whose meaning alone is compared."""
 LOSSES = "losses.parquet"
 NINE_DIALS = tuple(
@@ -140,7 +140,7 @@ def words(encoder: SpaceTimeEncoder, material: Material, settings: Settings, mea
         metrics |= contrast_by_masked_words(encoder, material.questions).metrics
 
 
-def location(locate: Any, material: Material, settings: Settings, measured: Measured) -> None:
+def location(locate: Any, material: Material, measured: Measured) -> None:
     """Month and region from the text alone, also where places and peoples are hidden.
 
     Parameters
@@ -161,9 +161,9 @@ def location(locate: Any, material: Material, settings: Settings, measured: Meas
             metrics |= {f"locate_{name}{ending}": value for name, value in scores.items()}
 
 
-def encoder_location(encoder: SpaceTimeEncoder, material: Material, settings: Settings, measured: Measured) -> None:
+def encoder_location(encoder: SpaceTimeEncoder, material: Material, measured: Measured) -> None:
     encoder.precision = "bfloat16"
-    location(lambda texts, hidden: encoder.locate(texts), material, settings, measured)
+    location(lambda texts, hidden: encoder.locate(texts), material, measured)
 
 
 def baseline_location(kind: str, material: Material, settings: Settings, measured: Measured) -> None:
@@ -179,11 +179,14 @@ def baseline_location(kind: str, material: Material, settings: Settings, measure
     sizes = len(DEFAULT_MONTHS), len(DEFAULT_REGIONS)
 
     def locate(shown: list[str], hidden: bool) -> Location:
+        if kind == "majority":
+            shares = (np.bincount(ids, minlength=n) / len(ids) for ids, n in zip((months, regions), sizes, strict=True))
+            return Location(*(np.tile(share.astype(np.float32), (len(shown), 1)) for share in shares))
         baseline = ProbeLocator(material.plain, *sizes) if kind == "probe" else TfidfLocator(*sizes)
         fitted = baseline.fit([hide_places(text) for text in texts] if hidden else texts, months, regions)
-        return fitted.majority(len(shown)) if kind == "majority" else fitted.locate(shown)
+        return fitted.locate(shown)
 
-    location(locate, material, settings, measured)
+    location(locate, material, measured)
 
 
 def documents_and_queries(material: Material, settings: Settings) -> tuple[datasets.Dataset, Queries]:

@@ -122,7 +122,7 @@ def _contender(
         return Contender(remembered)
     if row.kind == "filter":
         with measured.part("tune"):
-            best = tune_decay(remembered, material.tuning).best if material.is_real else {}
+            best: Any = tune_decay(remembered, material.tuning).best if material.is_real else {}
         return Contender(remembered, score=partial(decayed_scores, **best))
     if row.kind == "concatenation":
         return _concatenated(row, material, remembered, measured)
@@ -169,7 +169,7 @@ def _joint(seed: int, material: Material, settings: Settings, folder: Path, meas
         encoder.precision = "bfloat16"
         metrics |= fit_locator(encoder, material.train, validation=material.validation, seed=seed, show_progress=False)
     measures.words(encoder, material, settings, measured, folder)
-    measures.encoder_location(encoder, material, settings, measured)
+    measures.encoder_location(encoder, material, measured)
     return Contender(encoder, [encoder], has_dial=True)
 
 
@@ -192,7 +192,7 @@ def _stages(
         encoder.model.config.max_length = whole
         if row.group == "main":
             measures.words(encoder, material, settings, measured, folder)
-            measures.encoder_location(encoder, material, settings, measured)
+            measures.encoder_location(encoder, material, measured)
         encoder.model.config.max_length = MAX_LENGTH
     assert row.stage2 is not None
     with measured.part("training"):

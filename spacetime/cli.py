@@ -331,6 +331,18 @@ def _course_run(options: argparse.Namespace) -> int:
     return 1 if run.failed else 0
 
 
+def _course_gather(options: argparse.Namespace) -> int:
+    from spacetime.course import gather
+    from spacetime.course.running import NOTEBOOKS
+
+    gathered = gather(options.folder or NOTEBOOKS.parent / "runs", options.lesson)
+    print(gathered)
+    if options.output:
+        gathered.runs.to_csv(options.output, index=False)
+        print(f"\n{options.output}: {len(gathered.runs)} runs written, a row each")
+    return 1 if gathered.left_out else 0
+
+
 # --- what several commands share ----------------------------------------------------------------------
 
 
@@ -662,8 +674,25 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of the lessons, over the profile's; lists are written UK,US",
     )
     run.add_argument("--limit", type=float, metavar="SECONDS", help="time a lesson may take (default: the profile's)")
-    run.add_argument("--output", type=Path, metavar="DIR", help="folder for results (default: runs/PROFILE)")
+    run.add_argument(
+        "--output", type=Path, metavar="DIR", help="for results (default: runs/PROFILE, or runs/PROFILE-changed/...)"
+    )
     run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
+
+    gather = _command(
+        course,
+        "gather",
+        _course_gather,
+        "one table of all runs of a lesson, with intervals over seeds",
+        "spacetime course gather",
+        "spacetime course gather --lesson 06 --output table.csv",
+        after="Exit code: 0 every run was gathered, 1 some were left out and are named, 2 there was none.",
+    )
+    gather.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="folder that holds the runs (default: the clone's runs)"
+    )
+    gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
+    gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
     return parser
 
 

@@ -172,7 +172,7 @@ def test_an_old_figure_does_not_stand_for_a_run_that_recorded_none(tmp_path: Pat
     write_lesson(folder, "00_silent", "x = 1")
     write_profile(folder)
     record("00", "from yesterday", {}, tmp_path / "runs/quick")
-    run = run_course(notebooks=folder, parameters={"rows": "3"})
+    run = run_course(notebooks=folder)
     assert run.results[0].headline == "" and "no figure recorded" in str(run)
 
 

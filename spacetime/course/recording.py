@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-def record(lesson: str, headline: str, metrics: Mapping[str, Any], output: str | Path) -> Path:
+def record(
+    lesson: str,
+    headline: str,
+    metrics: Mapping[str, Any],
+    output: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+) -> Path:
     """Write a lesson's result beside its executed copy.
 
     Parameters
@@ -21,6 +27,9 @@ def record(lesson: str, headline: str, metrics: Mapping[str, Any], output: str |
         Named figures: finite numbers (NumPy's and torch's scalars too) or texts.
     output
         The course's folder, the lesson's own parameter `output`.
+    parameters
+        What the lesson ran with, `output` left out, so that `gather` can use a run by hand. `spacetime course run`
+        adds it by itself.
 
     Returns
     -------
@@ -45,7 +54,9 @@ def record(lesson: str, headline: str, metrics: Mapping[str, Any], output: str |
     plain = {name: _plain(value, f"lesson {lesson}, metric {name!r}") for name, value in metrics.items()}
     path = Path(output) / lesson / "result.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    result = {"lesson": lesson, "headline": headline.strip(), "metrics": plain}
+    result: dict[str, Any] = {"lesson": lesson, "headline": headline.strip(), "metrics": plain}
+    if parameters is not None:
+        result["parameters"] = dict(parameters)
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 

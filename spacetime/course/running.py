@@ -1,5 +1,6 @@
 """Run the lessons in a row, each in its own process under a time limit, and gather what they found."""
 
+import hashlib
 import json
 import os
 import re
@@ -187,8 +188,9 @@ def run_course(
         Values over the profile's, for every chosen lesson that has the parameter. A text is read by the
         parameter's type, as on the command line: ``"3"`` for an int, ``"UK,US"`` for a list.
     output
-        Folder for executed copies and results; None for ``runs/<profile>`` beside ``notebooks``, or
-        ``runs/<profile>-changed`` where parameters are given.
+        Folder for executed copies and results; None for ``runs/<profile>`` beside ``notebooks``, or, where
+        parameters are given, ``runs/<profile>-changed/<hash of them>``: no run overwrites one with other parameters,
+        and lesson 06 finds what 04 left with the same.
     limit
         Seconds a lesson may take; None for the profile's own.
     notebooks
@@ -208,12 +210,13 @@ def run_course(
     known = find_lessons(folder)
     sizes = read_profile(profile, folder)
     chosen = _choose(known, lessons)
+    over = dict(parameters or {})
     # A run with values of its own must not stand where the profile's figures are.
-    name = f"{sizes.name}-changed" if parameters else sizes.name
+    name = f"{sizes.name}-changed/{_short_name(chosen, over)}" if over else sizes.name
     target = Path(output) if output is not None else folder.resolve().parent / "runs" / name
     if limit is not None and limit <= 0:
         raise ValueError(f"limit {limit:g} is not a number of seconds above 0")
-    given = _values(known, chosen, sizes, dict(parameters or {}), _from_notebooks(target, folder))
+    given = _values(known, chosen, sizes, over, _from_notebooks(target, folder))
 
     target.mkdir(parents=True, exist_ok=True)
     results = []
@@ -224,12 +227,33 @@ def run_course(
         for lesson in chosen:
             bar.set_description(lesson.name)
             result = _run(lesson, given[lesson.number], target, limit or sizes.limit, bar)
+            _complete(target / lesson.number / "result.json", lesson, given[lesson.number], sizes.name, result)
             results.append(result)
             said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
             bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
     run = CourseRun(sizes.name, target, results)
     _write_results(run)
     return run
+
+
+def _short_name(chosen: list[Lesson], over: dict[str, Any]) -> str:
+    """Eight letters for the values that a run is given, the same for ``"3"`` and 3 where the parameter is an int."""
+    read = dict(over)
+    for name, value in over.items():
+        if lesson := next((lesson for lesson in chosen if name in lesson.parameters), None):
+            read[name] = _read_text(lesson, name, value)
+    return hashlib.sha256(json.dumps(read, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _complete(path: Path, lesson: Lesson, given: dict[str, Any], profile: str, result: LessonResult) -> None:
+    """Add to what a lesson recorded with which parameters it ran, how long, and how it ended: `gather` reads it."""
+    if not path.exists():
+        return
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    own = {name: parameter.default for name, parameter in lesson.parameters.items()} | given
+    own.pop("output", None)  # a place, not a setting
+    recorded |= {"parameters": own, "profile": profile, "seconds": result.seconds, "status": result.status}
+    path.write_text(json.dumps(recorded, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _write_results(run: CourseRun) -> None:

@@ -89,6 +89,7 @@ class SpaceTimeEncoder:
 
         Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
         months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
+        `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions;
         `"published-recipe"` is the published design as this project trained it; it is not shipped, and the error says
         which command trains it.
 
@@ -99,8 +100,10 @@ class SpaceTimeEncoder:
         ValueError
             The folder holds another model, or weights that do not fit its configuration.
         """
-        if path_or_name is None:
+        if path_or_name is None or path_or_name == "released":
             return cls(load_delta(RELEASED), load_tokenizer(), device)
+        if path_or_name == "plain":
+            return cls.from_plain("none", device=device)
         if path_or_name == PUBLISHED_RECIPE:
             path_or_name = PUBLISHED_RECIPE_FOLDER
             if not (path_or_name / "config.json").exists():

@@ -410,7 +410,7 @@ def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_pa
     corpus = load_corpus(tmp_path / "corpus.csv", cache_dir=tmp_path, show_progress=False)
     SpaceTimeIndex.build(corpus, folder=tmp_path / "index")
     found = SpaceTimeIndex.load(tmp_path / "index").search("rain", "2003-02", "Japan", half_life=12)
-    plain = SpaceTimeEncoder.load()
+    plain = SpaceTimeEncoder.load("plain")
     np.testing.assert_allclose(
         found["meaning"], plain.encode(found["text"].tolist()) @ plain.encode("rain"), atol=TOLERANCE
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.weights import without_loading_bars
@@ -208,6 +209,8 @@ class SpaceTimeEncoder:
         normalize: bool = True,
         time_weight: float = 1.0,
         region_weight: float = 1.0,
+        mode: Literal["attention", "concatenation"] = "attention",
+        time_scale: float | None = None,
         show_progress: bool | None = None,
     ) -> NDArray[np.float32]:
         """Embed sentences.
@@ -225,12 +228,19 @@ class SpaceTimeEncoder:
         time_weight, region_weight
             A dial from meaning alone to full context, without retraining: how much of the month's and of the
             region's part is taken, from 0 (as if it were missing) to 1.
+        mode
+            `"attention"`: the trained way.  `"concatenation"`: codes for month and region beside the vector of the
+            text alone, without training (`spacetime.codes`); longer vectors, better where a date and a place need
+            only be matched, and not to be compared with the others.
+        time_scale
+            Of the months' codes in `"concatenation"`: None falls evenly over the range, a number as exp(-months / it).
         show_progress
             A progress bar on stderr; None shows it for long inputs on a terminal.
 
         Returns
         -------
         array of shape (n, 384), or (384,) for a single sentence
+            Wider by the codes in the mode `"concatenation"`, whose vectors always have length 1.
 
         Raises
         ------
@@ -242,6 +252,19 @@ class SpaceTimeEncoder:
             if not 0 <= weight <= 1:
                 raise ValueError(f"{name} must lie between 0 (as if missing) and 1 (full context), not {weight!r}")
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        if mode == "concatenation":
+            joined = with_codes(
+                self.encode(texts, batch_size=batch_size, show_progress=show_progress),
+                ids_for_each(self.months, months, len(texts), "months"),
+                ids_for_each(self.regions, regions, len(texts), "regions"),
+                len(self.months),
+                len(self.regions),
+                time_scale=time_scale,
+                **weights,
+            )
+            return joined[0] if isinstance(sentences, str) else joined
+        if mode != "attention":
+            raise ValueError(f"mode must be 'attention' or 'concatenation', not {mode!r}")
         embeddings = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
         for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
             with self._autocast():

@@ -15,6 +15,7 @@ PACKAGE = Path(spacetime.__file__).parent
 FLOORS = [
     "months",
     "regions",
+    "codes",
     "model",
     "encoder",
     "data",

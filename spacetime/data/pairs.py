@@ -14,6 +14,7 @@ import datasets
 import numpy as np
 from numpy.typing import NDArray
 
+from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, region_kernel, time_kernel
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
@@ -59,9 +60,9 @@ class PairRecipe:
     gives -1/(n-1) to another region, the lowest value that n vectors can share.
     """
 
-    meaning_weight: float = 0.6
-    time_weight: float = 0.2
-    region_weight: float = 0.2
+    meaning_weight: float = MEANING_WEIGHT
+    time_weight: float = TIME_WEIGHT
+    region_weight: float = REGION_WEIGHT
     time_kernel: Literal["linear", "exponential"] = "linear"
     time_scale: float = 12.0
     region_kernel: Literal["same", "distance"] = "same"
@@ -93,20 +94,15 @@ class PairRecipe:
 
     def time_similarity(self, months: MonthRange) -> Floats:
         """Similarity of every month with every other, (months, months)."""
-        position = np.arange(len(months), dtype=float)
-        apart = np.abs(position[:, None] - position)
         if self.time_kernel == "exponential":
-            return np.exp(-apart / self.time_scale)
-        share = apart / max(len(months) - 1, 1)
-        return 1 - 2 * share if self.value_range == "[-1, 1]" else 1 - share
+            return time_kernel(len(months), scale=self.time_scale)
+        return time_kernel(len(months), lowest=-1.0 if self.value_range == "[-1, 1]" else 0.0)
 
     def region_similarity(self, regions: RegionSet) -> Floats:
         """Similarity of every region with every other, (regions, regions)."""
-        count = len(regions)
         if self.region_kernel == "distance":
             return np.exp(-great_circle_km(regions.coordinates, list(regions)) / self.region_scale)
-        other = -1 / (count - 1) if self.value_range == "[-1, 1]" and count > 1 else 0.0
-        return np.where(np.eye(count, dtype=bool), 1.0, other)
+        return region_kernel(len(regions), other=None if self.value_range == "[-1, 1]" else 0.0)
 
     def label(self, cosine: Floats, time: Floats, region: Floats) -> Floats:
         """Similarity that a pair's cosine is trained towards, (n,).

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spacetime.codes import kernel_factor
 from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import ids_for_each
 from spacetime.evaluation.sampling import Encodes, Floats, Ids, check_texts, encode_checked
@@ -282,25 +283,6 @@ class ConcatenatedEncoder:
         vectors = np.concatenate(parts, axis=1)
         unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
-
-
-def kernel_factor(kernel: Floats) -> Floats:
-    """Return vectors whose inner products are the kernel: F with F F' = K, shape (n, rank of K).
-
-    Raises
-    ------
-    ValueError
-        If the kernel has a negative eigenvalue: then no vectors have these inner products.
-    """
-    values, directions = np.linalg.eigh(kernel)
-    if values[0] < -1e-8 * values[-1]:
-        raise ValueError(
-            f"the kernel has the eigenvalue {values[0]:.3g}, so no codes can have it as their cosines; give one "
-            "without negative eigenvalues"
-        )
-    kept = values > 1e-12 * values[-1]
-    factor: Floats = directions[:, kept] * np.sqrt(values[kept])
-    return factor
 
 
 def decayed_scores(

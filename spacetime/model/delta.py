@@ -56,6 +56,7 @@ def save_delta(model: SpaceTimeMiniLM, folder: str | Path, *, leave_out: tuple[s
             raise ValueError(f"{name} holds a number that float16 cannot; was its training stable?")
     save_file({name: tensor.half().contiguous() for name, tensor in delta.items()}, folder / DELTA_FILE)
     config = model.config.to_dict()
+    config.pop("auto_map", None)  # names a file that whole models carry
     config["changes"] = {"name": PLAIN_HUB_NAME, "sha256": PLAIN_SHA256}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return folder / DELTA_FILE

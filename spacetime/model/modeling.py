@@ -15,28 +15,41 @@ month and a region enter it, one small class for each way:
 
 Each way starts as the plain model exactly, leaves it as it was where month and region are missing, and takes away
 only its own part where one of the two is missing.  Months and regions are numbers here (`-1` is missing); labels
-belong to `spacetime.encoder`.  This file imports nothing else of the package, so that a saved model can carry it.
+belong to `spacetime.encoder`.  This file imports nothing else of the package: a saved model carries it along, so that
+`AutoModel.from_pretrained(folder, trust_remote_code=True)` and the published card's snippet run where the package is
+not installed; for that, the model's last methods take labels, in their exact spelling.
 
 In shapes, B is the batch, L the length in word pieces, H the heads, D the size of a head, and C = H * D = 384.
 """
 
+import json
 import math
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from huggingface_hub.dataclasses import strict
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention, eager_attention_forward
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, cached_file
 
 MISSING = -1
 PUBLISHED_EPSILON = 1e-6
+
+# Under this name, the published one, a saved model carries a copy of this file.
+CARRIED_FILE = "modeling_custom_minilm.py"
+AUTO_MAP = {
+    "AutoConfig": f"{CARRIED_FILE.removesuffix('.py')}.SpaceTimeConfig",
+    "AutoModel": f"{CARRIED_FILE.removesuffix('.py')}.SpaceTimeMiniLM",
+}
 
 
 # ------------------------------------------------------------------------------------------- configuration
@@ -674,6 +687,66 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         self.locator = Locator(config) if config.locator_rank else None
         self.post_init()
 
+    @classmethod
+    def from_published(cls, path_or_name: str | Path) -> "SpaceTimeMiniLM":
+        """Read a checkpoint in the layout of the published Space-Time-MiniLM-v0.
+
+        It keeps the published table of months, untied masked-LM head, heads on the pooler, and embeddings that are
+        not normalised.  `spacetime.model.published.save_published` writes the same layout.
+
+        Parameters
+        ----------
+        path_or_name
+            A folder with `config.json` and `model.safetensors`, or a name on the hub.
+
+        Raises
+        ------
+        OSError
+            No such folder or name, or no such files in it.
+        ValueError
+            Another model, or weights that do not fit.
+        """
+        config_file, weights_file = (cached_file(str(path_or_name), f) for f in ("config.json", "model.safetensors"))
+        assert config_file is not None and weights_file is not None  # else `cached_file` has raised
+        theirs = json.loads(Path(config_file).read_text(encoding="utf-8"))
+        if theirs.get("architectures") != [cls.__name__] or theirs.get("model_type") != "bert":
+            raise ValueError(
+                f"{path_or_name} is not in the published layout, whose config.json has model_type 'bert' and "
+                f"architectures ['{cls.__name__}'], not {theirs.get('model_type')!r} and {theirs.get('architectures')}"
+            )
+        unlike_bert = ("model_type", "architectures", "num_time", "num_space", "transformers_version", "auto_map")
+        fields = {name: value for name, value in theirs.items() if name not in unlike_bert}
+        config = SpaceTimeConfig(**(fields | PUBLISHED_CONFIG))
+        for given, known in (("num_time", config.num_months), ("num_space", config.num_regions)):
+            if theirs.get(given, known) != known:
+                raise ValueError(
+                    f"{path_or_name}/config.json has {given} {theirs[given]}, but {known} labels are known "
+                    f"({config.first_month}..{config.last_month}; {', '.join(config.regions)}): add first_month, "
+                    "last_month and regions to it"
+                )
+        model = cls(config)
+        try:
+            missing, unexpected = model.load_state_dict(
+                {name_here(name): tensor for name, tensor in load_file(weights_file).items()}, strict=False
+            )
+        except RuntimeError as error:  # sizes
+            reason = str(error).splitlines()[1].strip()
+            raise ValueError(f"{path_or_name} does not fit its config.json: {reason}") from error
+        if missing or unexpected:
+            raise ValueError(
+                f"{path_or_name} is not in the published layout: its weights lack {missing[:3]}, "
+                f"and have besides {unexpected[:3]}"
+            )
+        return model.eval()
+
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """Write configuration, weights (safetensors) and a copy of this file into a folder."""
+        self.config.auto_map = AUTO_MAP
+        super().save_pretrained(save_directory, *args, **kwargs)
+        carried = Path(save_directory) / CARRIED_FILE
+        if not carried.exists() or not carried.samefile(__file__):
+            shutil.copyfile(__file__, carried)
+
     def get_output_embeddings(self) -> nn.Linear:
         return self.mlm_head
 
@@ -759,8 +832,95 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         logits: tuple[Tensor, Tensor] = self.locator(embedding, input_ids, attention_mask)
         return logits
 
+    def label_ids(self, months: Sequence[str | None], regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """Labels, None where missing, to ids (B,) each.
+
+        Raises
+        ------
+        ValueError
+            A month that is not "YYYY-MM" or outside the model's range, or a region it does not know.
+        """
+        config = self.config
+        known = list(config.regions)
+        ids: tuple[list[int], list[int]] = ([], [])
+        for month, region in zip(months, regions, strict=True):
+            ids[0].append(MISSING if month is None else self._month_id(month))
+            if region is not None and region not in known:
+                raise ValueError(f"region {region!r} is none of {', '.join(known)}; give None where it is not known")
+            ids[1].append(MISSING if region is None else known.index(region))
+        return torch.tensor(ids[0], device=self.device), torch.tensor(ids[1], device=self.device)
+
+    def _month_id(self, month: str) -> int:
+        first, last = self.config.first_month, self.config.last_month
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month)) or not first <= month <= last:
+            raise ValueError(f"month {month!r} is none of {first}..{last}; give None where it is not known")
+        return months_between(first, month)
+
+    @torch.inference_mode()
+    def embed_sentence(self, text: str, time: str | None, space: str | None, tokenizer: Any) -> Tensor:
+        """The published call: one sentence with its month and region, as labels or None, to (1, C)."""
+        batch = tokenizer([text], truncation=True, max_length=self.config.max_length, return_tensors="pt")
+        month_ids, region_ids = self.label_ids([time], [space])
+        output = self(
+            batch["input_ids"].to(self.device),
+            batch["attention_mask"].to(self.device),
+            month_ids=month_ids,
+            region_ids=region_ids,
+        )
+        embedding: Tensor = output.embedding
+        return embedding
+
+    def compute_similarity(
+        self,
+        s1: str,
+        s2: str,
+        time1: str | None = None,
+        time2: str | None = None,
+        space1: str | None = None,
+        space2: str | None = None,
+        *,
+        tokenizer: Any,
+    ) -> float:
+        """The published call: the cosine of two sentences, each with its month and region."""
+        first = self.embed_sentence(s1, time1, space1, tokenizer)
+        second = self.embed_sentence(s2, time2, space2, tokenizer)
+        return float(nn.functional.cosine_similarity(first, second))
+
 
 def mean_pool(words: Tensor, attention_mask: Tensor) -> Tensor:
     """Mean of the last hidden states over the real word pieces, (B, L, C) to (B, C), as in both model cards."""
     real = attention_mask[..., None].to(words.dtype)
     return (words * real).sum(dim=1) / real.sum(dim=1).clamp(min=1e-9)
+
+
+# ---------------------------------------------------------------------------------------- published layout
+
+# What the published configuration leaves unsaid, because its code had it fixed.
+PUBLISHED_CONFIG: dict[str, Any] = {
+    "conditioning": "multiplicative",
+    "time_encoding": "sinusoidal_published",
+    "region_encoding": "tokenized",
+    "normalize": False,
+    "tie_word_embeddings": False,
+}
+
+# Parts of weights' names, as published and as here.
+PUBLISHED_NAMES = (
+    ("base.", "bert."),
+    *((f"attention.self.orig.{name}.", f"attention.self.{name}.") for name in ("query", "key", "value")),
+    ("attention.self.W_", "attention.self.conditioning.W_"),
+    ("space_embed.embedding.", "space_embed."),
+    ("time_embed.pe", "time_embed.rows"),
+)
+
+
+def name_here(published: str) -> str:
+    """A weight's name in this file's model, from its published name."""
+    for theirs, ours in PUBLISHED_NAMES:
+        published = published.replace(theirs, ours)
+    return published
+
+
+# Known to transformers as soon as this file is imported, from the package or from a saved model's folder.
+AutoConfig.register(SpaceTimeConfig.model_type, SpaceTimeConfig, exist_ok=True)
+AutoModel.register(SpaceTimeConfig, SpaceTimeMiniLM, exist_ok=True)

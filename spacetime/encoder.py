@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.delta import DELTA_FILE, load_delta
-from spacetime.model.published import is_published
+from spacetime.model.portable import save_portable
 from spacetime.model.published import is_published
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MISSING, MonthRange
@@ -92,8 +92,6 @@ class SpaceTimeEncoder:
 
         Folders and names in the layout of the published model ("HaidarJomaa/Space-Time-MiniLM-v0") are read, too.
 
-        Folders and names in the layout of the published model ("HaidarJomaa/Space-Time-MiniLM-v0") are read, too.
-
         Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
         months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
         `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions;
@@ -126,8 +124,6 @@ class SpaceTimeEncoder:
             _check_model_folder(folder)
         try:
             config, _ = SpaceTimeConfig.get_config_dict(path_or_name)
-            if is_published(config):
-                return cls(SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device)
             if is_published(config):
                 return cls(SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device)
             if config.get("model_type") != SpaceTimeConfig.model_type:
@@ -212,10 +208,8 @@ class SpaceTimeEncoder:
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     def save(self, path: str | Path) -> None:
-        """Write configuration, weights (safetensors) and tokenizer into a folder."""
-        with without_loading_bars():
-            self.model.save_pretrained(path)
-        self.tokenizer.save_pretrained(path)
+        """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.portable`)."""
+        save_portable(self.model, self.tokenizer, path)
 
     # ---------------------------------------------------------------------------------------- embedding
 

@@ -848,7 +848,7 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
             if region is not None and region not in known:
                 raise ValueError(f"region {region!r} is none of {', '.join(known)}; give None where it is not known")
             ids[1].append(MISSING if region is None else known.index(region))
-        return torch.tensor(ids[0], device=self.device), torch.tensor(ids[1], device=self.device)
+        return torch.tensor(ids[0]), torch.tensor(ids[1])
 
     def _month_id(self, month: str) -> int:
         first, last = self.config.first_month, self.config.last_month
@@ -864,8 +864,8 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         output = self(
             batch["input_ids"].to(self.device),
             batch["attention_mask"].to(self.device),
-            month_ids=month_ids,
-            region_ids=region_ids,
+            month_ids=month_ids.to(self.device),
+            region_ids=region_ids.to(self.device),
         )
         embedding: Tensor = output.embedding
         return embedding

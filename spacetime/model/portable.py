@@ -1,0 +1,49 @@
+"""What a saved model's folder carries, so that other libraries read it on machines without this package.
+
+==================================  =================================================================================
+`config.json`, `model.safetensors`  the model; transformers reads them with `trust_remote_code=True`
+`modeling_custom_minilm.py`         a copy of `modeling.py` under the published name
+`tokenizer.json`, ...               the tokenizer
+`modules.json`, ...                 a sentence-transformers model of one module
+`sentence_transformers_module.py`   a copy of that module
+`README.md`                         the model's card
+`training.json`, `metrics.json`     how it was trained and measured, where that is known
+==================================  =================================================================================
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from spacetime.model.modeling import SpaceTimeMiniLM
+from spacetime.model.weights import without_loading_bars
+
+CARRIED_MODULE = "sentence_transformers_module.py"
+MODULE = {"idx": 0, "name": "0", "path": "", "type": f"{CARRIED_MODULE.removesuffix('.py')}.SpaceTimeModule"}
+SETTINGS = {
+    "model_type": "SentenceTransformer",
+    "similarity_fn_name": "cosine",
+    "prompts": {"query": "", "document": ""},
+    "default_prompt_name": None,
+}
+
+
+def save_portable(model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> None:
+    """Write a model that transformers and sentence-transformers load without this package.
+
+    Parameters
+    ----------
+    model, tokenizer
+        What to write; weights as safetensors.
+    folder
+        Made if it is not there.
+    """
+    folder = Path(folder)
+    with without_loading_bars():
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    shutil.copyfile(Path(__file__).with_name(CARRIED_MODULE), folder / CARRIED_MODULE)
+    for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

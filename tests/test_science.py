@@ -152,7 +152,7 @@ def material() -> Material:
     vectors = np.random.default_rng(1).normal(size=(len(texts), 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     train, test = rows.select(range(200)), rows.select(range(200, 260))
-    return Material(train, train, test, test, test, questions, None, PlainVectors(texts, vectors), False)
+    return Material(train, train, test, test, questions, None, PlainVectors(texts, vectors), False)
 
 
 @pytest.mark.slow

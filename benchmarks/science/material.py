@@ -21,6 +21,9 @@ from spacetime.training.release import COLUMNS, almanac_rows, training_rows
 ASKED_YEAR = 2021
 """Contrast sets of this year are asked, and never trained on (`spacetime.training.release.CONTRAST_UNTIL`)."""
 
+TUNING_DAYS = range(11, 16)
+"""Days of the month whose training rows help to tune what is not trained."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -124,8 +127,6 @@ class Material:
         Those of the almanac whose month follows from words and region: the joint recipe asks for it.
     validation, test
         Of the real corpus; of the almanac without one.
-    tuning
-        Validation rows and every sixth month of the real training rows: for the rules that are not trained.
     questions
         Contrast questions of `ASKED_YEAR`.
     sts
@@ -138,7 +139,6 @@ class Material:
     asked: datasets.Dataset
     validation: datasets.Dataset
     test: datasets.Dataset
-    tuning: datasets.Dataset
     questions: pd.DataFrame
     sts: pd.DataFrame | None
     plain: PlainVectors
@@ -148,6 +148,17 @@ class Material:
     def probed(self) -> datasets.Dataset:
         """Training rows of the corpus that is tested on; the almanac's come after them."""
         return self.train.select(range(len(self.train) // 2)) if self.is_real else self.train
+
+    @property
+    def tuning(self) -> datasets.Dataset:
+        """Validation rows and some days of each month of the training rows: for the rules that are not trained.
+
+        Whole months would lie denser in time than the rows that are searched in the test, which are some days of each
+        month, too; every few months would lie farther apart.  Either would ask for another weight of time.
+        """
+        rows = self.probed
+        some = [row for row, date in enumerate(rows["date"][:]) if date and int(date[8:10]) in TUNING_DAYS]
+        return datasets.concatenate_datasets([self.validation, rows.select(some)])
 
 
 def material_key(corpus: Path | None, sts: Path | None, settings: Settings) -> str:
@@ -169,8 +180,6 @@ def prepare(corpus: Path | None, sts: Path | None, settings: Settings, folder: P
         split = split_corpus(loaded, by="date")
         real = _drawn(split.train, settings.sentences)
         train = training_rows(real, _with(asked, known, len(real)))
-        some = [i for i, month in enumerate(split.train["month"][:]) if int(month[5:]) % 6 == 3]
-        tuning = datasets.concatenate_datasets([_common(split.validation), _common(split.train.select(some))])
     else:
         split = split_corpus(load_almanac(), by="group", seed=0)
         train = _common(_with(asked, known, settings.sentences * 2 if settings.sentences else len(known)))
@@ -179,13 +188,11 @@ def prepare(corpus: Path | None, sts: Path | None, settings: Settings, folder: P
             rows.select([i for i, contrast in enumerate(rows["contrast"][:]) if not contrast])
             for rows in (split.validation, split.test)
         )
-        tuning = _common(split.validation)
     sides = {
         "train": train,
         "asked": _common(asked),
         "validation": _common(split.validation),
         "test": _common(split.test),
-        "tuning": tuning,
     }
     for name, rows in sides.items():
         rows.to_parquet(folder / f"{name}.parquet")
@@ -225,7 +232,6 @@ def read_material(folder: Path) -> Material:
         asked=rows("asked"),
         validation=rows("validation"),
         test=rows("test"),
-        tuning=rows("tuning"),
         questions=pd.read_parquet(folder / "questions.parquet"),
         sts=pd.read_parquet(sts) if sts.exists() else None,
         plain=PlainVectors(texts, np.load(folder / "plain.npy")),

@@ -35,6 +35,7 @@ from spacetime.months import MonthRange
 SHARED: Any = {"month": "2019-06", "region": "US"}
 """The one context of sentences whose meaning alone is compared."""
 LOSSES = "losses.parquet"
+QUERIES = "queries.parquet"
 NINE_DIALS = tuple(
     {"time_weight": time, "region_weight": region} for time, region in product((0.0, 0.5, 1.0), repeat=2)
 )
@@ -127,7 +128,10 @@ def contrast_embedding(contender: Contender, material: Material, measured: Measu
 
 
 def words(encoder: SpaceTimeEncoder, material: Material, settings: Settings, measured: Measured, folder: Path) -> None:
-    """Context used: masked words on unseen days; contrast sets by masked words.  The losses stay in the folder."""
+    """Context used: masked words on unseen days; contrast sets by masked words, in float32 as those by cosine.
+
+    The losses of all sentences stay in the folder, to be compared with those of other rows.
+    """
     encoder.precision = "bfloat16"
     with measured.part("masked words") as metrics:
         losses = masked_word_losses(encoder, material.test, max_sentences=settings.word_sentences or 400)
@@ -136,8 +140,10 @@ def words(encoder: SpaceTimeEncoder, material: Material, settings: Settings, mea
         metrics |= context_gains(losses)
     if encoder.model.config.conditioning == "none":
         return  # it is told nothing, and every question would be a tie
+    encoder.precision = "float32"
     with measured.part("contrast by words") as metrics:
         metrics |= contrast_by_masked_words(encoder, material.questions).metrics
+    encoder.precision = "bfloat16"
 
 
 def location(locate: Any, material: Material, measured: Measured) -> None:

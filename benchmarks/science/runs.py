@@ -14,7 +14,7 @@ import datasets
 import numpy as np
 
 from benchmarks.science import measures
-from benchmarks.science.material import Material, Settings
+from benchmarks.science.material import TUNING_DAYS, Material, Settings
 from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
 from spacetime.data.pairs import build_pairs
@@ -44,6 +44,8 @@ def run_folder(output: Path, row: Row, seed: int, settings: Settings, material: 
     if row.kind == "joint":
         facts.append(released_start(DEFAULT_MONTHS, DEFAULT_REGIONS).model.config.to_diff_dict())
     key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:10]
+    if row.kind in ("concatenation", "filter"):
+        facts.append(str(TUNING_DAYS))
     name = "".join(letter if letter.isalnum() else "-" for letter in row.name)
     return output / f"{name}-seed{seed}-{key}"
 
@@ -121,8 +123,9 @@ def _contender(
     if row.kind == "plain":
         return Contender(remembered)
     if row.kind == "filter":
-        with measured.part("tune"):
+        with measured.part("tune") as metrics:
             best: Any = tune_decay(remembered, material.tuning).best if material.is_real else {}
+            metrics |= {f"tuned_{name}": value for name, value in best.items()}
         return Contender(remembered, score=partial(decayed_scores, **best))
     if row.kind == "concatenation":
         return _concatenated(row, material, remembered, measured)
@@ -257,4 +260,4 @@ def _measure(
         if row.kind != "filter":
             measures.contrast_embedding(contender, material, measured)
         if material.is_real:
-            measures.retrieval(contender, material, settings, measured).to_parquet(folder / "queries.parquet")
+            measures.retrieval(contender, material, settings, measured).to_parquet(folder / measures.QUERIES)

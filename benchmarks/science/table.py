@@ -10,13 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.science.measures import LOSSES
+from benchmarks.science.measures import LOSSES, QUERIES
 from benchmarks.science.rows import ROWS, Row
 from benchmarks.science.runs import RESULT
 from spacetime.evaluation.masked_words import context_gains
+from spacetime.evaluation.retrieval import Retrieval, paired_difference
 
 COMPARED = {"published": "published", "no context": "no_context"}
-"""Rows whose masked-word losses every other row's are subtracted from, sentence by sentence, at the same seed."""
+"""Rows whose masked-word losses are subtracted from every other row's, sentence by sentence, at the same seed."""
+SEARCHED = {"plain": "plain", "concatenation, tuned": "concatenation"}
+"""Rows whose retrieval is subtracted from every other row's, query by query."""
+CHOSEN = ("tuned_", "dial_")
+"""How the names of metrics begin that say what was chosen on validation data."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,9 @@ TABLES: tuple[Table, ...] = (
                 Column(setting, f"retrieval_{setting.replace(' ', '_')}_ndcg")
                 for setting in ("given", "wrong", "missing", "month only", "region only", "ambiguous")
             ),
+            Column("given - concatenation's", "retrieval_given_ndcg_minus_concatenation"),
+            Column("missing - plain's", "retrieval_missing_ndcg_minus_plain"),
+            Column("ambiguous - concatenation's", "retrieval_ambiguous_ndcg_minus_concatenation"),
             Column("recall@10, given", "retrieval_given_recall"),
             Column("recall@10, missing", "retrieval_missing_recall"),
             Column("hard pairs, given", "retrieval_given_hard"),
@@ -167,7 +175,8 @@ def gather(folders: dict[tuple[str, int], Path]) -> tuple[pd.DataFrame, list[dic
         Of each (row, seed); one without `metrics.json` is left out.
     """
     records, lines = [], []
-    losses = {}
+    losses: dict[tuple[str, int], pd.DataFrame] = {}
+    searches: dict[tuple[str, int], Retrieval] = {}
     for (name, seed), folder in folders.items():
         if not (folder / RESULT).exists():
             continue
@@ -177,17 +186,26 @@ def gather(folders: dict[tuple[str, int], Path]) -> tuple[pd.DataFrame, list[dic
         lines.append((name, seed, "processor_seconds", record["seconds"]["processor"]))
         if (folder / LOSSES).exists():
             losses[name, seed] = pd.read_parquet(folder / LOSSES)
+        if (folder / QUERIES).exists():
+            searches[name, seed] = Retrieval({}, pd.read_parquet(folder / QUERIES))
     for (name, seed), table in losses.items():
         for other, ending in COMPARED.items():
-            if other == name or (other, seed) not in losses:
-                continue
-            differences = context_gains(table, compared=losses[other, seed])
-            lines += [
-                (name, seed, metric.replace("_difference", f"_minus_{ending}"), value)
-                for metric, value in differences.items()
-                if "_difference" in metric
-            ]
+            if other != name and (other, seed) in losses:
+                lines += _differences(name, seed, ending, context_gains(table, compared=losses[other, seed]))
+    for (name, seed), search in searches.items():
+        for other, ending in SEARCHED.items():
+            if other != name and (other, 0) in searches:
+                lines += _differences(name, seed, ending, paired_difference(search, searches[other, 0]))
     return pd.DataFrame(lines, columns=["row", "seed", "metric", "value"]), records
+
+
+def _differences(name: str, seed: int, ending: str, metrics: dict[str, float]) -> list[tuple[str, int, str, float]]:
+    """Lines of those metrics that are paired differences, named by the row that was subtracted."""
+    return [
+        (name, seed, metric.replace("_difference", f"_minus_{ending}"), value)
+        for metric, value in metrics.items()
+        if "_difference" in metric
+    ]
 
 
 def half_width(values: Sequence[float]) -> float | None:
@@ -202,7 +220,7 @@ def cell(values: Sequence[float], digits: int) -> str:
     """A mean over seeds and, for several, the half width of its interval; "-" without values."""
     if not len(values):
         return "-"
-    text = f"{np.mean(values):.{digits}f}"
+    text = f"{round(float(np.mean(values)), digits) + 0.0:.{digits}f}"  # + 0: no "-0.000"
     half = half_width(values)
     return text if half is None else f"{text} ± {half:.{digits}f}"
 
@@ -227,5 +245,11 @@ def markdown(tidy: pd.DataFrame, rows: Sequence[Row] = ROWS) -> list[str]:
             lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
         lines.append("")
     lines += ["What the rows are:", ""]
-    lines += [f"- **{row.name}**: {row.words}." for row in rows]
+    for row in rows:
+        chosen = [
+            f"{metric.split('_', 1)[1].replace('_', ' ')} {cell(found, 2)}"
+            for (name, metric), found in values.items()
+            if name == row.name and metric.startswith(CHOSEN)
+        ]
+        lines.append(f"- **{row.name}**: {row.words}." + (f" Chosen: {', '.join(chosen)}." if chosen else ""))
     return lines

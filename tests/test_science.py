@@ -1,6 +1,7 @@
 """The comparison: every row stands for one thing, runs end to end, and comes into the tables with its interval."""
 
 import json
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,7 @@ import pytest
 from benchmarks.science import table
 from benchmarks.science.__main__ import main
 from benchmarks.science.material import PROFILES, Material, PlainVectors, Settings
+from benchmarks.science.processes import finished
 from benchmarks.science.rows import ROWS, STAGE, rows_named
 from benchmarks.science.runs import RESULT, _seen, _with_prefixes, run, run_folder
 from spacetime.data.almanac import load_almanac
@@ -155,7 +157,6 @@ def material() -> Material:
     return Material(train, train, test, test, questions, None, PlainVectors(texts, vectors), False)
 
 
-@pytest.mark.slow
 def test_a_row_is_trained_measured_and_leaves_no_model_behind(material: Material, tmp_path: Path) -> None:
     settings = replace(
         PROFILES["quick"],
@@ -188,3 +189,11 @@ def test_a_row_is_trained_measured_and_leaves_no_model_behind(material: Material
     assert "retrieval_given_ndcg" not in found  # the almanac has no events
     assert json.loads((folder / RESULT).read_text())["metrics"] == found
     assert not list(folder.rglob("*.safetensors"))
+
+
+@pytest.mark.slow
+def test_a_run_that_takes_its_process_down_is_reported_and_the_next_one_starts(tmp_path: Path) -> None:
+    tasks = [(BY_NAME[name], 0, tmp_path / name) for name in ("plain", "late")]
+    outcomes = list(finished(tasks, tmp_path / "no-material", Settings(), workers=1, keep=False))
+    assert [row.name for (row, _, _), _ in outcomes] == ["plain", "late"]
+    assert all(isinstance(outcome, BrokenProcessPool) for _, outcome in outcomes)

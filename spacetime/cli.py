@@ -573,7 +573,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     events.add_argument("--contact", metavar="WHO", help="your e-mail address or page, as Wikimedia asks of tools")
     events.add_argument("--api", metavar="ADDRESS", help="a wiki's api.php (default: the English Wikipedia's)")
-    events.add_argument("--cache-dir", type=Path, metavar="DIR", help="where pages are kept (default: spacetime's cache)")
+    events.add_argument("--cache-dir", type=Path, metavar="DIR", help="for fetched pages (default: spacetime's cache)")
     events.add_argument("--pause", type=float, metavar="SECONDS", help="least time between two requests (default: 1)")
     events.add_argument("--timeout", type=float, metavar="SECONDS", help="to wait for an answer (default: 30)")
     events.add_argument("--tries", type=int, metavar="N", help="how often a request is sent (default: 5)")

@@ -1,4 +1,4 @@
-"""Promises of `spacetime.training.contrastive`: the loss is the card's, caching changes no gradient, nor do processes."""
+"""Promises of `spacetime.training.contrastive`: the loss is the card's; caching and processes change no gradient."""
 
 import os
 import socket

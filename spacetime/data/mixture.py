@@ -1,0 +1,533 @@
+"""A weighted mixture of pair data sets, read from `data_config.json` and files of JSON lines (all-MiniLM-L12-v1 card).
+
+Which data sets a step draws from, and which lines of each, is a function of (seed, step) alone: a resumed training
+sees the batches of one that never stopped, and nothing but the step has to be remembered.  Each file is read as a
+stream, in blocks whose lines are shuffled, over and over; what is held is one block of each data set, however long
+the files are.  To go on in the middle, a file is read again up to its place once, the first time it is drawn from.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spacetime.data.batches import Batch
+from spacetime.encoder import SpaceTimeEncoder, pad
+
+MOST_BYTES = 10_000_000  # of one line; a longer one is no line of texts but a file without line ends
+SHOWN = 80  # characters of a value that a message shows
+_STEPS = 1024  # steps whose data sets are drawn together
+
+# Rows as objects, beside plain lists: which names hold the first text, the second one, and hard negatives.
+FORMS: tuple[tuple[str, str, str | None], ...] = (
+    ("query", "pos", "neg"),
+    ("anchor", "positive", "negative"),
+    ("query", "passage", "negative"),
+    ("question", "answer", None),
+    ("title", "body", None),
+    ("title", "abstract", None),
+    ("title", "answer", None),
+    ("response", "context", None),  # Reddit: a comment and what it answers
+)
+_ALLOWED = (
+    '[text, text], [text, text, negative], {"texts": [...]}, {"set": [text, text, ...]}, {"query", "pos", "neg"} or a '
+    "pair of names such as title and body"
+)
+
+
+# ---------------------------------------------------------------------------------------- data_config.json
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry of `data_config.json`, and where its file is."""
+
+    name: str
+    lines: int  # as the configuration says; what is found is in the report
+    weight: float
+    path: Path
+
+
+def read_data_config(path: str | Path, folder: str | Path | None = None) -> list[Source]:
+    """Read the published form: a list of `{"name": "file.jsonl.gz", "lines": 1000, "weight": 3}`.
+
+    Parameters
+    ----------
+    path
+        The configuration.
+    folder
+        Where the files named there are; None takes the configuration's own folder.
+
+    Raises
+    ------
+    ValueError
+        An entry is not of that form (its place and value are named), a name stands twice, or a file is missing.
+    """
+    path = Path(path)
+    folder = Path(folder) if folder is not None else path.parent
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f'{path} must hold a list of {{"name", "lines", "weight"}}, not {_shown(entries)}')
+    sources = [_source(path, number, entry, folder) for number, entry in enumerate(entries, start=1)]
+    names = [source.name for source in sources]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{path}: {twice[0]!r} stands there {names.count(twice[0])} times; give it one entry")
+    if missing := [source for source in sources if not source.path.is_file()]:
+        raise ValueError(
+            f"{path}: {len(missing)} of {len(sources)} files are not in {folder}: "
+            f"{', '.join(source.name for source in missing[:3])}{', ...' if len(missing) > 3 else ''}; name their "
+            "folder, or take their entries out"
+        )
+    return sources
+
+
+def _source(path: Path, number: int, entry: Any, folder: Path) -> Source:
+    where = f"{path}, entry {number}"
+    if not isinstance(entry, dict) or not {"name", "lines", "weight"} <= entry.keys():
+        raise ValueError(f'{where} must have "name", "lines" and "weight": {_shown(entry)}')
+    name, lines, weight = entry["name"], entry["lines"], entry["weight"]
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{where}: name must be a file's name, not {_shown(name)}")
+    if isinstance(lines, bool) or not isinstance(lines, int) or lines < 1:
+        raise ValueError(f"{where} ({name}): lines must be a whole number of at least 1, not {_shown(lines)}")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
+        raise ValueError(f"{where} ({name}): weight must be a number above 0, not {_shown(weight)}")
+    return Source(name, lines, float(weight), folder / name)
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + " ...")
+
+
+# ------------------------------------------------------------------------------------- one line, one tuple
+
+
+class Row(NamedTuple):
+    """What one line gives to a batch."""
+
+    first: str
+    second: str
+    negatives: tuple[str, ...] = ()
+
+
+def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -> Row:
+    """A line's JSON value to two texts that belong together, and hard negatives if it has some.
+
+    Parameters
+    ----------
+    value
+        In one of these forms: `[first, second]` (a title and its body, a question and its answer, a question and its
+        duplicate), `[first, second, negative, ...]`, `{"texts": [...]}` with the same inside, `{"set": [...]}` of texts
+        that all mean the same, `{"query": ..., "pos": [...], "neg": [...]}`, or an object with one of the pairs of
+        names in `FORMS`, further names aside.
+    random
+        Chooses two texts of a set, one of several positives, and `most_negatives` of several negatives.
+
+    Raises
+    ------
+    ValueError
+        The value is of no such form, or holds something that is no text, or an empty one.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> read_row(["How high is it?", "Ten metres."], random)
+    Row(first='How high is it?', second='Ten metres.', negatives=())
+    >>> read_row({"query": "height", "pos": ["Ten metres."], "neg": ["Ten years."]}, random)
+    Row(first='height', second='Ten metres.', negatives=('Ten years.',))
+    """
+    negatives: list[Any] = []
+    if isinstance(value, dict) and isinstance(value.get("set"), list):
+        texts = value["set"]
+        if len(texts) < 2:
+            raise ValueError(f"a set needs two texts, it has {len(texts)}")
+        first, second = (texts[i] for i in random.choice(len(texts), size=2, replace=False))
+    else:
+        if isinstance(value, dict) and isinstance(value.get("texts"), list):
+            value = value["texts"]
+        if isinstance(value, list):
+            if len(value) < 2:
+                raise ValueError(f"a row needs two texts, it has {len(value)}")
+            first, second, *negatives = value
+        else:
+            first, positives, negatives = _named(value)
+            if not positives:
+                raise ValueError("the list of second texts is empty")
+            second = positives[random.integers(len(positives))] if len(positives) > 1 else positives[0]
+    if len(negatives) > most_negatives:
+        chosen = sorted(random.choice(len(negatives), size=most_negatives, replace=False).tolist())
+        negatives = [negatives[i] for i in chosen]
+    for text in (first, second, *negatives):
+        if not isinstance(text, str):
+            raise ValueError(f"{_shown(text)} is not text")
+        if not text.strip():
+            raise ValueError("a text is empty")
+        if not text.isascii():
+            text.encode()  # half of a surrogate pair, which JSON may hold, is no text; its error is a ValueError
+    return Row(first, second, tuple(negatives))
+
+
+def _named(value: Any) -> tuple[Any, list[Any], list[Any]]:
+    """First text, second texts and negatives of an object in one of the `FORMS`."""
+    if isinstance(value, dict):
+        for first, second, negative in FORMS:
+            if first in value and second in value:
+                return value[first], _listed(value[second]), _listed(value.get(negative or "", []))
+    raise ValueError(f"a row must be {_ALLOWED}")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# ------------------------------------------------------------------------------------- a file as a stream
+
+
+class Line(NamedTuple):
+    """A line of a file, not taken apart yet."""
+
+    number: int  # from 1
+    raw: bytes
+
+
+class ShuffledLines:
+    """The lines of a file without end: block after block, each shuffled, from the top again after the last.
+
+    Which line is the n-th is a function of (seed, name, n).  The first block of every pass has a length of its own,
+    so that two passes do not cut the file at the same places.
+
+    Parameters
+    ----------
+    path
+        JSON lines, gzipped or not.
+    block
+        Lines held and shuffled at a time: the memory that a file takes.  1 keeps the file's order.
+    seed, name
+        Of the order.
+    """
+
+    def __init__(self, path: Path, block: int, seed: int, name: str) -> None:
+        if block < 1:
+            raise ValueError(f"block must be at least 1 line, not {block}")
+        self.path, self.block = path, block
+        self.position = 0  # lines taken since the beginning, over all passes
+        self.lines: int | None = None  # in the file, known after a whole pass
+        self._key = [seed, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())]
+        self._pass, self._read = 0, 0  # lines read of this pass, the held block included
+        self._held: list[Line] = []
+        self._next = 0
+        self._stream: Iterator[bytes] | None = None
+
+    def take(self, count: int) -> list[Line]:
+        """The next lines."""
+        taken: list[Line] = []
+        while len(taken) < count:
+            if self._next == len(self._held):
+                self._fill()
+            part = self._held[self._next : self._next + count - len(taken)]
+            self._next += len(part)
+            taken += part
+        self.position += count
+        return taken
+
+    def seek(self, position: int) -> None:
+        """Make `position` the number of lines taken; the file is read up to there."""
+        if self.lines is None:
+            read = sum(1 for _ in islice(self._open(), position + 1))
+            if read <= position:
+                self._end_of_pass(read)
+        self._pass, left = divmod(position, self.lines) if self.lines else (0, position)
+        self._stream, self._read, self._held, self._next = self._open(), 0, [], 0
+        while (size := self._size()) <= left:
+            skipped = sum(1 for _ in islice(self._stream, size))
+            self._read += skipped
+            left -= skipped
+            if skipped < size:
+                break
+        if left:
+            self._fill()
+            self._next = left
+        self.position = position
+
+    def _fill(self) -> None:
+        """Read the next block and shuffle it."""
+        if self._stream is None:
+            self._stream, self._read = self._open(), 0
+        first = self._read
+        raw = list(islice(self._stream, self._size()))
+        if not raw:
+            self._end_of_pass(first)
+            self._pass, self._stream = self._pass + 1, None
+            return self._fill()
+        order = np.random.default_rng([*self._key, self._pass, first + 1]).permutation(len(raw))
+        self._held = [Line(first + int(i) + 1, raw[i]) for i in order]
+        self._read, self._next = first + len(raw), 0
+
+    def _end_of_pass(self, lines: int) -> None:
+        if lines == 0:
+            raise ValueError(f"{self.path} is empty")
+        if self.lines is not None and self.lines != lines:
+            raise ValueError(f"{self.path} had {self.lines:,} lines in the first pass and now has {lines:,}")
+        self.lines = lines
+
+    def _size(self) -> int:
+        """Lines of the block that begins here."""
+        if self._read:
+            return self.block
+        return int(np.random.default_rng([*self._key, self._pass, 0]).integers(1, self.block + 1))
+
+    def _open(self) -> Iterator[bytes]:
+        """The file's lines from the top, without their ends."""
+        number = 0
+        try:
+            with self.path.open("rb") as raw:
+                stream: BinaryIO = raw
+                if raw.peek(2)[:2] == b"\x1f\x8b":
+                    stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 65536)  # type: ignore[arg-type,assignment]
+                while line := stream.readline(MOST_BYTES + 1):
+                    number += 1
+                    if len(line) > MOST_BYTES:
+                        raise ValueError(f"{self.path}, line {number} is longer than {MOST_BYTES:,} bytes")
+                    yield line.rstrip(b"\r\n")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{self.path} is a broken gzip file after line {number:,}: {error}") from error
+
+
+# ------------------------------------------------------------------------------------------- the mixture
+
+
+@dataclass
+class LeftOut:
+    """Lines that could not be used, and the first reasons."""
+
+    count: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+class Mixture:
+    """Rows drawn from several data sets by weight: `mixture[step]` for any step.
+
+    Parameters
+    ----------
+    sources
+        As `read_data_config` gives them.
+    batch_size
+        Rows a step, of all processes together.
+    datasets_per_batch
+        A batch is cut into so many equal parts, and each part's data set is drawn by weight: 1 makes every batch from
+        one data set, so that wrong answers are of its kind and hard; `batch_size` draws each row for itself.
+    block
+        Lines held and shuffled at a time, for each data set (see `ShuffledLines`).
+    bad_rows
+        `"stop"` raises at the first line that is no row, `"skip"` counts it and makes the batch smaller by it.
+    most_negatives
+        Hard negatives taken of a row that has more.
+    seed
+        Of everything that is drawn.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        batch_size: int,
+        *,
+        datasets_per_batch: int = 1,
+        block: int = 1000,
+        bad_rows: Literal["stop", "skip"] = "stop",
+        most_negatives: int = 1,
+        seed: int = 0,
+    ) -> None:
+        if batch_size < 2:
+            raise ValueError(f"batch_size must be at least 2: a row alone has no wrong answer, not {batch_size}")
+        if not 1 <= datasets_per_batch <= batch_size:
+            raise ValueError(f"datasets_per_batch must lie between 1 and batch_size, not {datasets_per_batch}")
+        if bad_rows not in ("stop", "skip"):
+            raise ValueError(f"bad_rows must be 'stop' or 'skip', not {bad_rows!r}")
+        if most_negatives < 0:
+            raise ValueError(f"most_negatives must be at least 0, not {most_negatives}")
+        self.sources, self.batch_size, self.seed = list(sources), batch_size, seed
+        self.bad_rows, self.most_negatives = bad_rows, most_negatives
+        weights = np.array([source.weight for source in self.sources])
+        self.shares = weights / weights.sum()
+        self.parts = np.diff(np.linspace(0, batch_size, datasets_per_batch + 1).astype(np.int64))
+        self.streams = [ShuffledLines(source.path, block, seed, source.name) for source in self.sources]
+        self.left_out = [LeftOut() for _ in self.sources]
+        self._step = 0  # the step that comes next in order, and what had been drawn before it
+        self._drawn = np.zeros(len(self.sources), dtype=np.int64)
+        self._window = -1
+        self._plan: NDArray[np.int64] = np.empty((0, 0), dtype=np.int64)
+
+    def data_sets(self, step: int) -> NDArray[np.int64]:
+        """The data set of each part of a step's batch."""
+        window, place = divmod(step, _STEPS)
+        if window != self._window:
+            random = np.random.default_rng([self.seed, 4, window])
+            self._plan = random.choice(len(self.sources), size=(_STEPS, len(self.parts)), p=self.shares)
+            self._window = window
+        row: NDArray[np.int64] = self._plan[place]
+        return row
+
+    def drawn(self, steps: int) -> NDArray[np.int64]:
+        """Lines drawn from each data set in the first `steps` steps."""
+        start, counts = (self._step, self._drawn.copy()) if steps >= self._step else (0, np.zeros_like(self._drawn))
+        for step in range(start, steps):
+            np.add.at(counts, self.data_sets(step), self.parts)
+        return counts
+
+    def __getitem__(self, step: int) -> list[Row]:
+        counts = self.drawn(step)
+        random = np.random.default_rng([self.seed, 5, step])
+        rows: list[Row] = []
+        for number, size in zip(self.data_sets(step).tolist(), self.parts.tolist(), strict=True):
+            stream = self.streams[number]
+            if stream.position != counts[number]:
+                stream.seek(int(counts[number]))
+            rows += self._read(number, stream.take(size), random)
+            counts[number] += size
+        self._step, self._drawn = step + 1, counts
+        if not rows:
+            raise ValueError(f"step {step + 1} has no row that can be used; {self.left_out[number].reasons[0]}")
+        return rows
+
+    def _read(self, number: int, lines: list[Line], random: np.random.Generator) -> Iterator[Row]:
+        for line in lines:
+            try:
+                yield read_row(json.loads(line.raw), random, self.most_negatives)
+            except (ValueError, RecursionError) as error:  # of JSON and of UTF-8, too
+                shown = _shown(line.raw.decode("utf-8", errors="replace"))
+                reason = f"{self.sources[number].path}, line {line.number:,}: {error}: {shown}"
+                if self.bad_rows == "stop":
+                    raise ValueError(reason) from error
+                self.left_out[number].count += 1
+                if len(self.left_out[number].reasons) < 3:
+                    self.left_out[number].reasons.append(reason)
+
+    def report(self, steps: int) -> "DrawReport":
+        """What the first `steps` steps drew, beside what the weights ask for."""
+        drawn, total = self.drawn(steps), steps * self.batch_size
+        # Each part of a batch is one draw of a data set; its rows come along.
+        error = np.sqrt(max(steps, 1) * np.sum(self.parts.astype(float) ** 2) * self.shares * (1 - self.shares))
+        rows = [
+            DrawnFrom(
+                name=source.name,
+                weight=source.weight,
+                expected=float(share * total),
+                drawn=int(count),
+                standard_errors=float((count - share * total) / spread) if spread else 0.0,
+                passes=float(count / (stream.lines or source.lines)),
+                lines_said=source.lines,
+                lines_found=stream.lines,
+                left_out=left_out.count,
+                reasons=left_out.reasons,
+            )
+            for source, share, count, spread, stream, left_out in zip(
+                self.sources, self.shares, drawn, error, self.streams, self.left_out, strict=True
+            )
+        ]
+        return DrawReport(steps, total, rows)
+
+
+@dataclass(frozen=True)
+class DrawnFrom:
+    """What was drawn from one data set."""
+
+    name: str
+    weight: float
+    expected: float  # lines, by the weights
+    drawn: int
+    standard_errors: float  # how far drawn is from expected; beyond 4 or so something is wrong
+    passes: float  # how often the file was gone through
+    lines_said: int
+    lines_found: int | None  # None where no pass has come to the end yet
+    left_out: int  # by this process
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class DrawReport:
+    """What a mixture drew, data set by data set."""
+
+    steps: int
+    rows: int
+    sources: list[DrawnFrom]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        width = max(len(source.name) for source in self.sources)
+        lines = [
+            f"{self.rows:,} rows in {self.steps:,} steps, from {len(self.sources)} data sets",
+            f"{'':{width}}  {'weight':>8}  {'expected':>13}  {'drawn':>13}  {'s.e.':>5}  {'passes':>7}  left out",
+        ]
+        for source in sorted(self.sources, key=lambda source: -source.drawn):
+            lines.append(
+                f"{source.name:{width}}  {source.weight:8g}  {source.expected:13,.0f}  {source.drawn:13,}  "
+                f"{source.standard_errors:+5.1f}  {source.passes:7.2f}  {source.left_out:8,}"
+            )
+            if source.lines_found not in (None, source.lines_said):
+                lines.append(f"  the file has {source.lines_found:,} lines, not {source.lines_said:,}")
+            lines += [f"  {reason}" for reason in source.reasons]
+        return "\n".join(lines)
+
+
+class MixtureBatches:
+    """Batches of a mixture for `spacetime.training.contrastive.ContrastiveLoss`.
+
+    Parameters
+    ----------
+    mixture
+        Where the rows come from.
+    encoder
+        Whose tokenizer is used; texts are cut at its `max_length`.
+    process, processes
+        This process takes every `processes`-th row from its own number on; all together see the whole batch.
+
+    Notes
+    -----
+    `batches[step]` has, for B rows with M hard negatives in all: `input_ids`, `attention_mask` (2B + M, L), first
+    texts, then second texts, then negatives; and a number for each different text, the same in every process:
+    `first_texts`, `second_texts` (B,), `negative_texts` (M,).
+    """
+
+    def __init__(self, mixture: Mixture, encoder: SpaceTimeEncoder, process: int = 0, processes: int = 1) -> None:
+        self.mixture, self.encoder = mixture, encoder
+        self.process, self.processes = process, processes
+
+    def __len__(self) -> int:
+        return -(-sum(source.lines for source in self.mixture.sources) // self.mixture.batch_size)
+
+    def __getitem__(self, step: int) -> Batch:
+        rows = self.mixture[step][self.process :: self.processes]
+        texts = [row.first for row in rows] + [row.second for row in rows]
+        texts += [negative for row in rows for negative in row.negatives]
+        input_ids, attention_mask = pad(self.encoder.word_pieces(texts), self.encoder.tokenizer.pad_token_id)
+        numbers = torch.tensor([_number(text) for text in texts])
+        first, second, negative = numbers.tensor_split((len(rows), 2 * len(rows)))
+        return {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "first_texts": first,
+            "second_texts": second,
+            "negative_texts": negative,
+        }
+
+
+def _number(text: str) -> int:
+    """A number for a text; two of a batch of a thousand rows share one by chance once in 10^13 batches."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)

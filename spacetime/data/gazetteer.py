@@ -439,6 +439,7 @@ US: American Indian|American Indians|Native American|Native Americans|Guantanamo
 -: English language|English-language|English-speaking|French language|French-language|French-speaking
 -: Spanish language|Spanish-language|Spanish-speaking|Portuguese language|Portuguese-speaking|Russian-speaking
 -: Russian language|German language|German-speaking|Chinese language|Chinese-language|US dollar|US dollars|U.S. dollar
+-: U.S. dollars|Leila de Lima|De Lima|Oxford–AstraZeneca|Hurricane Florence
 """
 
 # A name of several countries means one of them most likely when that one is so many times as populous (by GeoNames);
@@ -508,6 +509,8 @@ def name_expression(names: Iterable[str]) -> re.Pattern[str]:
 
 
 def _likeliest(people_of: Mapping[str, int]) -> str | None:
+    if not people_of:
+        return None
     first, *others = sorted(people_of, key=lambda code: (-people_of[code], code))
     return first if not others or people_of[first] >= _LIKELIEST_IS_TIMES_LARGER * people_of[others[0]] else None
 

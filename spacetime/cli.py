@@ -207,8 +207,6 @@ def _locate(options: argparse.Namespace) -> int:
 
     texts = _read_lines("-") if options.text == ["-"] else options.text
     encoder = SpaceTimeEncoder.load(options.model)
-    if options.model is None:
-        print("spacetime: the plain model's heads are untrained: what follows is chance", file=sys.stderr)
     location = encoder.locate(texts)
     rows = []
     for text, by_month, by_region in zip(texts, *location, strict=True):
@@ -231,7 +229,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from spacetime.evaluation import evaluate
 
     recipe = _pair_recipe(options)
-    encoder = SpaceTimeEncoder.load(None if options.model == "plain" else options.model)
+    encoder = SpaceTimeEncoder.load(options.model)
     corpus = _load_corpus(options, encoder.months, encoder.regions)
     split, _ = _split(options, corpus, options.model)
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
@@ -676,7 +674,7 @@ def _parser() -> argparse.ArgumentParser:
         "measure a model: meaning, pairs, decay by months, region gap, locate against TF-IDF",
         "spacetime evaluate runs/stage2/model corpus.csv --sts sts-b-test.csv --output runs/stage2/evaluation",
     )
-    evaluate.add_argument("model", metavar="MODEL", help="folder of a trained model, or 'plain'")
+    evaluate.add_argument("model", metavar="MODEL", help="folder of a trained model, 'released' or 'plain'")
     evaluate.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
     evaluate.add_argument("--sts", metavar="FILE", help="the STS benchmark's test file (sentence1, sentence2, score)")
     evaluate.add_argument("--max-sentences", type=int, metavar="N", help="cap of every measurement")
@@ -789,7 +787,9 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="DIR", help="folder of a trained model (default: all-MiniLM-L6-v2 as it is)")
+    parser.add_argument(
+        "--model", metavar="DIR", help="folder of a trained model, or 'plain' (default: the released model)"
+    )
 
 
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
@@ -877,6 +877,7 @@ def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
     group.add_argument("--new-learning-rate", type=float, metavar="RATE", help=f"of the rest (default: {rates[1]})")
     group.add_argument("--freeze-backbone", action="store_true", default=None, help="train only what is new")
     group.add_argument("--warmup-share", type=float, metavar="SHARE", help="of the steps (default: .1)")
+    group.add_argument("--warmup-steps", type=int, metavar="N", help="a number of steps in place of the share")
     group.add_argument("--weight-decay", type=float, metavar="X", help="default: .01")
     group.add_argument("--max-gradient-norm", type=float, metavar="X", help="default: 1")
     group.add_argument("--dropout", type=float, metavar="P", help="inside the backbone (default: 0)")

@@ -52,6 +52,8 @@ class TrainingOptions:
         Train only what is new.
     warmup_share
         Share of the steps over which the rates rise from 0; they fall to 0 over the rest, both linearly.
+    warmup_steps
+        The same as a number of steps, in place of the share.
     weight_decay, max_gradient_norm
         Of AdamW, and of the gradient's clipping.  The card names neither: torch's default, and BERT's 1.0.
     dropout
@@ -78,6 +80,7 @@ class TrainingOptions:
     new_learning_rate: float = 2e-4
     freeze_backbone: bool = False
     warmup_share: float = 0.1
+    warmup_steps: int | None = None
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     dropout: float = 0.0
@@ -96,6 +99,8 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if self.warmup_steps is not None and (not isinstance(self.warmup_steps, int) or self.warmup_steps < 0):
+            raise ValueError(f"warmup_steps must be a whole number of at least 0, not {self.warmup_steps!r}")
         for name in ("learning_rate", "new_learning_rate", "max_gradient_norm"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
@@ -213,7 +218,7 @@ def _steps(
     for step in range(start, steps):
         model.train()
         batch = {name: tensor.to(accelerator.device) for name, tensor in batches[step].items()}
-        factor = warmup_then_decay(step, steps, options.warmup_share)
+        factor = warmup_then_decay(step, steps, options.warmup_share, options.warmup_steps)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
@@ -274,9 +279,9 @@ def parameter_groups(model: SpaceTimeMiniLM, options: TrainingOptions) -> list[d
     return groups
 
 
-def warmup_then_decay(step: int, steps: int, warmup_share: float) -> float:
+def warmup_then_decay(step: int, steps: int, warmup_share: float, warmup_steps: int | None = None) -> float:
     """Factor on the peak rate at a step: linear from 0 over the warm-up, then linear to 0 (card: 3,375 of 33,750)."""
-    warmup = math.ceil(steps * warmup_share)
+    warmup = math.ceil(steps * warmup_share) if warmup_steps is None else warmup_steps
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return (steps - step) / max(steps - warmup, 1)

@@ -1,0 +1,194 @@
+"""Promises to sentence-transformers: a saved folder is one of its models, to encode, to train and to evaluate."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from portability import MONTHS, REGIONS, TEXTS, bare_environment, run_there, small_encoder
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer.evaluation import (
+    EmbeddingSimilarityEvaluator,
+    InformationRetrievalEvaluator,
+)
+from sentence_transformers.sentence_transformer.losses import (
+    CoSENTLoss,
+    CosineSimilarityLoss,
+    MultipleNegativesRankingLoss,
+)
+
+from spacetime.encoder import SpaceTimeEncoder
+
+MIXED: list[Any] = [
+    "Rain.",
+    {"text": "Rain.", "month": "2020-03", "region": "UK"},
+    ("Rain.", "2020-03", None),
+    {"text": "Snow on the hills.", "region": "CAN"},
+    {"text": "Rain.", "month": None, "region": None},
+    ("Rain.",),
+]
+MIXED_TEXTS = ["Rain.", "Rain.", "Rain.", "Snow on the hills.", "Rain.", "Rain."]
+MIXED_MONTHS = [None, "2020-03", "2020-03", None, None, None]
+MIXED_REGIONS = [None, "UK", None, "CAN", None, None]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SpaceTimeEncoder:
+    return small_encoder("prefix", context_rank=2, locator_rank=4)
+
+
+@pytest.fixture(scope="module")
+def folder(encoder: SpaceTimeEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    encoder.save(folder)
+    return folder
+
+
+@pytest.fixture
+def model(folder: Path) -> SentenceTransformer:
+    return SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")
+
+
+def pair_rows(count: int = 16) -> list[dict[str, Any]]:
+    words = ["rain", "snow", "sun", "wind", "frost", "hail", "fog", "storm"]
+    return [
+        {
+            "sentence1": {"text": f"Much {words[i % 8]}.", "month": "2020-03" if i % 2 else None, "region": "UK"},
+            "sentence2": {"text": f"Much {words[i * 3 % 8]}.", "month": "2017-01", "region": "US" if i % 3 else None},
+            "score": i / count,
+        }
+        for i in range(count)
+    ]
+
+
+def test_mixed_inputs_give_the_encoders_embeddings(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    expected = encoder.encode(MIXED_TEXTS, MIXED_MONTHS, MIXED_REGIONS)
+    np.testing.assert_allclose(model.encode(MIXED), expected, atol=1e-6)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-2, "month and region must matter here"
+
+
+def test_one_input_gives_one_embedding(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    np.testing.assert_allclose(model.encode(MIXED[1]), encoder.encode("Rain.", "2020-03", "UK"), atol=1e-6)
+
+
+def test_month_and_region_for_all_leave_an_inputs_own(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    got = model.encode(["Rain.", {"text": "Rain.", "month": "2017-01"}], month="2021-12", region="US")  # type: ignore[call-overload]
+    np.testing.assert_allclose(got, encoder.encode(["Rain."] * 2, ["2021-12", "2017-01"], "US"), atol=1e-6)
+
+
+def test_the_dial_is_passed_on(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    got = model.encode(MIXED, time_weight=0.25, region_weight=0.5)  # type: ignore[call-overload]
+    expected = encoder.encode(MIXED_TEXTS, MIXED_MONTHS, MIXED_REGIONS, time_weight=0.25, region_weight=0.5)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_queries_documents_prompts_and_similarity(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    documents = encoder.encode(MIXED_TEXTS, MIXED_MONTHS, MIXED_REGIONS)
+    np.testing.assert_allclose(model.encode_document(MIXED), documents, atol=1e-6)
+    np.testing.assert_allclose(model.encode_query(MIXED[1]), documents[1], atol=1e-6)
+    prompted = model.encode([MIXED[1]], prompt="News: ")
+    np.testing.assert_allclose(prompted, encoder.encode(["News: Rain."], "2020-03", "UK"), atol=1e-6)
+    got = model.similarity(model.encode(MIXED), model.encode(MIXED[:2]))
+    np.testing.assert_allclose(got.numpy(), documents @ documents[:2].T, atol=1e-6)
+
+
+def test_long_texts_are_cut_where_the_encoder_cuts_them(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    assert (model.max_seq_length, model.get_embedding_dimension()) == (128, 48)
+    long = "rain " * 300
+    np.testing.assert_allclose(model.encode(long), encoder.encode(long), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"txt": "Rain."}, "is no input: .*txt is none of these"),
+        ({"text": "Rain.", "year": "2020"}, "year is none of these"),
+        ({"text": None, "month": "2020-03"}, "is no input"),
+        (("Rain.", "2020-03", "UK", "more"), "is no input"),
+        (("Rain.", "2016-12"), "month '2016-12' is none of 2017-01..2021-12"),
+        (("Rain.", "2020-03", "Atlantis"), "region 'Atlantis' is none of UK, US, AUS, CAN"),
+        (3, "3 is no input"),
+    ],
+)
+def test_a_wrong_input_is_named(model: SentenceTransformer, wrong: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.encode(["Rain.", wrong])
+
+
+def test_without_trust_nothing_of_the_folder_runs(folder: Path) -> None:
+    with pytest.raises(ValueError, match="trust_remote_code=True"):
+        SentenceTransformer(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("loss", [CosineSimilarityLoss, CoSENTLoss, MultipleNegativesRankingLoss])
+def test_the_trainer_trains_on_struct_columns(model: SentenceTransformer, tmp_path: Path, loss: Any) -> None:
+    """Each side of a pair is one column of {text, month, region}; the way in which they enter is trained, too."""
+    rows = pair_rows()
+    if loss is MultipleNegativesRankingLoss:
+        rows = [{name: row[name] for name in ("sentence1", "sentence2")} for row in rows]
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    arguments = SentenceTransformerTrainingArguments(
+        str(tmp_path / "training"),
+        max_steps=2,
+        per_device_train_batch_size=8,
+        learning_rate=1e-2,
+        report_to="none",
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    SentenceTransformerTrainer(
+        model=model, args=arguments, train_dataset=datasets.Dataset.from_list(rows), loss=loss(model)
+    ).train()
+    changed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert {name for name in before if "conditioning" in name or "space_embed" in name} <= changed
+    model.save_pretrained(str(tmp_path / "trained"))
+    texts, months, regions = zip(*[tuple(row["sentence1"].values()) for row in rows], strict=True)
+    again = SpaceTimeEncoder.load(tmp_path / "trained", "cpu").encode(texts, months, regions)
+    np.testing.assert_allclose(again, model.encode([row["sentence1"] for row in rows]), atol=1e-6)
+
+
+def test_evaluators_take_months_and_regions(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    rows = pair_rows()
+    first, second, scores = zip(*[tuple(row.values()) for row in rows], strict=True)
+    found = EmbeddingSimilarityEvaluator(list(first), list(second), list(scores), write_csv=False)(model)
+    sides = [
+        encoder.encode([x["text"] for x in side], [x["month"] for x in side], [x["region"] for x in side])
+        for side in (first, second)
+    ]
+    expected = np.corrcoef((sides[0] * sides[1]).sum(1), scores)[0, 1]
+    assert found["pearson_cosine"] == pytest.approx(expected, abs=1e-5)
+
+    corpus: Any = {str(i): row["sentence2"] for i, row in enumerate(rows[:8])}
+    queries: Any = {"a": rows[0]["sentence2"], "b": "Much fog."}
+    ranked = InformationRetrievalEvaluator(queries, corpus, {"a": {"0"}, "b": {"2"}}, write_csv=False)(model)
+    assert ranked["cosine_accuracy@1"] >= 0.5, "a query that stands in the corpus finds itself"
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_embeddings(folder: Path, encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    """In an environment with sentence-transformers and without this package; saved there, a model is still whole."""
+    python = bare_environment(tmp_path / "bare", "torch", "transformers", "sentence-transformers")
+    (tmp_path / "saved").symlink_to(folder)
+    code = f"""
+import numpy
+from sentence_transformers import SentenceTransformer
+if __name__ == "__main__":
+    model = SentenceTransformer("saved", trust_remote_code=True, device="cpu")
+    rows = [*zip({TEXTS!r}, {MONTHS!r}, {REGIONS!r}), *{MIXED!r}]
+    pool = model.start_multi_process_pool(["cpu", "cpu"])
+    numpy.save("two.npy", model.encode(rows, pool=pool, chunk_size=3))
+    model.stop_multi_process_pool(pool)
+    model.save_pretrained("again")
+    numpy.save("again.npy", SentenceTransformer("again", trust_remote_code=True, device="cpu").encode(rows))
+"""
+    run_there(python, code, tmp_path)
+    expected = encoder.encode(TEXTS + MIXED_TEXTS, MONTHS + MIXED_MONTHS, REGIONS + MIXED_REGIONS)
+    for name in ("two.npy", "again.npy"):
+        np.testing.assert_allclose(np.load(tmp_path / name), expected, atol=1e-6)
+    assert json.loads((tmp_path / "again/modules.json").read_text()) == json.loads(
+        (folder / "modules.json").read_text()
+    )

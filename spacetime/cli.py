@@ -169,6 +169,35 @@ def _train_stage2(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train_plain(options: argparse.Namespace) -> int:
+    from spacetime.data.mixture import read_data_config
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.evaluation.similarity import sts
+    from spacetime.training.plain import PLAIN, PLAIN_LOSS, MixtureRecipe, train_plain
+
+    training = _training_options(options, PLAIN)
+    loss = dataclasses.replace(PLAIN_LOSS, **_given(options, "scale", "symmetric", "same_text_is_wrong", "chunk"))
+    recipe = MixtureRecipe(**_given(options, "datasets_per_batch", "block", "bad_rows", "most_negatives"))
+    sources = read_data_config(options.config, options.data)
+    base: dict[str, Any] = {} if options.start is None else {"weights": options.start, "sha256": None}
+    encoder = SpaceTimeEncoder.from_plain("none", seed=training.seed, **base, **_given(options, "max_length"))
+    result, drawn = train_plain(
+        sources,
+        encoder,
+        options.output,
+        training,
+        loss=loss,
+        recipe=recipe,
+        evaluate=None if options.sts is None else lambda model: sts(encoder, options.sts),
+        resume=options.resume,
+        overwrite=options.overwrite,
+        note={"config": Path(options.config).name, "from": options.start},
+    )
+    print(drawn)
+    _print_training(options.output, result)
+    return 0
+
+
 def _print_training(output: Path, result: "TrainingResult") -> None:
     figures = {"loss": result.final.get("loss"), **result.final, **result.evaluation}
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
@@ -578,13 +607,24 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--refresh", action="store_true", help="look for newer revisions of pages that are on disk")
     events.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs")
+    train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
     for name, run, purpose, examples in _STAGES:
         stage = _command(train, name, run, purpose, *examples)
         stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
         _add_training_options(stage, name)
         _add_corpus_options(stage)
         _add_split_options(stage)
+    plain = _command(
+        train,
+        "plain",
+        _train_plain,
+        "a plain sentence encoder, with in-batch negatives on a mixture of pair data sets",
+        "spacetime train plain --config data_config.json --output runs/plain --from MiniLM-L12-H384-uncased",
+        "spacetime train plain --config data_config.json --output runs/small --batch-size 128 --max-steps 2000",
+        after="What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.",
+    )
+    _add_mixture_options(plain)
+    _add_training_options(plain, "plain")
 
     encode = _command(
         commands,
@@ -849,8 +889,34 @@ def _add_pair_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
 
 
+def _add_mixture_options(parser: argparse.ArgumentParser) -> None:
+    """What the plain encoder is trained on: see `spacetime.data.mixture` and `spacetime.training.contrastive`."""
+    group = parser.add_argument_group("mixture")
+    group.add_argument("--config", required=True, metavar="FILE", help='data_config.json: "name", "lines", "weight"')
+    group.add_argument("--data", metavar="DIR", help="folder of the files it names (default: its own)")
+    group.add_argument(
+        "--datasets-per-batch", type=int, metavar="N", help="parts of a batch, each from one data set (default: 1)"
+    )
+    group.add_argument("--block", type=int, metavar="N", help="lines of a file held and shuffled (default: 1000)")
+    group.add_argument("--bad-rows", choices=("stop", "skip"), help="at a line that is no row (default: stop)")
+    group.add_argument("--most-negatives", type=int, metavar="N", help="hard negatives of a row (default: 1)")
+    group = parser.add_argument_group("loss")
+    group.add_argument("--scale", type=float, metavar="X", help="of the cosines (default: 20)")
+    group.add_argument("--symmetric", action="store_true", default=None, help="ask from the second text, too")
+    group.add_argument(
+        "--same-text-is-wrong",
+        action="store_true",
+        default=None,
+        help="count a second copy of the right answer as a wrong one (default: left out)",
+    )
+    group.add_argument("--chunk", type=int, metavar="N", help="texts embedded at a time, for memory (default: 64)")
+    parser.add_argument(
+        "--sts", metavar="FILE", help="STS benchmark file, measured with --evaluate-every and at the end"
+    )
+
+
 def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
-    """What both stages can be told; what is not given keeps the published recipe's value."""
+    """What each recipe can be told; what is not given keeps the published recipe's value."""
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for log, checkpoints, model/")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
     parser.add_argument("--overwrite", action="store_true", help="delete an earlier training in DIR first")
@@ -864,28 +930,40 @@ def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
         group.add_argument("--additive-values", action="store_true", default=None, help="additive: to the values too")
         group.add_argument("--max-length", type=int, metavar="N", help="word pieces a sentence (default: 128)")
         group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
+    elif stage == "plain":
+        parser.add_argument(
+            "--from",
+            dest="start",
+            metavar="DIR",
+            help="BERT to start from (default: all-MiniLM-L6-v2, trained already)",
+        )
+        parser.add_argument("--max-length", type=int, metavar="N", help="word pieces a text (default: 128)")
     else:
         parser.add_argument(
             "--from", dest="start", required=True, metavar="DIR", help="the model to start from, stage 1's DIR/model"
         )
         _add_pair_options(parser)
     rates = ("1e-5", "2e-4") if stage == "stage1" else ("2e-5", "2e-5")
+    rows, warmup, dropout, every = (
+        ("1024", "500", ".1", "1000") if stage == "plain" else ("32", "the share", "0", "200")
+    )
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=int, metavar="N", help="default: 1")
-    group.add_argument("--batch-size", type=int, metavar="N", help="default: 32")
+    if stage != "plain":  # it counts steps, and has neither contexts nor anything new beside its backbone
+        group.add_argument("--epochs", type=int, metavar="N", help="default: 1")
+        group.add_argument("--new-learning-rate", type=float, metavar="RATE", help=f"of the rest (default: {rates[1]})")
+        group.add_argument("--freeze-backbone", action="store_true", default=None, help="train only what is new")
+        group.add_argument("--hide-month", type=float, metavar="P", help="hide a month this often (default: 0)")
+        group.add_argument("--hide-region", type=float, metavar="P", help="hide a region this often (default: 0)")
+        group.add_argument("--warmup-share", type=float, metavar="SHARE", help="of the steps (default: .1)")
+    group.add_argument("--batch-size", type=int, metavar="N", help=f"default: {rows}")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help=f"of the backbone (default: {rates[0]})")
-    group.add_argument("--new-learning-rate", type=float, metavar="RATE", help=f"of the rest (default: {rates[1]})")
-    group.add_argument("--freeze-backbone", action="store_true", default=None, help="train only what is new")
-    group.add_argument("--warmup-share", type=float, metavar="SHARE", help="of the steps (default: .1)")
-    group.add_argument("--warmup-steps", type=int, metavar="N", help="a number of steps in place of the share")
+    group.add_argument("--warmup-steps", type=int, metavar="N", help=f"steps of warm-up (default: {warmup})")
     group.add_argument("--weight-decay", type=float, metavar="X", help="default: .01")
     group.add_argument("--max-gradient-norm", type=float, metavar="X", help="default: 1")
-    group.add_argument("--dropout", type=float, metavar="P", help="inside the backbone (default: 0)")
-    group.add_argument("--hide-month", type=float, metavar="P", help="hide a month this often (default: 0)")
-    group.add_argument("--hide-region", type=float, metavar="P", help="hide a region this often (default: 0)")
+    group.add_argument("--dropout", type=float, metavar="P", help=f"inside the backbone (default: {dropout})")
     group.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: auto")
     group.add_argument("--max-steps", type=int, metavar="N", help="stop after so many steps")
-    group.add_argument("--checkpoint-every", type=int, metavar="N", help="steps (default: 200)")
+    group.add_argument("--checkpoint-every", type=int, metavar="N", help=f"steps (default: {every})")
     group.add_argument("--keep-checkpoints", type=int, metavar="N", help="newest to keep (default: 2)")
     group.add_argument("--evaluate-every", type=int, metavar="N", help="steps (default: at the end only)")
     group.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files too")

@@ -145,11 +145,12 @@ def test_memory_holds_a_block_not_a_file(tmp_path: Path) -> None:
 
 
 def test_a_broken_gzip_file_is_named_with_its_place(tmp_path: Path) -> None:
-    write_lines(tmp_path / "x.jsonl.gz", pairs("x", 2000))
+    texts = np.random.default_rng(0).integers(10**15, size=(20_000, 2)).astype(str).tolist()  # hardly compressible
+    write_lines(tmp_path / "x.jsonl.gz", texts)
     whole = (tmp_path / "x.jsonl.gz").read_bytes()
     (tmp_path / "x.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"x\.jsonl\.gz is a broken gzip file after line [1-9]"):
-        ShuffledLines(tmp_path / "x.jsonl.gz", 100, seed=0, name="x").take(2000)
+        ShuffledLines(tmp_path / "x.jsonl.gz", 100, seed=0, name="x").take(20_000)
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_bad_line_is_named_with_file_line_and_value(tmp_path: Path) -> None:
 def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
     drawing = mixture(tmp_path, {"a.jsonl": (pairs("a", 5), 1)}, batch_size=5)
     (tmp_path / "a.jsonl").write_bytes(b'["a", "b"]\n{"texts": [\n')
-    with pytest.raises(ValueError, match=r"a\.jsonl, line 2: Expecting value.*: '{\\\\?\"texts"):
+    with pytest.raises(ValueError, match=r"a\.jsonl, line 2: not JSON \(Expecting value at column 12\): '.\"texts"):
         drawing[0]
 
 

@@ -181,6 +181,13 @@ def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -
     return Row(first, second, tuple(negatives))
 
 
+def _json_value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from error
+
+
 def _named(value: Any) -> tuple[Any, list[Any], list[Any]]:
     """First text, second texts and negatives of an object in one of the `FORMS`."""
     if isinstance(value, dict):
@@ -406,7 +413,7 @@ class Mixture:
     def _read(self, number: int, lines: list[Line], random: np.random.Generator) -> Iterator[Row]:
         for line in lines:
             try:
-                yield read_row(json.loads(line.raw), random, self.most_negatives)
+                yield read_row(_json_value(line.raw), random, self.most_negatives)
             except (ValueError, RecursionError) as error:  # of JSON and of UTF-8, too
                 shown = _shown(line.raw.decode("utf-8", errors="replace"))
                 reason = f"{self.sources[number].path}, line {line.number:,}: {error}: {shown}"

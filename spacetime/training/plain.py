@@ -1,0 +1,161 @@
+"""The plain sentence encoder's recipe: in-batch negatives on a mixture of pair data sets (all-MiniLM-L12-v1 card).
+
+`PLAIN` is the card's whole run.  Said there: mean pooling, 128 word pieces, batches of 1,024, AdamW at 2e-5, a
+warm-up of 500 steps, 540,000 steps.  Not said there: the scale of the cosines, one way or both, dropout, weight decay
+and clipping.  Dropout is BERT's own .1; for the others see `ContrastiveLoss` and `TrainingOptions`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spacetime.data.mixture import DrawReport, Mixture, MixtureBatches, Source
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.training.contrastive import ContrastiveLoss
+from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
+from spacetime.training.recipes import _finish
+
+PLAIN = TrainingOptions(
+    batch_size=1024,
+    learning_rate=2e-5,
+    new_learning_rate=2e-5,  # nothing is new: the plain encoder is its backbone
+    warmup_steps=500,
+    max_steps=540_000,
+    dropout=0.1,
+    checkpoint_every=1000,
+)
+PLAIN_LOSS = ContrastiveLoss(chunk=64)
+MIXTURE_FILE = "mixture.json"
+DRAWN_FILE = "drawn.json"
+
+
+@dataclass(frozen=True)
+class MixtureRecipe:
+    """How rows are drawn; see `spacetime.data.mixture.Mixture`."""
+
+    datasets_per_batch: int = 1
+    block: int = 1000
+    bad_rows: Literal["stop", "skip"] = "stop"
+    most_negatives: int = 1
+
+
+def train_plain(
+    sources: Sequence[Source],
+    encoder: SpaceTimeEncoder,
+    output: str | Path,
+    options: TrainingOptions = PLAIN,
+    *,
+    loss: ContrastiveLoss = PLAIN_LOSS,
+    recipe: MixtureRecipe | None = None,
+    evaluate: Evaluate | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+    note: dict[str, object] | None = None,
+) -> tuple[TrainingResult, DrawReport]:
+    """Train a plain sentence encoder (lesson 01b).
+
+    Parameters
+    ----------
+    sources
+        The data sets, as `spacetime.data.mixture.read_data_config` gives them.
+    encoder
+        Trained in place; `SpaceTimeEncoder.from_plain("none", weights=BASE_BERT, sha256=None)` to start.
+    output
+        Folder for the log, the checkpoints, `model/` (an encoder to load, and weights for `from_plain`),
+        `training.json`, `mixture.json` (what was to be drawn) and `drawn.json` (what was).
+    options
+        `PLAIN`, with fewer steps and smaller batches where there is less time.
+    loss, recipe
+        What is asked of a batch, and how its rows are drawn.
+    evaluate, resume, overwrite, show_progress
+        See `spacetime.training.loop`.
+    note
+        Further facts for `training.json`.
+
+    Returns
+    -------
+    result : TrainingResult
+    drawn : DrawReport
+        Rows drawn from each data set, beside what the weights ask for.
+
+    Raises
+    ------
+    ValueError
+        The encoder is conditioned on month and region; a training is resumed on another mixture; see also
+        `spacetime.training.loop.train`.
+    """
+    if encoder.model.config.conditioning != "none":
+        raise ValueError(
+            f"the plain recipe has no months and regions to train conditioning={encoder.model.config.conditioning!r} "
+            "with; start from SpaceTimeEncoder.from_plain('none', ...)"
+        )
+    recipe, output = recipe or MixtureRecipe(), Path(output)
+    mixture = Mixture(sources, options.batch_size, seed=options.seed, **asdict(recipe))
+    asked = _asked(sources, loss, recipe, encoder)
+    if resume and (output / MIXTURE_FILE).is_file():
+        _check_same(output / MIXTURE_FILE, asked)
+    for name, parameter in encoder.model.named_parameters():
+        if not name.startswith("bert.") or name.startswith("bert.pooler."):
+            parameter.requires_grad_(False)  # no part of an embedding
+    batches = _Announced(MixtureBatches(mixture, encoder), output / MIXTURE_FILE, asked)
+    result = train(
+        encoder.model,
+        batches,
+        loss,
+        options,
+        output,
+        evaluate=evaluate,
+        resume=resume,
+        overwrite=overwrite,
+        show_progress=show_progress,
+    )
+    drawn = mixture.report(result.steps)
+    (output / DRAWN_FILE).write_text(json.dumps(drawn.to_dict(), indent=2) + "\n", encoding="utf-8")
+    _finish(encoder, output, "plain", options, result, drawn.rows, **asked, **(note or {}))
+    return result, drawn
+
+
+class _Announced:
+    """Batches that write down, before the first of them is drawn, what the mixture is."""
+
+    def __init__(self, batches: MixtureBatches, file: Path, asked: dict[str, Any]) -> None:
+        self.batches, self.file, self.asked = batches, file, asked
+        self.written = False
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, step: int) -> Any:
+        if not self.written:  # by now the loop has made the folder, and has refused one that holds another training
+            self.file.write_text(json.dumps(self.asked, indent=2) + "\n", encoding="utf-8")
+            self.written = True
+        return self.batches[step]
+
+
+def _asked(
+    sources: Sequence[Source], loss: ContrastiveLoss, recipe: MixtureRecipe, encoder: SpaceTimeEncoder
+) -> dict[str, Any]:
+    """What decides about the batches and the loss, for the record and for a resumption."""
+    return {
+        "loss": asdict(loss),
+        "recipe": asdict(recipe),
+        "max_length": encoder.model.config.max_length,
+        "data_sets": [{"name": s.name, "lines": s.lines, "weight": s.weight} for s in sources],
+    }
+
+
+def _check_same(file: Path, asked: dict[str, Any]) -> None:
+    """A resumed training must see what the interrupted one would have seen; only memory may be spent otherwise."""
+    before = json.loads(file.read_text(encoding="utf-8"))
+    for name, value in asked.items():
+        ours, theirs = value, before.get(name)
+        if name == "loss" and theirs is not None:
+            ours, theirs = ({**settings, "chunk": None} for settings in (value, theirs))
+        if ours != theirs:
+            raise ValueError(
+                f"{file} says the training began with another {name.replace('_', ' ')}; resume with the same "
+                "configuration and options, or start anew in another folder"
+            )

@@ -147,6 +147,14 @@ def _asked(
     }
 
 
+_OTHER = {
+    "loss": "another loss",
+    "recipe": "another recipe",
+    "max_length": "another max_length",
+    "data_sets": "other data sets",
+}
+
+
 def _check_same(file: Path, asked: dict[str, Any]) -> None:
     """A resumed training must see what the interrupted one would have seen; only memory may be spent otherwise."""
     before = json.loads(file.read_text(encoding="utf-8"))
@@ -156,6 +164,6 @@ def _check_same(file: Path, asked: dict[str, Any]) -> None:
             ours, theirs = ({**settings, "chunk": None} for settings in (value, theirs))
         if ours != theirs:
             raise ValueError(
-                f"{file} says the training began with another {name.replace('_', ' ')}; resume with the same "
+                f"{file} says the training began with {_OTHER[name]}; resume with the same "
                 "configuration and options, or start anew in another folder"
             )

@@ -107,14 +107,14 @@ class ContrastiveLoss:
         same = candidate_texts == second_texts[:, None]
         same |= candidate_texts == first_texts[:, None]
         same[:, : len(every_first_text)] |= every_first_text == first_texts[:, None]
-        scores = self.scale * first @ candidates.T
-        losses = [functional.cross_entropy(self._without(scores, same, own), own, reduction="sum")]
+        scores = self._without(self.scale * first @ candidates.T, same, own)  # (B, candidates)
+        losses = [functional.cross_entropy(scores, own, reduction="sum")]
         if self.symmetric:
             same = every_first_text == first_texts[:, None]
             same |= every_first_text == second_texts[:, None]
             same |= every_second_text == second_texts[:, None]
-            backward = self.scale * second @ over_processes(first).T
-            losses.append(functional.cross_entropy(self._without(backward, same, own), own, reduction="sum"))
+            backward = self._without(self.scale * second @ over_processes(first).T, same, own)
+            losses.append(functional.cross_entropy(backward, own, reduction="sum"))
         # The sum over this process's rows, so weighted that the mean of all processes' losses is the whole mean.
         share = _processes() / len(every_first_text)
         loss = torch.stack(losses).mean() * share

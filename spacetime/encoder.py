@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from huggingface_hub import HfApi
 from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -15,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
+from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.portable import save_portable
 from spacetime.model.published import is_published
@@ -48,6 +51,8 @@ class SpaceTimeEncoder:
         The months that the model knows.
     regions : RegionSet
         The regions that the model knows.
+    origin : Path, str or None
+        The folder or the name on the hub that the weights came from or were last saved to.
     precision : {"float32", "bfloat16"}
         What the encoder computes in; may be set at any time. bfloat16 is several times as fast where the processor
         has it, and leaves a cosine of at least .999 to float32.
@@ -64,9 +69,14 @@ class SpaceTimeEncoder:
     """
 
     def __init__(
-        self, model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, device: str | torch.device | None = None
+        self,
+        model: SpaceTimeMiniLM,
+        tokenizer: PreTrainedTokenizerBase,
+        device: str | torch.device | None = None,
+        origin: str | Path | None = None,
     ) -> None:
         config = model.config
+        self.origin = Path(origin).resolve() if origin is not None and Path(origin).exists() else origin
         self.model: SpaceTimeMiniLM = model.eval().to(device or best_device())  # type: ignore[arg-type]
         self.tokenizer = tokenizer
         self.precision: Literal["float32", "bfloat16"] = "float32"
@@ -106,7 +116,7 @@ class SpaceTimeEncoder:
             The folder holds another model, or weights that do not fit its configuration.
         """
         if path_or_name is None or path_or_name == "released":
-            return cls(load_delta(RELEASED), load_tokenizer(), device)
+            return cls(load_delta(RELEASED), load_tokenizer(), device, RELEASED)
         if path_or_name == "plain":
             return cls.from_plain("none", device=device)
         if path_or_name == PUBLISHED_RECIPE:
@@ -120,12 +130,13 @@ class SpaceTimeEncoder:
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
             if (folder / DELTA_FILE).is_file():
-                return cls(load_delta(folder), load_tokenizer(), device)
+                return cls(load_delta(folder), load_tokenizer(), device, folder)
             _check_model_folder(folder)
         try:
             config, _ = SpaceTimeConfig.get_config_dict(path_or_name)
             if is_published(config):
-                return cls(SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device)
+                published = SpaceTimeMiniLM.from_published(path_or_name)
+                return cls(published, load_tokenizer(path_or_name), device, path_or_name)
             if config.get("model_type") != SpaceTimeConfig.model_type:
                 raise ValueError(
                     f"{path_or_name} holds a model of type {config.get('model_type')!r}, not "
@@ -153,7 +164,7 @@ class SpaceTimeEncoder:
                     f"the weights in {path_or_name} do not fit its config.json: it {what} "
                     f"{', '.join(shown[:3])}{' ...' if len(shown) > 3 else ''}"
                 )
-        return cls(model, load_tokenizer(path_or_name), device)
+        return cls(model, load_tokenizer(path_or_name), device, path_or_name)
 
     @classmethod
     def from_plain(
@@ -208,8 +219,65 @@ class SpaceTimeEncoder:
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     def save(self, path: str | Path) -> None:
-        """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.portable`)."""
-        save_portable(self.model, self.tokenizer, path)
+        """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.portable`).
+
+        What `training.json` and `metrics.json` say beside the weights that were loaded goes along, unless the weights
+        have changed since.
+        """
+        save_portable(self.model, self.tokenizer, path, self._record())
+        self.origin = Path(path).resolve()
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        data: str = "",
+        license: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        commit_message: str = "Space-time sentence encoder",
+    ) -> str:
+        """Publish the model on the hub: what `save` writes, with a complete card.
+
+        Parameters
+        ----------
+        repo_id
+            "owner/name"; made if it is not there.
+        data
+            What text it was trained on, in Markdown, for the card.
+        license
+            Of the weights, as the hub spells it; see `spacetime.model.card.model_card`.
+        private, token, revision, commit_message
+            As in `huggingface_hub`.
+
+        Returns
+        -------
+        str
+            Address of the commit.
+        """
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        record = self._record()
+        card = model_card(self.model, repo_id, record, data=data, license=license)
+        with TemporaryDirectory() as folder:
+            save_portable(self.model, self.tokenizer, folder, record, card)
+            commit = api.upload_folder(
+                repo_id=repo_id, folder_path=folder, revision=revision, commit_message=commit_message
+            )
+        return str(commit)
+
+    def _record(self) -> Record:
+        """What is recorded beside the weights' origin, if they are still those weights."""
+        if self.origin is None:
+            return NOTHING_KNOWN
+        try:
+            there = type(self).load(self.origin, "cpu").model.state_dict()
+        except (FileNotFoundError, ValueError):  # gone or overwritten since
+            return NOTHING_KNOWN
+        here = self.model.state_dict()
+        same = here.keys() == there.keys() and all(torch.equal(here[name].cpu(), there[name]) for name in there)
+        return find_record(self.origin) if same else NOTHING_KNOWN
 
     # ---------------------------------------------------------------------------------------- embedding
 

@@ -2,11 +2,16 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from portability import on_the_shelf
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear
@@ -241,3 +246,18 @@ def test_pickled_weights_are_not_opened(checkpoint: Path, tmp_path: Path) -> Non
         SpaceTimeMiniLM.from_published(tmp_path)
     with pytest.raises(FileNotFoundError, match="no model.safetensors"):
         SpaceTimeEncoder.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_published_name_loads_from_the_hub(checkpoint: Path, tmp_path: Path) -> None:
+    """By its name, from where huggingface_hub keeps what it has fetched; no code of the repository is asked for."""
+    on_the_shelf(checkpoint, tmp_path, "HaidarJomaa/Space-Time-MiniLM-v0")
+    code = (
+        "import numpy; from spacetime import SpaceTimeEncoder\n"
+        "encoder = SpaceTimeEncoder.load('HaidarJomaa/Space-Time-MiniLM-v0', 'cpu')\n"
+        "numpy.save('got.npy', encoder.encode('Rain.', '2021-12', 'CAN', normalize=False))\n"
+    )
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    expected = naive_forward(load_file(checkpoint / "model.safetensors"), "Rain.", "2021-12", "CAN")["embedding"][0]
+    torch.testing.assert_close(torch.from_numpy(np.load(tmp_path / "got.npy")), expected, atol=1e-5, rtol=0)

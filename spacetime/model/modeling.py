@@ -89,6 +89,8 @@ class SpaceTimeConfig(BertConfig):
         Scale embeddings to length 1.  The published model does not.
     max_length
         Longer texts are cut here, in word pieces; 128 in both model cards.
+    backbone
+        Name on the hub of the checkpoint that the model started from, where it is known for sure.
     """
 
     model_type = "spacetime"
@@ -112,6 +114,7 @@ class SpaceTimeConfig(BertConfig):
     mlm_transform: bool = False
     normalize: bool = True
     max_length: int = 128
+    backbone: str | None = None
 
     @property
     def num_months(self) -> int:

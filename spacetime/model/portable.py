@@ -17,6 +17,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from spacetime.model.card import CARD_FILE, NOTHING_KNOWN, Record, model_card
 from spacetime.model.modeling import SpaceTimeMiniLM
 from spacetime.model.weights import without_loading_bars
 
@@ -30,7 +31,13 @@ SETTINGS = {
 }
 
 
-def save_portable(model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> None:
+def save_portable(
+    model: SpaceTimeMiniLM,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: str | Path,
+    record: Record = NOTHING_KNOWN,
+    card: str | None = None,
+) -> None:
     """Write a model that transformers and sentence-transformers load without this package.
 
     Parameters
@@ -39,6 +46,10 @@ def save_portable(model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, fo
         What to write; weights as safetensors.
     folder
         Made if it is not there.
+    record
+        How these weights were trained and measured.
+    card
+        Instead of the card that names the folder.
     """
     folder = Path(folder)
     with without_loading_bars():
@@ -47,3 +58,6 @@ def save_portable(model: SpaceTimeMiniLM, tokenizer: PreTrainedTokenizerBase, fo
     shutil.copyfile(Path(__file__).with_name(CARRIED_MODULE), folder / CARRIED_MODULE)
     for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = model_card(model, folder.resolve().name, record) if card is None else card
+    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+    record.copy(folder)

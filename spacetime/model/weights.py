@@ -144,6 +144,7 @@ def plain_model(
     folder = find_plain_weights(path, sha256)
     ours = (config or SpaceTimeConfig()).to_dict()
     theirs = _backbone_config(folder)
+    ours["backbone"] = PLAIN_HUB_NAME if sha256 == PLAIN_SHA256 else None
     config = SpaceTimeConfig(**{**ours, **{name: getattr(theirs, name) for name in BACKBONE_SIZES}})
     if config.max_length > config.max_position_embeddings:
         raise ValueError(

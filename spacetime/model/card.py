@@ -1,0 +1,166 @@
+"""The model's card: from a template, and from what is recorded beside the weights."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+from transformers.utils import cached_file
+
+from spacetime.model.modeling import SpaceTimeMiniLM
+
+TEMPLATE = Path(__file__).with_name("card.md")
+CARD_FILE = "README.md"
+RECORDS = ("training.json", "metrics.json")
+OURS = "<!-- written by spacetime -->"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known about weights beside themselves.
+
+    Attributes
+    ----------
+    files
+        `training.json` and `metrics.json`, by name, where there are any.
+    card
+        The card beside the weights; "" if there is none.
+    """
+
+    files: dict[str, Path]
+    card: str
+
+    def read(self, name: str) -> dict[str, Any]:
+        """One of the files; empty if there is none."""
+        if name not in self.files:
+            return {}
+        content: dict[str, Any] = json.loads(self.files[name].read_text(encoding="utf-8"))
+        return content
+
+    def copy(self, folder: Path) -> None:
+        """Put the files into a folder, and take away those of other weights."""
+        for name in RECORDS:
+            if name not in self.files:
+                (folder / name).unlink(missing_ok=True)
+            elif self.files[name].resolve() != (folder / name).resolve():
+                shutil.copyfile(self.files[name], folder / name)
+
+
+NOTHING_KNOWN = Record({}, "")
+
+
+def find_record(path_or_name: str | Path) -> Record:
+    """What lies beside weights: in their folder (or under their name on the hub), else where training put it.
+
+    Training writes `OUTPUT/training.json` beside `OUTPUT/model`; an evaluation written to OUTPUT is found there, too.
+    """
+    found = {}
+    for name in (*RECORDS, CARD_FILE):
+        file = cached_file(str(path_or_name), name, _raise_exceptions_for_missing_entries=False)
+        beside = Path(path_or_name).parent / name
+        if file is not None:
+            found[name] = Path(file)
+        elif name != CARD_FILE and Path(path_or_name).name == "model" and beside.is_file():
+            found[name] = beside
+    card = found.pop(CARD_FILE, None)
+    return Record(found, "" if card is None else card.read_text(encoding="utf-8"))
+
+
+def model_card(
+    model: SpaceTimeMiniLM, name: str, record: Record = NOTHING_KNOWN, *, data: str = "", license: str | None = None
+) -> str:
+    """The card of a model, as Markdown with metadata.
+
+    Parameters
+    ----------
+    model
+        The model itself: ways, months, regions and sizes are read from it.
+    name
+        Under which its snippets load it: a folder, or a name on the hub.
+    record
+        How it was trained and measured.
+    data
+        What text it was trained on, in Markdown; "" takes it over from the record's card.
+    license
+        Of the weights, as the hub spells it ("cc-by-sa-4.0"); None takes it over from the record's card, and where
+        that has none, the card states none.
+    """
+    config = model.config
+    earlier = ModelCard(record.card, ignore_metadata_errors=True) if record.card else None
+    written_here = OURS in record.card
+    training = record.read("training.json")
+    tags = ["sentence-transformers", "sentence-similarity", "feature-extraction", "temporal", "geospatial"]
+    metadata = ModelCardData(
+        language="en",
+        license=license or (earlier.data.license if earlier else None),
+        base_model=config.backbone or (earlier.data.base_model if earlier else None),
+        library_name="sentence-transformers",
+        pipeline_tag="sentence-similarity",
+        tags=tags,
+    )
+    middle = config.num_months // 2 + int(config.first_month[5:]) - 1
+    card = ModelCard.from_template(
+        metadata,
+        template_path=str(TEMPLATE),
+        name=name,
+        title=Path(name).name,
+        backbone=metadata.base_model,
+        layers=config.num_hidden_layers,
+        size=config.hidden_size,
+        month=f"{int(config.first_month[:4]) + middle // 12:04d}-{middle % 12 + 1:02d}",
+        region=config.regions[0],
+        regions=list(config.regions),
+        **{field: getattr(config, field) for field in _SHOWN},
+        parameters=f"{sum(weight.numel() for weight in model.parameters()):,}",
+        data=data or (_between(record.card, "data") if written_here else ""),
+        rows=training.get("rows"),
+        recipe=[(name, value) for name, value in leaves(training) if name != "rows"],
+        metrics=[(*(key.split(" / ", 1) if " / " in key else ("", key)), value) for key, value in _metrics(record)],
+        earlier=_between(record.card, "earlier") if written_here else _body(earlier),
+    )
+    return re.sub(r"\n{3,}", "\n\n", str(card)).rstrip() + "\n"
+
+
+_SHOWN = (
+    "conditioning",
+    "first_month",
+    "last_month",
+    "time_encoding",
+    "region_encoding",
+    "max_length",
+    "normalize",
+)
+
+
+def leaves(nested: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Every value of a nested mapping with the way to it, "options / epochs"; lists in one piece."""
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, name))
+        else:
+            shown = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+            yield " / ".join((*path, name)), shown.strip('"').replace("|", "\\|")
+
+
+def _metrics(record: Record) -> Iterator[tuple[str, str]]:
+    for name, value in leaves(record.read("metrics.json")):
+        if len(value) <= 200:  # tables of a report have a file of their own
+            yield name, value
+
+
+def _body(card: ModelCard | None) -> str:
+    """A card's text without its metadata and title, its headings two levels down."""
+    if card is None:
+        return ""
+    without_title = re.sub(r"\A\s*# .*\n", "", card.text)
+    return re.sub(r"^(#+ )", r"##\1", without_title, flags=re.MULTILINE).strip()
+
+
+def _between(text: str, name: str) -> str:
+    """What a card written here holds between two marks."""
+    found = re.search(rf"<!-- {name}: begin -->\n(.*?)\n<!-- {name}: end -->", text, re.DOTALL)
+    return "" if found is None else found[1].strip()

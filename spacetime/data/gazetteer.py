@@ -477,8 +477,8 @@ def place_names() -> frozenset[str]:
 def meanings() -> Mapping[str, Meaning]:
     """Return what each name may mean: those of :func:`place_names`, and longer ones that settle a name's meaning.
 
-    What the tables say goes before a country's name, and a country's name before that of a state
-    or a city.
+    What the tables say goes before a country's name, and a country's name before that of a state or a city; an everyday
+    name keeps the cities of its name beside what the table says.
 
     Examples
     --------
@@ -495,9 +495,12 @@ def meanings() -> Mapping[str, Meaning]:
             for code, people in people_of.items():
                 of_form[code] = max(people, of_form.get(code, 0))
     found = {name: Meaning(frozenset(people_of), _likeliest(people_of)) for name, people_of in weights.items()}
+    everyday = _table(_EVERYDAY)
     for table in (_countries(), _everyday_and_peoples(), _table(_LONGER)):
         for name, codes in table.items():
-            meaning = Meaning(frozenset(codes), min(codes) if len(codes) == 1 else None)
+            # An everyday name may be some other city's too ("London, Ontario"), but most likely is what the table says.
+            others = found[name].codes if codes and name in everyday and name in weights else frozenset[str]()
+            meaning = Meaning(others | codes, min(codes) if len(codes) == 1 else None)
             found |= {name: meaning, _without_accents(name): meaning}
     known = place_names() | _table(_LONGER).keys()
     return {name: meaning for name, meaning in found.items() if name in known}

@@ -42,7 +42,7 @@ _LINK = rf"{_OPEN}[^{_OPEN}{_CLOSE}]*{_CLOSE}"
 _LINK_IN_BRACKETS = re.compile(rf"\((?:[^(){_OPEN}]*{_LINK})+[^()]*\)|{_OPEN}\s*\([^{_CLOSE}]*\)\s*{_CLOSE}")
 _LINKS_AFTER_THE_END = re.compile(rf"(?<=[.!?…\"”’])[\s,;]*(?:{_LINK}[\s,;.]*)+$")
 _LINKS_FOR_AN_END = re.compile(rf"(?:[\s,;]*{_LINK})+\s*$")
-_NAME_IN_BRACKETS = re.compile(r"(?<=[.!?…\"”’])\s*\([^()]{1,80}(?<![.!?])\)\s*$")
+_NAMES_IN_BRACKETS = re.compile(r"(?<=[.!?…\"”’])(?:[\s,]*\([^()]{1,80}(?<![.!?])\))+[\s,]*$")
 
 _NOT_SHOWN = {"ref", "gallery", "math", "s", "del", "strike", "references", "templatestyles", "imagemap", "timeline"}
 _SILENT = {
@@ -285,10 +285,7 @@ def _without_sources(text: str) -> str:
     text = _LINK_IN_BRACKETS.sub("", re.sub(r"\s+", " ", text)).strip()
     text = _LINKS_AFTER_THE_END.sub("", text)
     text = _LINKS_FOR_AN_END.sub("", text)  # no full stop behind them, so they end no sentence
-    text = _tidied(text.replace(_OPEN, "").replace(_CLOSE, ""))
-    while (shorter := _NAME_IN_BRACKETS.sub("", text)) != text:
-        text = shorter
-    return text
+    return _NAMES_IN_BRACKETS.sub("", _tidied(text.replace(_OPEN, "").replace(_CLOSE, "")))
 
 
 def _tidied(text: str) -> str:

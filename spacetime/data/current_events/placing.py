@@ -17,12 +17,12 @@ where a thing happened when the text tells only whose it was ("a German tourist 
 
 Measured by hand: the rows of an older file of Current Events, 2002-07 to 2026-03, 56,186 rows that another rule had
 found to be of one of 42 regions, were put in the order of ``pandas.DataFrame.sample(frac=1, random_state=2026)`` and
-labelled anew by this rule, and the first 100 with a region were read by one reader (4 more had none). Right, the country
-is where it happened or whose affair it was: 97; wrong: 2 (whose it was and not where; a world price told for one
-country); could be either of two: 1. By ``how``: text 89 of 92, topic 8 of 8. That is the file's text and not a fresh
-crawl: its rows were chosen for having a region, so a crawl has more rows without one, and the precision of theirs is
-not known. It disagreed with the file's own region in 185 of 5,510 rows (``random_state=1``, before four names were
-added), most often where that has Gaza under Israel or Hong Kong under China.
+labelled anew by this rule, and the first 100 with a region were read by one reader (4 more had none). Right: 97; wrong:
+2 (an attack on an embassy abroad, a world price told for one country); could be either of two: 1. By ``how``: text 89
+of 92, topic 8 of 8. That is the file's text and not a fresh crawl: its rows were chosen for having a region, so a crawl
+has more rows without one, and the precision there is not known. The rule disagreed with the file's own region in 185 of
+5,510 rows (``random_state=1``, before four names were added), most often where that has Gaza under Israel or Hong Kong
+under China.
 """
 
 import functools

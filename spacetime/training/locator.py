@@ -24,8 +24,8 @@ def fit_locator(
     epochs: int = 6,
     batch_size: int = 256,
     learning_rate: float = 3e-3,
-    hide_pieces: float = 0.1,
-    near_months: float = 3.0,
+    hide_pieces: float = 0.3,
+    near_months: float = 0.0,
     seed: int = 0,
     show_progress: bool | None = None,
 ) -> dict[str, float]:

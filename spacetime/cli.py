@@ -279,6 +279,21 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sts(options: argparse.Namespace) -> int:
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.evaluation.sts_tasks import sts_table
+
+    files = {}
+    for text in options.task:
+        task, equals, file = text.partition("=")
+        if not (task and equals and file):
+            raise ValueError(f"--task {text!r} is not of the form NAME=FILE")
+        files[task] = file
+    table = sts_table({name: SpaceTimeEncoder.load(name) for name in options.model}, files)
+    print(json.dumps(table.to_dict(), indent=2) if options.json else table.to_markdown())
+    return 0
+
+
 # --- index, search ------------------------------------------------------------------------------------
 
 
@@ -728,6 +743,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_pair_options(evaluate)
     _add_corpus_options(evaluate)
     _add_split_options(evaluate)
+
+    sts = _command(
+        commands,
+        "sts",
+        _sts,
+        "measure meaning alone: the table of STS12 to STS16, STS-B and SICK",
+        "spacetime sts plain runs/plain/model --task STSB=sts-b-test.csv --task SICK=SICK.txt",
+    )
+    sts.add_argument("model", metavar="MODEL", nargs="+", help="folders of models, 'released' or 'plain'")
+    sts.add_argument("--task", action="append", required=True, metavar="NAME=FILE", help="may be given again")
+    sts.add_argument("--json", action="store_true", help="print JSON")
 
     course = _group(commands, "course", "run the lessons")
     run = _command(

@@ -3,8 +3,8 @@
 The pages' form changed over the years. Told apart are:
 
 - a category: ``;Category``, a line that is bold as a whole, or a heading (one that is only the date is none);
-- a topic: a bullet above deeper ones that is no sentence of its own (no full stop, no source), or the links before the
-  colon in ``*[[Topic]]: Sentence.``;
+- a topic: a bullet above deeper ones that is no sentence of its own (nothing but links, or no full stop; no source), or
+  the links before the colon in ``*[[Topic]]: Sentence.``;
 - an event: any other bullet, with all of its sentences, as they speak of one thing.
 
 Markup goes, and so do the sources: footnotes, addresses, and links or names in brackets behind the last sentence. A
@@ -132,8 +132,9 @@ def extract_events(wikitext: str) -> tuple[list[Event], Counter[str]]:
         while topics and topics[-1][0] >= depth:
             topics.pop()
         ends = bool(_ENDS_A_SENTENCE.search(words.text))
-        if is_parent and words.text and not ends and not words.sourced and words.topic is None:
-            topics.append((depth, words.text.rstrip(" :")))
+        no_sentence = words.only_links or (not ends and words.topic is None)  # "[[Some Inc.]]" ends with a dot, too
+        if is_parent and words.text and no_sentence and not words.sourced:
+            topics.append((depth, ": ".join(filter(None, (words.topic, words.text.rstrip(" :"))))))
             continue
         above = [topic for _, topic in reversed(topics)]
         if words.topic is not None:
@@ -143,7 +144,7 @@ def extract_events(wikitext: str) -> tuple[list[Event], Counter[str]]:
         if not words.text:
             if not (is_parent and words.topic is not None):  # "[[Topic]]:" above its bullets has lost nothing
                 dropped["empty"] += 1
-        elif words.only_links and not ends and not words.sourced:
+        elif words.only_links and not words.sourced:
             dropped["topic without a sentence"] += 1
         elif words.unknown:
             dropped["template that is not known"] += 1

@@ -229,7 +229,7 @@ def test_encode_takes_a_corpus_with_its_months_and_regions(tmp_path: Path) -> No
         ("one\n\nthree\n", "x.txt", "x.npy", "line 2 is empty"),
         ("", "x.txt", "x.npy", "no sentences"),
         ("one\n", "x.txt", "x.txt", "must end in .npy"),
-        ("text,month,region\na,2019-01,UK\nb,2023-01,UK\n", "x.csv", "x.npy", "month '2023-01' is outside"),
+        ("text,month,region\na,2019-01,UK\nb,2031-01,UK\n", "x.csv", "x.npy", "month '2031-01' is outside"),
     ],
 )
 def test_encode_names_what_is_wrong(
@@ -247,7 +247,7 @@ def test_locate_shows_the_most_likely_first(capsys: pytest.CaptureFixture[str]) 
     assert [row["text"] for row in rows] == ["The clocks go forward.", "It snows."]
     found = list(rows[0]["months"].values())
     assert len(found) == 3 and found == sorted(found, reverse=True)
-    assert "untrained" in shown.err
+    assert shown.err == ""  # the released model's locator was trained: nothing to warn of
 
 
 def test_locate_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,7 @@ def save_delta(model: SpaceTimeMiniLM, folder: str | Path, *, leave_out: tuple[s
         if not torch.isfinite(tensor.half()).all():
             raise ValueError(f"{name} holds a number that float16 cannot; was its training stable?")
     save_file({name: tensor.half().contiguous() for name, tensor in delta.items()}, folder / DELTA_FILE)
+    (folder / DELTA_FILE).chmod(0o644)  # safetensors leaves it to its owner alone; it is to be shipped
     config = model.config.to_dict()
     config.pop("auto_map", None)  # names a file that whole models carry
     config["changes"] = {"name": PLAIN_HUB_NAME, "sha256": PLAIN_SHA256}

@@ -1,0 +1,84 @@
+"""What ships with the package: small, plain without context, and better with it on sentences that it never saw."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spacetime.encoder import RELEASED, SpaceTimeEncoder
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+
+TEXTS = ["The clocks go forward tonight.", "A new lockdown begins.", "The bank raised its rate by half a point."]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SpaceTimeEncoder:
+    return SpaceTimeEncoder.load()
+
+
+def test_the_shipped_files_fit_the_repository() -> None:
+    assert sum(file.stat().st_size for file in RELEASED.iterdir()) <= 16 * 2**20
+
+
+def test_without_context_it_is_the_plain_model(encoder: SpaceTimeEncoder) -> None:
+    plain = SpaceTimeEncoder.load("plain")
+    assert (encoder.encode(TEXTS) * plain.encode(TEXTS)).sum(1).min() >= 0.9999
+
+
+def test_it_knows_the_published_months_and_regions(encoder: SpaceTimeEncoder) -> None:
+    assert set(MonthRange("2017-01", "2021-12")) <= set(encoder.months)
+    assert set(RegionSet(["UK", "US", "AUS", "CAN"])) <= set(encoder.regions)
+
+
+def test_the_dial_goes_from_plain_to_full(encoder: SpaceTimeEncoder) -> None:
+    plain = encoder.encode(TEXTS)
+    cosines = [
+        (encoder.encode(TEXTS, "2020-03", "UK", time_weight=weight, region_weight=weight) * plain).sum(1)
+        for weight in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ]
+    assert cosines[0].min() > 0.9999
+    assert (np.diff(np.mean(cosines, axis=1)) < 0).all()
+
+
+def test_the_same_words_move_away_with_months_and_regions(encoder: SpaceTimeEncoder) -> None:
+    here = encoder.encode(TEXTS, "2010-06", "UK")
+    near, far = (encoder.encode(TEXTS, month, "UK") for month in ("2010-09", "2020-06"))
+    elsewhere = encoder.encode(TEXTS, "2010-06", "AUS")
+    assert ((here * near).sum(1) > (here * far).sum(1)).all()
+    assert ((here * elsewhere).sum(1) < 0.95).all()
+
+
+def test_summer_begins_in_june_here_and_in_december_there(encoder: SpaceTimeEncoder) -> None:
+    """Contrast sentences of 2021, which training left out: the model must use words, region and month together."""
+    for text, north, south in (
+        ("It is the first month of summer here.", "2021-06", "2021-12"),
+        ("We are in the middle month of winter.", "2021-01", "2021-07"),
+    ):
+        for region, right, wrong in (("UK", north, south), ("AUS", south, north)):
+            unknown = encoder.encode(text, None, region)
+            assert unknown @ encoder.encode(text, right, region) > unknown @ encoder.encode(text, wrong, region)
+
+
+def test_it_locates_a_text(encoder: SpaceTimeEncoder) -> None:
+    location = encoder.locate(["Voters in New South Wales choose a new government.", "Ofcom fines the BBC."])
+    assert encoder.regions.labels(location.region_probabilities.argmax(1)).tolist() == ["AUS", "UK"]
+    np.testing.assert_allclose(location.month_probabilities.sum(1), 1, atol=1e-4)
+
+
+def test_the_cards_numbers_are_those_that_were_measured() -> None:
+    from benchmarks.released import CARD
+
+    metrics = json.loads((RELEASED / "metrics.json").read_text(encoding="utf-8"))
+    card = (RELEASED / "README.md").read_text(encoding="utf-8")
+    for title, part, key, _ in CARD:
+        assert f"| {title} | {metrics[part][key]:.3f}" in card, title
+
+
+def test_the_published_recipe_is_not_shipped_and_says_how_to_train_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"python -m benchmarks\.foundation"):
+        SpaceTimeEncoder.load("published-recipe")

@@ -19,8 +19,8 @@ from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
+from spacetime.model.modeling import is_published
 from spacetime.model.portable import save_portable
-from spacetime.model.published import is_published
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet

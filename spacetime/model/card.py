@@ -91,13 +91,14 @@ def model_card(
     """
     config = model.config
     earlier = ModelCard(record.card, ignore_metadata_errors=True) if record.card else None
+    told = earlier.data.to_dict() if earlier else {}
     written_here = OURS in record.card
     training = record.read("training.json")
     tags = ["sentence-transformers", "sentence-similarity", "feature-extraction", "temporal", "geospatial"]
     metadata = ModelCardData(
         language="en",
-        license=license or (earlier.data.license if earlier else None),
-        base_model=config.backbone or (earlier.data.base_model if earlier else None),
+        license=license or told.get("license"),
+        base_model=config.backbone or told.get("base_model"),
         library_name="sentence-transformers",
         pipeline_tag="sentence-similarity",
         tags=tags,

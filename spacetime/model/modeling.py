@@ -712,10 +712,11 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         config_file, weights_file = (cached_file(str(path_or_name), f) for f in ("config.json", "model.safetensors"))
         assert config_file is not None and weights_file is not None  # else `cached_file` has raised
         theirs = json.loads(Path(config_file).read_text(encoding="utf-8"))
-        if theirs.get("architectures") != [cls.__name__] or theirs.get("model_type") != "bert":
+        if not is_published(theirs):
+            found = {name: theirs.get(name) for name in (*PUBLISHED_MARKS, "num_space")}
             raise ValueError(
-                f"{path_or_name} is not in the published layout, whose config.json has model_type 'bert' and "
-                f"architectures ['{cls.__name__}'], not {theirs.get('model_type')!r} and {theirs.get('architectures')}"
+                f"{path_or_name} is not in the published layout: its config.json has {found}, which should be "
+                f"{PUBLISHED_MARKS} and a number of regions"
             )
         unlike_bert = ("model_type", "architectures", "num_time", "num_space", "transformers_version", "auto_map")
         fields = {name: value for name, value in theirs.items() if name not in unlike_bert}
@@ -898,6 +899,9 @@ def mean_pool(words: Tensor, attention_mask: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------------------------------- published layout
 
+# By what one knows a published config.json, and that it has `num_space`.
+PUBLISHED_MARKS = {"model_type": "bert", "architectures": ["SpaceTimeMiniLM"]}
+
 # What the published configuration leaves unsaid, because its code had it fixed.
 PUBLISHED_CONFIG: dict[str, Any] = {
     "conditioning": "multiplicative",
@@ -915,6 +919,11 @@ PUBLISHED_NAMES = (
     ("space_embed.embedding.", "space_embed."),
     ("time_embed.pe", "time_embed.rows"),
 )
+
+
+def is_published(config: dict[str, Any]) -> bool:
+    """Whether the content of a `config.json` is one of the published layout."""
+    return "num_space" in config and all(config.get(name) == value for name, value in PUBLISHED_MARKS.items())
 
 
 def name_here(published: str) -> str:

@@ -1,23 +1,15 @@
-"""The layout of the published Space-Time-MiniLM-v0: whether a configuration has it, and writing it.
+"""Writing the layout of the published Space-Time-MiniLM-v0.
 
 `SpaceTimeMiniLM.from_published` reads it.  Both are exact: no number changes on the way there and back.
 """
 
 import json
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import save_file
 
-from spacetime.model.modeling import PUBLISHED_CONFIG, PUBLISHED_NAMES, SpaceTimeMiniLM
+from spacetime.model.modeling import PUBLISHED_CONFIG, PUBLISHED_MARKS, PUBLISHED_NAMES, SpaceTimeMiniLM
 from spacetime.model.weights import BACKBONE_SIZES, WEIGHTS_FILE
-
-ARCHITECTURE = "SpaceTimeMiniLM"
-
-
-def is_published(config: dict[str, Any]) -> bool:
-    """Whether a `config.json` is one of the published layout."""
-    return config.get("model_type") == "bert" and config.get("architectures") == [ARCHITECTURE]
 
 
 def published_name(ours: str) -> str:
@@ -70,9 +62,8 @@ def save_published(model: SpaceTimeMiniLM, folder: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     state = {published_name(name): tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    written = {
-        "model_type": "bert",
-        "architectures": [ARCHITECTURE],
+    written: dict[str, object] = {
+        **PUBLISHED_MARKS,
         "num_space": config.num_regions,
         "num_time": config.num_months,
         "first_month": config.first_month,

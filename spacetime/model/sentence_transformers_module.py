@@ -33,6 +33,7 @@ class SpaceTimeModule(InputModule):
         Its tokenizer.
     """
 
+    tokenizer: Any
     forward_kwargs = {"month", "region", "time_weight", "region_weight"}
 
     def __init__(self, model: Any, tokenizer: Any) -> None:

@@ -172,6 +172,35 @@ def test_with_dropout_the_second_pass_drops_what_the_first_one_dropped() -> None
     assert abs(float(other.detach()) - float(cached.detach())) > 1e-4, "dropout was at work"
 
 
+def bytes_kept_for_backward(objective: ContrastiveLoss, model: nn.Module, texts: Batch) -> int:
+    """The most that autograd holds at a time, in a forward and a backward pass."""
+    held = {"now": 0, "most": 0}
+
+    class Held:
+        def __init__(self, tensor: Tensor) -> None:
+            self.tensor = tensor
+            held["now"] += tensor.nbytes
+            held["most"] = max(held.values())
+
+        def __del__(self) -> None:
+            held["now"] -= self.tensor.nbytes
+
+    with torch.autograd.graph.saved_tensors_hooks(Held, lambda kept: kept.tensor):
+        loss, _ = objective(model, texts)
+        loss.backward()
+    return held["most"]
+
+
+def test_a_large_batch_needs_the_memory_of_a_chunk() -> None:
+    model, texts = tiny(), batch(64)
+    whole, cached, chunk = (
+        bytes_kept_for_backward(ContrastiveLoss(chunk=size), model, part)
+        for size, part in ((None, texts), (8, texts), (None, batch(4)))
+    )
+    assert whole > 10 * chunk, "16 times as many texts"
+    assert cached < 2 * chunk < whole / 4, (whole, cached, chunk)
+
+
 def test_the_gradient_follows_a_factor_on_the_loss() -> None:
     model, texts = tiny(), batch()
     expected = gradients(model, ContrastiveLoss()(model, texts)[0])

@@ -220,6 +220,11 @@ def test_the_recipe_is_the_cards() -> None:
     assert 0 < factors[0] < factors[1] < factors[2] == 1
 
 
+def test_a_warm_up_that_is_no_number_of_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="warmup_steps must be a whole number of at least 0, not -1"):
+        replace(PLAIN, warmup_steps=-1)
+
+
 def test_a_base_bert_learns_who_belongs_to_whom(tmp_path: Path) -> None:
     encoder = tiny(tmp_path / "base")
     sources = read_data_config(write_mixture(tmp_path / "data"))

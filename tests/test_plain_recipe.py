@@ -276,10 +276,8 @@ def test_a_training_is_resumed_on_its_own_mixture_only(tmp_path: Path) -> None:
     options = replace(SHORT, max_steps=2, batch_size=4)
 
     def run(**settings: Any) -> None:
-        train_plain(
-            read_data_config(config), tiny(tmp_path / "base"), tmp_path / "run", options,
-            **{"loss": LOSS, "resume": True, "show_progress": False} | settings,
-        )  # fmt: skip
+        given: dict[str, Any] = {"loss": LOSS, "resume": True, "show_progress": False} | settings
+        train_plain(read_data_config(config), tiny(tmp_path / "base"), tmp_path / "run", options, **given)
 
     run()
     run(loss=replace(LOSS, chunk=3))  # only memory

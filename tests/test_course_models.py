@@ -79,7 +79,7 @@ def test_training_sentences_come_from_the_training_side_and_by_the_seed(settings
     assert drawn != training_sentences(split, replace(settings, seed=1))["text"][:]
 
 
-@pytest.mark.parametrize("lesson", ["04", "06", "07", "08", "09"])
+@pytest.mark.parametrize("lesson", ["04", "06", "07", "08", "09", "10"])
 def test_lessons_have_the_shared_settings_as_their_defaults(lesson: str) -> None:
     found = list(NOTEBOOKS.glob(f"{lesson}_*.ipynb"))
     if not found:

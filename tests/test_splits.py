@@ -12,7 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from spacetime.data import split_corpus
-from spacetime.data.splits import _NearDuplicates, _shingles
+from spacetime.data.splits import _NearDuplicates, word_triples
 
 START = datetime.date(2019, 1, 1)
 WORDS = "storm vote court bank fire game king ship moon rain".split()
@@ -65,7 +65,7 @@ def leaks(split: Any, threshold: float) -> list[str]:
         found += [f"topic {topic} in {name} and {other_name}" for topic in shared]
         days = [{datetime.date.fromisoformat(day).toordinal() for day in side["date"]} for side in (one, other)]
         found += [f"day {a} in {name}, {b} in {other_name}" for a, b in itertools.product(*days) if abs(a - b) <= 1]
-        sets = [{_shingles(text): text for text in side["text"]} for side in (one, other)]
+        sets = [{word_triples(text): text for text in side["text"]} for side in (one, other)]
         for (a, text), (b, other_text) in itertools.product(sets[0].items(), sets[1].items()):
             if jaccard(a, b) >= threshold:
                 found.append(f"{text!r} in {name}, {other_text!r} in {other_name}")
@@ -151,7 +151,7 @@ def test_a_near_duplicate_is_taken_out_of_train_and_stays_in_test():
 def test_the_search_for_near_duplicates_overlooks_nothing_and_invents_nothing(random, least):
     def drawn(count: int) -> list[frozenset[tuple[str, ...]]]:
         return [
-            _shingles(" ".join(random.choices(WORDS[:4], k=random.choice([0, 1, 2, 3, 5, 9])))) for _ in range(count)
+            word_triples(" ".join(random.choices(WORDS[:4], k=random.choice([0, 1, 2, 3, 5, 9])))) for _ in range(count)
         ]
 
     indexed, asked = drawn(30), drawn(30)
@@ -162,9 +162,9 @@ def test_the_search_for_near_duplicates_overlooks_nothing_and_invents_nothing(ra
 
 
 def test_texts_of_fewer_than_three_words_are_compared_whole():
-    assert jaccard(_shingles("Fire!"), _shingles("fire")) == 1
-    assert jaccard(_shingles("Big fire"), _shingles("fire")) == 0
-    assert jaccard(_shingles("?!"), _shingles("!?")) == 0
+    assert jaccard(word_triples("Fire!"), word_triples("fire")) == 1
+    assert jaccard(word_triples("Big fire"), word_triples("fire")) == 0
+    assert jaccard(word_triples("?!"), word_triples("!?")) == 0
 
 
 def test_ten_thousand_texts_of_one_template_are_searched_in_seconds():

@@ -247,9 +247,9 @@ def markdown(tidy: pd.DataFrame, rows: Sequence[Row] = ROWS) -> list[str]:
     lines += ["What the rows are:", ""]
     for row in rows:
         chosen = [
-            f"{metric.split('_', 1)[1].replace('_', ' ')} {cell(found, 2)}"
+            f"{str(metric).split('_', 1)[1].replace('_', ' ')} {cell(found, 2)}"
             for (name, metric), found in values.items()
-            if name == row.name and metric.startswith(CHOSEN)
+            if name == row.name and str(metric).startswith(CHOSEN)
         ]
         lines.append(f"- **{row.name}**: {row.words}." + (f" Chosen: {', '.join(chosen)}." if chosen else ""))
     return lines

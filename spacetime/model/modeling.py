@@ -833,7 +833,9 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
             output = self(input_ids, attention_mask, month_ids, region_ids, with_heads=True)
             return output.month_logits, output.region_logits
         embedding = nn.functional.normalize(self(input_ids, attention_mask).embedding.float(), dim=-1)
-        logits: tuple[Tensor, Tensor] = self.locator(embedding, input_ids, attention_mask)
+        # Never in bfloat16: weights are large where an embedding hardly varies, and three digits would be lost.
+        with torch.autocast(embedding.device.type, enabled=False):
+            logits: tuple[Tensor, Tensor] = self.locator(embedding, input_ids, attention_mask)
         return logits
 
     def label_ids(self, months: Sequence[str | None], regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:

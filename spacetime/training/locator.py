@@ -13,6 +13,7 @@ from spacetime.model.modeling import Locator
 from spacetime.months import MISSING
 from spacetime.training.objectives import cross_entropy
 
+EMBEDDING_RATE = 0.3  # of the learning rate, for what reads the embedding: it needs little, and memorises with more
 PIECE_SCALE = 10.0  # what the bag's unit vectors are multiplied by while fitting: pieces then learn ten times as fast
 
 
@@ -25,7 +26,7 @@ def fit_locator(
     batch_size: int = 256,
     learning_rate: float = 3e-3,
     hide_pieces: float = 0.3,
-    near_months: float = 0.0,
+    near_months: float = 2.0,
     seed: int = 0,
     show_progress: bool | None = None,
 ) -> dict[str, float]:
@@ -39,9 +40,9 @@ def fit_locator(
         Columns text, month, region; a missing label is left out of its own loss.  On `validation` one temperature for
         months and one for regions are chosen, so that probabilities mean what they say.
     hide_pieces
-        Share of the word pieces left out at random in each step.
+        Share of the word pieces, and of the embedding's numbers, left out at random in each step.
     near_months
-        The target spreads over near months as exp(-months apart / near_months); 0 asks for the one month only.
+        Half of the target spreads over near months as exp(-months apart / near_months); 0 asks for the one month only.
     epochs, batch_size, learning_rate, seed
         Of AdamW, with a rate that falls to 0 linearly.
 
@@ -66,14 +67,16 @@ def fit_locator(
     nn.init.normal_(locator.pieces.weight, std=0.05)
     nn.init.normal_(locator.from_pieces.weight, std=locator.from_pieces.in_features**-0.5)
     mean, spread = rows.embeddings.mean(0), rows.embeddings.std(0).clamp(min=1e-3)
-    optimizer = torch.optim.AdamW(locator.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
+    bag = [*locator.pieces.parameters(), *locator.from_pieces.parameters()]
+    groups = [{"params": bag, "rate": 1.0}, {"params": [*locator.from_embedding.parameters()], "rate": EMBEDDING_RATE}]
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.01, fused=True)
     steps = epochs * -(-len(rows) // batch_size)
     step = 0
     locator.train().requires_grad_(True)  # frozen while everything else was trained
     for _ in range(epochs):
         for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // batch_size)):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate * (1 - step / steps)
+                group["lr"] = group["rate"] * learning_rate * (1 - step / steps)
             month_logits, region_logits = _logits(locator, rows, chosen, mean, spread, hide_pieces)
             loss = month_loss(month_logits, rows.month_ids[chosen], near_months)
             loss = loss + cross_entropy(region_logits, rows.region_ids[chosen])
@@ -106,13 +109,13 @@ def inverse_document_frequency(pieces: list[list[int]], vocabulary: int) -> Tens
 
 
 def month_loss(logits: Tensor, month_ids: Tensor, near_months: float) -> Tensor:
-    """Cross entropy against a target that spreads over near months; rows without a month are left out."""
+    """Cross entropy, half of it against a target that spreads over near months; rows without a month are left out."""
     known = month_ids != NO_LABEL
     if near_months == 0 or not known.any():
         return cross_entropy(logits, month_ids)
     apart = (torch.arange(logits.shape[1])[None] - month_ids[known][:, None]).abs()
-    target = torch.softmax(-apart / near_months, dim=-1)
-    return -(target * logits[known].log_softmax(-1)).sum(-1).mean()
+    near = torch.softmax(-apart / near_months, dim=-1)
+    return (cross_entropy(logits, month_ids) - (near * logits[known].log_softmax(-1)).sum(-1).mean()) / 2
 
 
 class _Located:
@@ -138,7 +141,7 @@ def _logits(
     input_ids, attention_mask = pad([rows.pieces[row] for row in chosen], 0)
     kept = attention_mask * (torch.rand(attention_mask.shape) >= hide_pieces)
     bag = torch.einsum("bl,blr->br", locator.bag_weights(input_ids, kept), locator.pieces(input_ids))
-    standard = (rows.embeddings[chosen] - mean) / spread
+    standard = functional.dropout((rows.embeddings[chosen] - mean) / spread, hide_pieces)
     logits = locator.from_pieces(PIECE_SCALE * bag) + locator.from_embedding(standard)
     return logits[:, : locator.num_months], logits[:, locator.num_months :]
 

@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
             resume=True,
             note=note | {"general_rows": len(general)},
         )
-    fit_locator(encoder, rows, validation=split.validation, seed=options.seed)
+    fit_locator(encoder, split.train, validation=split.validation, seed=options.seed)  # the almanac would bend months
     print(save_delta(encoder.model, options.output / "delta", leave_out=LOCATION_HEADS))
     return 0
 

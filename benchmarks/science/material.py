@@ -67,9 +67,9 @@ class Settings:
 PROFILES = {
     "full": Settings(),
     "quick": Settings(
-        stage1_steps=25,
-        stage2_steps=20,
-        joint_steps=38,
+        stage1_steps=20,
+        stage2_steps=16,
+        joint_steps=30,
         sentences=1500,
         sts_pairs=200,
         agreement_sentences=120,

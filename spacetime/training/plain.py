@@ -15,7 +15,7 @@ from spacetime.data.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
-from spacetime.training.recipes import _finish
+from spacetime.training.recipes import finish
 
 PLAIN = TrainingOptions(
     batch_size=1024,
@@ -114,7 +114,7 @@ def train_plain(
     )
     drawn = mixture.report(result.steps)
     (output / DRAWN_FILE).write_text(json.dumps(drawn.to_dict(), indent=2) + "\n", encoding="utf-8")
-    _finish(encoder, output, "plain", options, result, drawn.rows, **asked, **(note or {}))
+    finish(encoder, output, "plain", options, result, drawn.rows, **asked, **(note or {}))
     return result, drawn
 
 

@@ -67,7 +67,7 @@ def train_stage1(
         overwrite=overwrite,
         show_progress=show_progress,
     )
-    _finish(encoder, output, "stage1", options, result, len(dataset), **(note or {}))
+    finish(encoder, output, "stage1", options, result, len(dataset), **(note or {}))
     return result
 
 
@@ -128,7 +128,7 @@ def train_stage2(
         overwrite=overwrite,
         show_progress=show_progress,
     )
-    _finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe), **(note or {}))
+    finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe), **(note or {}))
     return result
 
 
@@ -181,7 +181,7 @@ def train_joint(
         show_progress=show_progress,
     )
     facts: dict[str, object] = {"recipe": asdict(recipe), "loss": asdict(loss), "max_length": max_length}
-    _finish(encoder, output, "joint", options, result, len(dataset), **facts, **(note or {}))
+    finish(encoder, output, "joint", options, result, len(dataset), **facts, **(note or {}))
     return result
 
 
@@ -228,7 +228,7 @@ def _pair_spearman(batches: Batches) -> Evaluate:
     return evaluate
 
 
-def _finish(
+def finish(
     encoder: SpaceTimeEncoder,
     output: str | Path,
     stage: str,

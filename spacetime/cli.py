@@ -301,7 +301,8 @@ def _index(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.search import SpaceTimeIndex
 
-    encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
+    name = options.model or "released"
+    encoder = None if name == "plain" else SpaceTimeEncoder.load(name)  # the plain one takes any months and regions
     known = () if encoder is None else (encoder.months, encoder.regions)
     corpus = _load_corpus(options, *known)
     print(str(corpus.report).splitlines()[0], file=sys.stderr)
@@ -311,7 +312,7 @@ def _index(options: argparse.Namespace) -> int:
         corpus,
         encoder,
         folder=options.output,
-        encoder_name=options.model,
+        encoder_name=None if encoder is None else name,
         show_progress=True,
         **_given(options, "batch_size", "exact_rows"),
     )
@@ -682,8 +683,9 @@ def _parser() -> argparse.ArgumentParser:
         "index",
         _index,
         "make a corpus searchable",
+        "spacetime index corpus.csv --output runs/search",
         "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
-        "spacetime index corpus.csv --output runs/plain-search",
+        "spacetime index corpus.csv --model plain --output runs/plain-search",
     )
     index.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
     _add_model_option(index)
@@ -853,9 +855,7 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", metavar="DIR", help="folder of a trained model, or 'plain' (default: the released model)"
-    )
+    parser.add_argument("--model", metavar="DIR", help="folder of a trained model, 'released' (default) or 'plain'")
 
 
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:

@@ -545,3 +545,18 @@ def test_the_commands_build_and_search(
 def test_a_slip_in_a_filter_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", str(tmp_path), "rain", "--filter-months", "2019"]) == 2
     assert capsys.readouterr().err == ("spacetime: error: --filter-months '2019' is not of the form 2019-01..2020-12\n")
+
+
+def test_an_index_is_of_the_released_model_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+    rows = "text,month,region\nShops close,2020-03,UK\nShops close,2009-08,JPN\n"
+    (tmp_path / "corpus.csv").write_text(rows)
+    index = str(tmp_path / "index")
+    assert main(["index", str(tmp_path / "corpus.csv"), "--output", index]) == 0
+    capsys.readouterr()
+    assert main(["search", index, "shops", "--month", "2020-03", "--region", "GB", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["region"], second["region"]) == ("UK", "JPN")
+    assert first["time"] != 0 and first["place"] > second["place"]

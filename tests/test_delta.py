@@ -58,6 +58,12 @@ def test_a_trained_backbone_is_kept_as_its_difference(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.encode(TEXTS), encoder.encode(TEXTS), atol=1e-4)
 
 
+def test_no_folder_of_the_training_machine_is_shipped(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "whole")
+    save_delta(SpaceTimeEncoder.load(tmp_path / "whole").model, tmp_path / "delta")
+    assert str(tmp_path) not in (tmp_path / "delta" / "config.json").read_text()
+
+
 @pytest.mark.parametrize("file", ["config.json", DELTA_FILE])
 def test_a_missing_file_is_named(folder: Path, tmp_path: Path, file: str) -> None:
     for name in {"config.json", DELTA_FILE} - {file}:

@@ -57,6 +57,7 @@ def save_delta(model: SpaceTimeMiniLM, folder: str | Path, *, leave_out: tuple[s
     save_file({name: tensor.half().contiguous() for name, tensor in delta.items()}, folder / DELTA_FILE)
     (folder / DELTA_FILE).chmod(0o644)  # safetensors leaves it to its owner alone; it is to be shipped
     config = model.config.to_dict()
+    config.pop("_name_or_path", None)  # a folder of the machine that trained it
     config.pop("auto_map", None)  # names a file that whole models carry
     config["changes"] = {"name": PLAIN_HUB_NAME, "sha256": PLAIN_SHA256}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from benchmarks.science.measures import LOSSES, QUERIES
 from benchmarks.science.rows import ROWS, Row
 from benchmarks.science.runs import RESULT
+from spacetime.course.gathering import t_interval
 from spacetime.evaluation.masked_words import context_gains
 from spacetime.evaluation.retrieval import Retrieval, paired_difference
 
@@ -210,10 +210,10 @@ def _differences(name: str, seed: int, ending: str, metrics: dict[str, float]) -
 
 def half_width(values: Sequence[float]) -> float | None:
     """Half of the 95 % t-interval of a mean over seeds; None for one value."""
-    count = len(values)
-    if count < 2:
+    if len(values) < 2:
         return None
-    return float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    interval = t_interval(values)
+    return interval.high - interval.mean
 
 
 def cell(values: Sequence[float], digits: int) -> str:

@@ -1,8 +1,8 @@
 """A trained model as a small change of public weights: what the released model is shipped as.
 
-A folder holds `config.json` (with the name and SHA-256 of the weights it changes), `delta.safetensors` in float16, and
-`tokenizer.json` is not among it: tokenizer and backbone are the public ones.  A weight of the backbone that was
-trained is stored as its difference, one that was frozen not at all, everything new as it is.
+A folder holds `config.json`, with the name and SHA-256 of the weights it changes, and `delta.safetensors` in float16.
+Tokenizer and backbone are the public ones: a weight of the backbone that was trained is stored as its difference, one
+that was frozen not at all, everything new as it is.
 """
 
 import json

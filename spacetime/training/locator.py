@@ -63,18 +63,19 @@ def fit_locator(
         raise ValueError("no rows to fit a locator on; the corpus or the split is empty")
     rows = _Located(encoder, dataset, show_progress)
     locator.piece_weights.copy_(inverse_document_frequency(rows.pieces, encoder.model.config.vocab_size))
-    random, _ = np.random.default_rng(seed), torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    torch.manual_seed(seed)
     nn.init.normal_(locator.pieces.weight, std=0.05)
     nn.init.normal_(locator.from_pieces.weight, std=locator.from_pieces.in_features**-0.5)
     mean, spread = rows.embeddings.mean(0), rows.embeddings.std(0).clamp(min=1e-3)
     bag = [*locator.pieces.parameters(), *locator.from_pieces.parameters()]
     groups = [{"params": bag, "rate": 1.0}, {"params": [*locator.from_embedding.parameters()], "rate": EMBEDDING_RATE}]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.01, fused=True)
-    steps = epochs * -(-len(rows) // batch_size)
-    step = 0
+    batches = -(-len(rows) // batch_size)  # an epoch
+    step, steps = 0, epochs * batches
     locator.train().requires_grad_(True)  # frozen while everything else was trained
     for _ in range(epochs):
-        for chosen in np.array_split(random.permutation(len(rows)), -(-len(rows) // batch_size)):
+        for chosen in np.array_split(random.permutation(len(rows)), batches):
             for group in optimizer.param_groups:
                 group["lr"] = group["rate"] * learning_rate * (1 - step / steps)
             month_logits, region_logits = _logits(locator, rows, chosen, mean, spread, hide_pieces)

@@ -70,8 +70,9 @@ def almanac_rows(seed: int = 0) -> tuple[datasets.Dataset, datasets.Dataset]:
     asked
         These contrast sentences, and `ASKED_BESIDES` others whose month follows from their words.
     """
-    whole = load_almanac().dataset
-    train = set(split_corpus(load_almanac(), by="group", seed=seed).train["template"])
+    almanac = load_almanac()
+    whole = almanac.dataset
+    train = set(split_corpus(almanac, by="group", seed=seed).train["template"])
     columns = zip(whole["template"], whole["contrast"], whole["month"], whole["kind"], strict=True)
     ordinary, contrast, besides = [], [], []
     for row, (template, in_contrast, month, kind) in enumerate(columns):

@@ -219,6 +219,19 @@ def test_training_leaves_the_models_forward_as_it_was(small: Any) -> None:
     set_dropout(encoder.model, 0.0)
 
 
+def test_a_second_training_of_the_same_model_keeps_the_precision(small: Any) -> None:
+    encoder, options, output = small
+    seen = []
+    hook = encoder.model.bert.encoder.layer[0].output.dense.register_forward_hook(
+        lambda _module, _inputs, result: seen.append(result.dtype)
+    )
+    for _ in range(2):
+        again = replace(options, precision="bfloat16")
+        train_stage1(corpus(8), encoder, output, again, overwrite=True, show_progress=False)
+    hook.remove()
+    assert set(seen) == {torch.bfloat16}
+
+
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     encoder = SpaceTimeEncoder.from_plain("late")
     with torch.no_grad():

@@ -186,6 +186,8 @@ def train(
             )  # fmt: skip
     finally:
         accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # take autocast off the model's forward again
+        # Accelerate would take the model for wrapped and train it without autocast the next time.
+        model.__dict__.pop("_is_accelerate_prepared", None)
         model.set_attn_implementation(attention)
         model.eval()
     return result

@@ -61,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     def folder_of(row: Row, seed: int) -> Path:
         return run_folder(options.output, row, seed, settings, key)
 
+    if options.corpus is None:
+        rows = [row for row in rows if row.group != "wide"]
     runs = [(row, seed) for seed in seeds for row in rows if row.is_trained]
     wanted = [(row, seed, folder_of(row, seed)) for row, seed in [*((r, 0) for r in rows if not r.is_trained), *runs]]
     waiting = [task for task in wanted if not (task[2] / RESULT).exists()]
@@ -101,7 +103,7 @@ def every_seed(output: Path, row: Row, seeds: list[int]) -> list[int]:
 
 def scaled(settings: Settings, factor: float) -> Settings:
     """More or fewer steps of training."""
-    names = ("stage1_steps", "stage2_steps", "joint_steps")
+    names = ("stage1_steps", "stage2_steps", "joint_steps", "wide_steps")
     return replace(settings, **{name: max(1, round(getattr(settings, name) * factor)) for name in names})
 
 
@@ -130,7 +132,8 @@ def write(tidy: Any, records: list[dict[str, Any]], options: argparse.Namespace,
         [
             f"{command}, commit {commits}; seeds {seeds}; mean over seeds ± half of its 95 % t-interval",
             f"{settings.stage1_steps} steps of stage 1, {settings.stage2_steps} of stage 2, {settings.joint_steps} of "
-            "the joint recipe",
+            f"the joint recipe, {settings.wide_steps} on all months and regions, each stage 1 from a masked-LM head of "
+            f"{settings.head_steps} steps",
             *missing,
             "Measured",
         ]

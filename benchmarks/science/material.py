@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ import datasets
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from spacetime.data import load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation.contrast import contrast_questions
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+from spacetime.training import TrainingOptions, train_stage1
 from spacetime.training.release import COLUMNS, almanac_rows, training_rows
+
+MAX_LENGTH = 64
+"""Word pieces of a text while training."""
+HEAD = ("mlm_transform.", "mlm_head.bias")
 
 ASKED_YEAR = 2021
 """Contrast sets of this year are asked, and never trained on (`spacetime.training.release.CONTRAST_UNTIL`)."""
@@ -31,29 +41,37 @@ class Settings:
 
     Parameters
     ----------
+    head_steps
+        Of 32 sentences for the masked-LM head that every stage 1 starts from (`words_head`).
     stage1_steps, stage2_steps, joint_steps
         Of 32 sentences, 32 pairs, and the joint recipe's three batches.
+    wide_steps, wide_sentences
+        Of stage 1 on all months and regions, and the sentences it draws from.
     sentences
         Training sentences of the real corpus at most, and as many of the almanac; None for all.
-    sts_pairs, agreement_sentences, pairs, decay_sentences, probe_rows, word_sentences, queries, located_rows,
-    shift_texts, unseen_sentences
+    sts_pairs, agreement_sentences, pairs, decay_sentences, probe_rows, word_sentences, wide_word_sentences, queries,
+    located_rows, shift_texts, unseen_sentences
         Sizes of the measurements.
     questions
         Contrast questions at most, drawn with all that belong together (a text with its regions).
     dials
-        Also measure retrieval with a dial tuned on the validation side, among 9 points.
+        Also measure retrieval with a dial tuned on the validation side, among 4 points.
     """
 
-    stage1_steps: int = 100
+    head_steps: int = 600
+    stage1_steps: int = 120
     stage2_steps: int = 80
     joint_steps: int = 150
+    wide_steps: int = 300
+    wide_sentences: int = 10_000
     sentences: int | None = None
     sts_pairs: int = 500
     agreement_sentences: int = 300
     pairs: int = 500
-    decay_sentences: int = 60
+    decay_sentences: int = 40
     probe_rows: int = 600
-    word_sentences: int | None = None
+    word_sentences: int = 400
+    wide_word_sentences: int = 1000
     queries: int | None = None
     located_rows: int | None = None
     shift_texts: int = 40
@@ -67,9 +85,12 @@ class Settings:
 PROFILES = {
     "full": Settings(),
     "quick": Settings(
+        head_steps=60,
         stage1_steps=20,
         stage2_steps=16,
-        joint_steps=30,
+        joint_steps=20,
+        wide_steps=20,
+        wide_sentences=1000,
         sentences=1500,
         sts_pairs=200,
         agreement_sentences=120,
@@ -77,6 +98,7 @@ PROFILES = {
         decay_sentences=24,
         probe_rows=300,
         word_sentences=120,
+        wide_word_sentences=120,
         queries=60,
         located_rows=2000,
         shift_texts=16,
@@ -116,6 +138,27 @@ class PlainVectors:
 
 
 @dataclass
+class Wide:
+    """The real corpus with all its months and regions: what "context used" is asked on with more text.
+
+    Attributes
+    ----------
+    train, test
+        Columns text, month, region, date, topic.
+    months, regions
+        Its own.
+    head
+        Weights of the masked-LM head that every stage 1 starts from.
+    """
+
+    train: datasets.Dataset
+    test: datasets.Dataset
+    months: MonthRange
+    regions: RegionSet
+    head: dict[str, Tensor]
+
+
+@dataclass
 class Material:
     """What every run trains on and is measured on.
 
@@ -133,6 +176,10 @@ class Material:
         Pairs of the STS benchmark's test side, or None.
     is_real
         Whether a real corpus was given.
+    head
+        Weights of the masked-LM head that every stage 1 starts from.
+    wide
+        The whole corpus; None without one.
     """
 
     train: datasets.Dataset
@@ -143,6 +190,8 @@ class Material:
     sts: pd.DataFrame | None
     plain: PlainVectors
     is_real: bool
+    head: dict[str, Tensor] = field(default_factory=dict)
+    wide: Wide | None = None
 
     @property
     def probed(self) -> datasets.Dataset:
@@ -163,7 +212,14 @@ class Material:
 
 def material_key(corpus: Path | None, sts: Path | None, settings: Settings) -> str:
     """A short name for the files and how much of them is used."""
-    digest = hashlib.sha256(repr((settings.sentences, settings.contrast_texts, settings.sts_pairs)).encode())
+    used = (
+        settings.sentences,
+        settings.contrast_texts,
+        settings.sts_pairs,
+        settings.head_steps,
+        settings.wide_sentences,
+    )
+    digest = hashlib.sha256(repr(used).encode())
     for path in (corpus, sts, ALMANAC):
         digest.update(path.read_bytes() if path else b"none")
     return digest.hexdigest()[:10]
@@ -211,11 +267,42 @@ def prepare(corpus: Path | None, sts: Path | None, settings: Settings, folder: P
     texts = list(dict.fromkeys(texts))
     np.save(folder / "plain.npy", PlainVectors().encode(texts))
     (folder / "plain.json").write_text(json.dumps(texts), encoding="utf-8")
-    facts = {name: len(rows) for name, rows in sides.items()} | {
-        "questions": len(questions),
-        "real": corpus is not None,
-    }
+    save_file(words_head(train, settings.head_steps, folder / "head"), folder / "head.safetensors")
+    facts: dict[str, Any] = {name: len(rows) for name, rows in sides.items()}
+    facts |= {"questions": len(questions), "real": corpus is not None}
+    if corpus is not None:
+        facts["wide"] = _prepare_wide(corpus, settings, folder)
     (folder / "ready.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _prepare_wide(corpus: Path, settings: Settings, folder: Path) -> dict[str, Any]:
+    loaded = load_corpus(corpus)
+    split = split_corpus(loaded, by="date")
+    train = _common(_drawn(split.train, settings.wide_sentences))
+    train.to_parquet(folder / "wide_train.parquet")
+    _common(split.test).to_parquet(folder / "wide_test.parquet")
+    head = words_head(train, settings.head_steps, folder / "head", loaded.months, loaded.regions)
+    save_file(head, folder / "wide_head.safetensors")
+    return {"months": [loaded.months.start, loaded.months.end], "regions": list(loaded.regions)}
+
+
+def words_head(
+    rows: datasets.Dataset,
+    steps: int,
+    folder: Path,
+    months: MonthRange = DEFAULT_MONTHS,
+    regions: RegionSet = DEFAULT_REGIONS,
+) -> dict[str, Tensor]:
+    """A masked-LM head for the plain model, which has none: trained on its frozen layers, told no month or region.
+
+    Every stage 1 starts from it, so that a short one is spent on what the ways differ in.
+    """
+    encoder = SpaceTimeEncoder.from_plain("none", months, regions, mlm_transform=True, max_length=MAX_LENGTH)
+    options = TrainingOptions(max_steps=steps, new_learning_rate=1e-3, freeze_backbone=True, checkpoint_every=10_000)
+    train_stage1(rows, encoder, folder, options, overwrite=True, show_progress=False)
+    shutil.rmtree(folder)
+    weights = encoder.model.state_dict()
+    return {name: weights[name].clone() for name in weights if name.startswith(HEAD)}
 
 
 def read_material(folder: Path) -> Material:
@@ -225,7 +312,10 @@ def read_material(folder: Path) -> Material:
     def rows(name: str) -> datasets.Dataset:
         return datasets.Dataset.from_pandas(pd.read_parquet(folder / f"{name}.parquet"), preserve_index=False)
 
-    sts = folder / "sts.parquet"
+    sts, wide = folder / "sts.parquet", None
+    if "wide" in facts:
+        months, regions = MonthRange(*facts["wide"]["months"]), RegionSet(facts["wide"]["regions"])
+        wide = Wide(rows("wide_train"), rows("wide_test"), months, regions, load_file(folder / "wide_head.safetensors"))
     texts = json.loads((folder / "plain.json").read_text(encoding="utf-8"))
     return Material(
         train=rows("train"),
@@ -236,6 +326,8 @@ def read_material(folder: Path) -> Material:
         sts=pd.read_parquet(sts) if sts.exists() else None,
         plain=PlainVectors(texts, np.load(folder / "plain.npy")),
         is_real=facts["real"],
+        head=load_file(folder / "head.safetensors"),
+        wide=wide,
     )
 
 

@@ -11,6 +11,8 @@ from spacetime.training.objectives import JointLoss
 # The published rates suit the card's 33,750 steps; these are the best found for a hundred.
 STAGE = TrainingOptions(learning_rate=5e-5, new_learning_rate=1e-3, hide_month=0.15, hide_region=0.15)
 FROZEN = replace(STAGE, freeze_backbone=True)
+WIDE = "wide: "
+"""How the names of rows begin that are trained on all months and regions."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ class Row:
     name, words
         What it is called, and what it is.
     group
-        `"main"`: everything is measured; `"inferred"`: a baseline of `locate`; `"ablation"`: a few measures;
-        `"unseen"`: only what happens outside the months and regions of training.
+        `"main"`: everything is measured; `"wide"`: stage 1 on all months and regions, and only its masked words;
+        `"inferred"`: a baseline of `locate`; `"ablation"`: a few measures; `"unseen"`: only what happens outside the
+        months and regions of training.
     kind
         How the encoder comes about. `"stages"`: stage 1 if there is one, then stage 2; `"joint"`: both at once.
     conditioning, config
@@ -40,7 +43,7 @@ class Row:
 
     name: str
     words: str
-    group: Literal["main", "inferred", "ablation", "unseen"]
+    group: Literal["main", "wide", "inferred", "ablation", "unseen"]
     kind: Literal["plain", "text prefix", "concatenation", "filter", "tfidf", "probe", "majority", "stages", "joint"]
     conditioning: str = "none"
     config: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class Row:
     @property
     def is_trained(self) -> bool:
         """Whether its numbers depend on a seed."""
-        return self.kind == "joint" or self.stage2 is not None
+        return self.kind == "joint" or self.stage1 is not None or self.stage2 is not None
 
     def facts(self) -> dict[str, Any]:
         """Everything that decides about its training, for the name of its folder."""
@@ -66,6 +69,10 @@ class Row:
 
 def _stages(name: str, words: str, conditioning: str, options: TrainingOptions = STAGE, **config: Any) -> Row:
     return Row(name, words, "main", "stages", conditioning, config, stage1=options, stage2=options)
+
+
+def _wide(name: str, words: str, conditioning: str, options: TrainingOptions = STAGE, **config: Any) -> Row:
+    return Row(f"{WIDE}{name}", words, "wide", "stages", conditioning, config, stage1=options)
 
 
 def _ablation(name: str, words: str, conditioning: str = "prefix", **rest: Any) -> Row:
@@ -128,7 +135,6 @@ ROWS: tuple[Row, ...] = (
         "the same, nothing of MiniLM trained",
         "prefix",
         FROZEN,
-        mlm_transform=True,
     ),
     _stages("late", "vectors for month and region added to the pooled one", "late"),
     Row(
@@ -144,6 +150,12 @@ ROWS: tuple[Row, ...] = (
         "main",
         "joint",
     ),
+    # ------------------------------------------------------- stage 1 alone, on all months and regions
+    _wide("no context", "told nothing", "none"),
+    _wide("published", "as above, at the card's rates", "multiplicative", STAGE1, time_encoding="sinusoidal_published"),
+    _wide("published, best chance", "usual sinusoid, higher rates", "multiplicative"),
+    _wide("prefix", "a gated key and value for the month, and for the region", "prefix"),
+    _wide("prefix, frozen backbone", "the same, nothing of MiniLM trained", "prefix", FROZEN),
     # ------------------------------------------------- ablations of "prefix, frozen backbone", stage 2 only
     _ablation("base", "prefix, frozen backbone, sinusoid, tokenized regions, context dropout .15"),
     _ablation(
@@ -156,9 +168,7 @@ ROWS: tuple[Row, ...] = (
     _ablation("time: calendar", "month of the year and year", config={"time_encoding": "calendar"}),
     _ablation("region: spherical", "points on the globe", config={"region_encoding": "spherical"}),
     _ablation("label in [0, 1]", "its pair Spearman is against its own labels", pairs=PairRecipe(value_range="[0, 1]")),
-    _ablation(
-        "with stage 1 before", "masked words, months and regions first", config={"mlm_transform": True}, stage1=FROZEN
-    ),
+    _ablation("with stage 1 before", "masked words, months and regions first", stage1=FROZEN),
     _ablation("context dropout 0", "never hidden", stage2=replace(FROZEN, hide_month=0.0, hide_region=0.0)),
     _ablation("context dropout .5", "hidden half of the time", stage2=replace(FROZEN, hide_month=0.5, hide_region=0.5)),
     _ablation("multiplicative, frozen", "the published attention, nothing of MiniLM trained", "multiplicative"),

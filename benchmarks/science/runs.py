@@ -12,9 +12,10 @@ from typing import Any
 
 import datasets
 import numpy as np
+from torch import Tensor
 
 from benchmarks.science import measures
-from benchmarks.science.material import TUNING_DAYS, Material, Settings
+from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Settings
 from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
 from spacetime.data.pairs import build_pairs
@@ -33,7 +34,6 @@ from spacetime.training.locator import fit_locator
 from spacetime.training.loop import environment
 from spacetime.training.release import released_start
 
-MAX_LENGTH = 64  # word pieces of a text while training
 PREFIX_LENGTH = 8  # of "[2019-11] [US] "
 RESULT = "metrics.json"
 
@@ -66,6 +66,8 @@ def run(
     measured = Measured()
     if row.group == "inferred":
         measures.baseline_location(row.kind, material, settings, measured)
+    elif row.group == "wide":
+        _wide_words(row, seed, material, settings, folder, measured)
     else:
         contender = _contender(row, seed, material, settings, folder, measured)
         _measure(row, contender, material, settings, folder, measured)
@@ -185,7 +187,7 @@ def _stages(
     what stage 1 left is the best chance of either.
     """
     train = _seen(row, material.train)
-    encoder = SpaceTimeEncoder.from_plain(row.conditioning, seed=seed, **row.config)
+    encoder = _start(row, seed, material.head)
     whole = encoder.model.config.max_length
     encoder.model.config.max_length = MAX_LENGTH
     if row.stage1 is not None:
@@ -210,6 +212,28 @@ def _stages(
         train_stage2(pairs, encoder, folder / "stage2", options, recipe=recipe, show_progress=False)
     encoder.model.config.max_length = whole
     return encoder
+
+
+def _start(row: Row, seed: int, head: dict[str, Tensor], *ranges: Any) -> SpaceTimeEncoder:
+    """The plain model with the row's conditioning, and with the common masked-LM head where stage 1 needs one."""
+    config = {"mlm_transform": row.stage1 is not None, **row.config}
+    encoder = SpaceTimeEncoder.from_plain(row.conditioning, *ranges, seed=seed, **config)
+    if row.stage1 is not None:
+        encoder.model.load_state_dict(head, strict=False)
+    return encoder
+
+
+def _wide_words(row: Row, seed: int, material: Material, settings: Settings, folder: Path, measured: Measured) -> None:
+    """Stage 1 on all months and regions, and what it makes of them in masked words."""
+    wide = material.wide
+    assert wide is not None and row.stage1 is not None
+    encoder = _start(row, seed, wide.head, wide.months, wide.regions)
+    whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
+    with measured.part("training"):
+        options = _planned(row.stage1, settings.wide_steps, seed)
+        train_stage1(wide.train, encoder, folder / "stage1", options, show_progress=False)
+    encoder.model.config.max_length = whole
+    measures.masked_words(encoder, wide.test, settings.wide_word_sentences, measured, folder)
 
 
 def _planned(options: TrainingOptions, steps: int, seed: int) -> TrainingOptions:

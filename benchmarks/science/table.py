@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.science.measures import LOSSES, QUERIES
-from benchmarks.science.rows import ROWS, Row
+from benchmarks.science.rows import ROWS, WIDE, Row
 from benchmarks.science.runs import RESULT
 from spacetime.course.gathering import t_interval
 from spacetime.evaluation.masked_words import context_gains
@@ -46,6 +46,17 @@ def _both(title: str, metric: str) -> tuple[Column, Column]:
     return Column(title, metric), Column(f"{title}, not places", f"{metric}_not_places")
 
 
+WORDS: tuple[Column, ...] = (
+    *_both("loss, true context", "mlm_loss_true"),
+    *_both("both exchanged - true", "mlm_gain_both"),
+    *_both("months exchanged - true", "mlm_gain_months"),
+    *_both("regions exchanged - true", "mlm_gain_regions"),
+    *_both("none - true", "mlm_gain_context"),
+    Column("loss - published's, not places", "mlm_loss_true_not_places_minus_published"),
+    Column("loss - no context's, not places", "mlm_loss_true_not_places_minus_no_context"),
+    Column("gain (both) - published's, not places", "mlm_gain_both_not_places_minus_published"),
+)
+
 TABLES: tuple[Table, ...] = (
     Table(
         "Meaning kept; time and place carried",
@@ -68,16 +79,12 @@ TABLES: tuple[Table, ...] = (
     Table(
         "Context used: masked words on unseen days, nats a word piece",
         ("main",),
-        (
-            *_both("loss, true context", "mlm_loss_true"),
-            *_both("both exchanged - true", "mlm_gain_both"),
-            *_both("months exchanged - true", "mlm_gain_months"),
-            *_both("regions exchanged - true", "mlm_gain_regions"),
-            *_both("none - true", "mlm_gain_context"),
-            Column("loss - published's, not places", "mlm_loss_true_not_places_minus_published"),
-            Column("loss - no context's, not places", "mlm_loss_true_not_places_minus_no_context"),
-            Column("gain (both) - published's, not places", "mlm_gain_both_not_places_minus_published"),
-        ),
+        WORDS,
+    ),
+    Table(
+        "Context used, on all months and regions: stage 1 alone, masked words on unseen days, nats a word piece",
+        ("wide",),
+        WORDS,
     ),
     Table(
         "Context inferred from the text alone",
@@ -190,6 +197,7 @@ def gather(folders: dict[tuple[str, int], Path]) -> tuple[pd.DataFrame, list[dic
             searches[name, seed] = Retrieval({}, pd.read_parquet(folder / QUERIES))
     for (name, seed), table in losses.items():
         for other, ending in COMPARED.items():
+            other = f"{WIDE}{other}" if name.startswith(WIDE) else other
             if other != name and (other, seed) in losses:
                 lines += _differences(name, seed, ending, context_gains(table, compared=losses[other, seed]))
     for (name, seed), search in searches.items():

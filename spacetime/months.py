@@ -7,6 +7,7 @@ number of months since the first month of a :class:`MonthRange`. A month may be 
 The published model knows 2017-01 (id 0) to 2021-12 (id 59); any other range works in the same way.
 """
 
+import contextlib
 import datetime
 import re
 from collections.abc import Callable, Collection, Hashable, Iterator
@@ -83,6 +84,73 @@ def parse_month(value: Any) -> str | None:
     if isinstance(value, bool | int | float | np.number | np.bool_):
         raise ValueError(f"month must be text such as '2019-11', not the number {value}; put quotes around it")
     raise ValueError(f"month {quoted(value)} is of type {type(value).__name__}; {_ALLOWED}")
+
+
+def parse_any_month(value: Any) -> str | None:
+    """Return the month of a date in any common spelling: what a stranger's file holds, read generously.
+
+    Everything that :func:`parse_month` takes, and texts such as ``2019-11-30T10:22:05Z``, ``2019/11``, ``201911``,
+    ``Nov 2019``, ``30 November 2019 10:22`` or ``30.11.2019``.  A time zone is not applied: the month as it is written.
+
+    Returns
+    -------
+    str or None
+        ``YYYY-MM``; ``None`` for a missing value, a text of spaces among them.
+
+    Raises
+    ------
+    ValueError
+        If the text is no date, has no month or no year of four digits, or leaves open which number is the month
+        (``03/04/2019``).
+
+    Examples
+    --------
+    >>> parse_any_month("30 Nov 2019"), parse_any_month("2019-11-30 23:59:59+02:00"), parse_any_month("11/2019")
+    ('2019-11', '2019-11', '2019-11')
+    >>> parse_any_month("03/04/2019")
+    Traceback (most recent call last):
+    ...
+    ValueError: month '03/04/2019' could be 2019-03 or 2019-04; write it as YYYY-MM-DD
+    """
+    try:
+        return parse_month(value.strip() if isinstance(value, str) else value)
+    except ValueError as error:
+        if not isinstance(value, str) or len(value) > 100:
+            raise
+        months = _possible_months(value.strip())
+        if len(months) == 1:
+            return months.pop()
+        if len(months) == 2:
+            first, second = sorted(months)
+            raise ValueError(f"month {quoted(value)} could be {first} or {second}; write it as YYYY-MM-DD") from error
+        raise
+
+
+def _possible_months(text: str) -> set[str]:
+    """Every month that a date may mean, day first or month first; none where month or year must be guessed."""
+    from dateutil import parser  # pandas brings it; most files never need it
+
+    if re.match("[0-9]{4}-?W", text):  # a week may lie in two months
+        return set()
+    with contextlib.suppress(ValueError):
+        return {datetime.datetime.fromisoformat(text).isoformat()[:7]}
+    if re.fullmatch("[0-9]{6}", text):
+        text = f"{text[:4]}-{text[4:]}"
+    found = set()
+    for day_first in (False,) if re.match("[0-9]{4}[^0-9]", text) else (False, True):  # nobody writes year, day, month
+        # What the text does not say is filled in from a default: two of them tell what it did say.
+        readings = set()
+        for default in (datetime.datetime(1904, 1, 1), datetime.datetime(1908, 2, 1)):
+            try:
+                read = parser.parse(text, default=default, dayfirst=day_first, ignoretz=True)
+            except (ValueError, OverflowError):  # dateutil's ParserError is a ValueError
+                return set()
+            readings.add(f"{read.year:04d}-{read.month:02d}")
+        month = readings.pop()
+        if readings or month[:4] not in text:  # a year of two digits is a guess, too
+            return set()
+        found.add(month)
+    return found
 
 
 def _parse_text(value: str) -> str:

@@ -335,6 +335,20 @@ class RegionSet:
         return shown if len(self) <= _SHOWN_LABELS else f"{shown}, ... ({len(self)} in all)"
 
 
+def fold_place(label: str) -> str:
+    """Return a country's name or code as :func:`find_place` knows it, whatever its capitals and the spaces around it.
+
+    Any other text comes back with single spaces between its words and none around them.
+
+    Examples
+    --------
+    >>> fold_place(" uk "), fold_place("united  states"), fold_place("New South  Wales")
+    ('UK', 'United States', 'New South Wales')
+    """
+    tidy = " ".join(label.split())
+    return tidy if find_place(tidy) is not None else _folded_names().get(_folded(tidy), tidy)
+
+
 def check_region_label(label: Any) -> None:
     """Raise ValueError unless a value can be a region where no set is given, as while a corpus's regions are found.
 

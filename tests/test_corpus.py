@@ -72,6 +72,38 @@ def test_every_format_gives_the_same_rows(tmp_path, suffix, gz):
     assert list(corpus.regions) == ["CAN", "AUS"]
 
 
+MANY_SPELLINGS = """text,when,where
+It snows.,2019-01-05T10:22:05Z,canada
+It is hot.,Jan 2019,AUS
+It rains.,30/01/2019, uk 
+Fog.,2019/01,GB
+Ice.,03/04/2019,CAN
+"""  # noqa: W291
+
+
+def test_any_spelling_folds_dates_to_months_and_countries_to_regions(tmp_path):
+    path = written(tmp_path, MANY_SPELLINGS)
+    corpus = load_corpus(path, month="when", region="where", any_spelling=True)
+    assert set(corpus.dataset["month"]) == {"2019-01"}
+    assert corpus.dataset["region"][:] == ["Canada", "AUS", "UK", "UK"]
+    assert [(reject.row, reject.value) for reject in corpus.report.rejects] == [(5, "03/04/2019")]
+
+
+def test_without_it_another_spelling_is_rejected_as_a_likely_slip(tmp_path):
+    path = written(tmp_path, MANY_SPELLINGS + "Mud.,2019-01,CAN\n")
+    report = load_corpus(path, month="when", region="where").report
+    assert [reject.row for reject in report.rejects] == [1, 2, 3, 4, 5]
+
+
+def test_any_spelling_also_finds_a_wanted_region(tmp_path):
+    path = written(tmp_path, MANY_SPELLINGS)
+    corpus = load_corpus(
+        path, month="when", region="where", any_spelling=True, regions=RegionSet(["UK", "CAN"]), outside="skip"
+    )
+    assert corpus.dataset["region"][:] == ["CAN", "UK", "UK"]
+    assert corpus.report.outside == 1
+
+
 def test_the_report_counts_what_is_there(tmp_path):
     report = load_corpus(written(tmp_path, as_bytes(ROWS, ".csv"))).report
     assert (report.rows, report.kept, report.rejected, report.outside) == (4, 4, 0, 0)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spacetime.months import MISSING, MonthRange, month_number, parse_month
+from spacetime.months import MISSING, MonthRange, month_number, parse_any_month, parse_month
 
 PUBLISHED = MonthRange("2017-01", "2021-12")
 
@@ -69,6 +69,65 @@ def test_what_is_no_month_is_refused_with_its_value_in_a_short_message(value, me
         parse_month(value)
     assert len(str(error.value)) < 300
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2019-03",
+        " 2019-03 ",
+        "201903",
+        "20190304",
+        "2019-3-4",  # the year first: the month follows
+        "2019/03/04 10:22",
+        "2019-03-04T10:22:05.123Z",
+        "2019-03-04 10:22:05+02:00",
+        "Mar 2019",
+        "March, 2019",
+        "4 March 2019",
+        "4-Mar-2019 10:22",
+        "Mon Mar 04 10:22:05 +0000 2019",
+        "03/2019",
+        "03/30/2019",
+        "30.03.2019",
+        "03/03/2019",
+    ],
+)
+def test_a_date_of_any_precision_and_common_spelling_folds_to_its_month(text):
+    assert parse_any_month(text) == "2019-03"
+
+
+@pytest.mark.parametrize("value", SAME_MONTH, ids=repr)
+def test_the_generous_reading_takes_all_that_the_strict_one_takes(value):
+    assert parse_any_month(value) == "2019-11"
+
+
+@pytest.mark.parametrize("value", [*MISSING_VALUES, "  "], ids=repr)
+def test_the_generous_reading_takes_a_missing_month_for_missing(value):
+    assert parse_any_month(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("03/04/2019", "month '03/04/2019' could be 2019-03 or 2019-04; write it as YYYY-MM-DD"),
+        ("2019", "month '2019' is not a month"),
+        ("2019-Q4", "is not a month"),
+        ("2019-W48", "is not a month"),
+        ("30/11/19", "is not a month"),  # the century would be a guess
+        ("March", "is not a month"),
+        ("10:22", "is not a month"),
+        ("2019-13", "there is no such month"),
+        ("2019-02-30", "there is no such day"),
+        ("tomorrow", "is not a month"),
+        ("x" * 10_000_000, "is not a month"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_the_generous_reading_guesses_neither_month_nor_year(text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        parse_any_month(text)
+    assert len(str(error.value)) < 300
 
 
 def test_the_published_range_has_sixty_months_from_id_0():

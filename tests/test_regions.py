@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spacetime.months import MISSING
-from spacetime.regions import RegionSet, find_place, place_name
+from spacetime.regions import RegionSet, find_place, fold_place, place_name
 
 PUBLISHED = RegionSet(["UK", "US", "AUS", "CAN"])
 
@@ -23,6 +23,15 @@ def test_ids_follow_the_given_order():
     assert len(PUBLISHED) == 4
     assert list(PUBLISHED) == ["UK", "US", "AUS", "CAN"]
     assert PUBLISHED.ids(["CAN", "UK", None, "US"]).tolist() == [3, 0, MISSING, 1]
+
+
+@pytest.mark.parametrize("name", ["uk", " UK ", "united kingdom", "UNITED  KINGDOM", "gbr", "Britain"])
+def test_a_country_is_folded_whatever_its_capitals_and_spaces(name):
+    assert find_place(fold_place(name)) == "GB"
+
+
+def test_what_is_no_country_is_only_tidied():
+    assert fold_place("  New South   Wales ") == "New South Wales"
 
 
 @pytest.mark.parametrize("name", ["UK", "GB", "GBR", "United Kingdom", "Great Britain", "Britain"])

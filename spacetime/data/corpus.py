@@ -31,8 +31,8 @@ from tqdm import tqdm
 
 from spacetime.data import reading
 from spacetime.data.reading import Reject, Row
-from spacetime.months import MonthRange, is_missing, parse_month
-from spacetime.regions import RegionSet, check_region_label, find_place
+from spacetime.months import MonthRange, is_missing, parse_any_month, parse_month
+from spacetime.regions import RegionSet, check_region_label, find_place, fold_place
 
 _FORMAT = 2  # counted up when the cached form changes, so that old cache files are not read
 _BATCH_ROWS = 10_000
@@ -159,6 +159,7 @@ def load_corpus(
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
     outside: Literal["reject", "skip"] = "reject",
+    any_spelling: bool = False,
     strict: bool = False,
     rejects: str | os.PathLike[str] | None = None,
     max_characters: int = 100_000,
@@ -184,6 +185,10 @@ def load_corpus(
     outside : {"reject", "skip"}
         What becomes of a row with a valid month or a known country that is not among the wanted ones: rejected, or left
         out and counted.
+    any_spelling : bool
+        Also take dates of any precision in any common spelling (:func:`~spacetime.months.parse_any_month`) and
+        countries whatever their capitals and spaces (:func:`~spacetime.regions.fold_place`), instead of rejecting
+        what may be a slip.
     strict : bool
         Raise at the first bad row (in the order of the file) instead of leaving it out.
     rejects : str or path, optional
@@ -231,7 +236,7 @@ def load_corpus(
     path = os.fspath(path)
     _check_options(path, text, month, region, outside, rejects, max_characters)
     reading.check_path(path)
-    wanted = _Wanted(text, month, region, months, regions, outside, max_characters)
+    wanted = _Wanted(text, month, region, months, regions, outside, max_characters, any_spelling)
     folder = Path(cache_dir) if cache_dir is not None else _default_cache()
     stem = folder / "corpora" / _cache_key(path, wanted)
     cached = _read_cache(stem, path)
@@ -262,6 +267,7 @@ class _Wanted:
     regions: RegionSet | None
     outside: str
     max_characters: int
+    any_spelling: bool
 
 
 def _check_options(
@@ -572,7 +578,7 @@ class _RowChecker:
     def _month(self, value: Any) -> str | None:
         if isinstance(value, str) and value in self._months:
             return self._months[value]
-        month = parse_month(value)
+        month = parse_any_month(value) if self._wanted.any_spelling else parse_month(value)
         if month is not None and self._wanted.months is not None and self._wanted.outside == "reject":
             self._wanted.months.ids(month)  # raises, naming month and range
         if isinstance(value, str):
@@ -582,7 +588,8 @@ class _RowChecker:
     def _region(self, value: Any) -> str | None:
         if isinstance(value, str) and value in self._regions:
             return self._regions[value]
-        region = self._found_region(value) if self._wanted.regions is None else self._given_region(value)
+        read = fold_place(value) if self._wanted.any_spelling and isinstance(value, str) else value
+        region = self._found_region(read) if self._wanted.regions is None else self._given_region(read)
         if isinstance(value, str):
             self._regions[value] = region
         return region

@@ -63,8 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     if options.corpus is None:
         rows = [row for row in rows if row.group != "wide"]
-    runs = [(row, seed) for seed in seeds for row in rows if row.is_trained]
-    wanted = [(row, seed, folder_of(row, seed)) for row, seed in [*((r, 0) for r in rows if not r.is_trained), *runs]]
+    runs = [(row, 0) for row in rows if not row.is_trained]
+    runs += [(row, seed) for seed in seeds for row in rows if row.is_trained]
+    wanted = [(row, seed, folder_of(row, seed)) for row, seed in runs]
     waiting = [task for task in wanted if not (task[2] / RESULT).exists()]
     print(f"{len(wanted)} runs, {len(wanted) - len(waiting)} of them finished before", flush=True)
     began = time.perf_counter()

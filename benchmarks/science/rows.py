@@ -44,7 +44,9 @@ class Row:
     name: str
     words: str
     group: Literal["main", "wide", "inferred", "ablation", "unseen"]
-    kind: Literal["plain", "text prefix", "concatenation", "filter", "tfidf", "probe", "majority", "stages", "joint"]
+    kind: Literal[
+        "plain", "text prefix", "concatenation", "filter", "tfidf", "probe", "majority", "stages", "joint", "released"
+    ]
     conditioning: str = "none"
     config: dict[str, Any] = field(default_factory=dict)
     stage1: TrainingOptions | None = None
@@ -156,6 +158,12 @@ ROWS: tuple[Row, ...] = (
     _wide("published, best chance", "usual sinusoid, higher rates", "multiplicative"),
     _wide("prefix", "a gated key and value for the month, and for the region", "prefix"),
     _wide("prefix, frozen backbone", "the same, nothing of MiniLM trained", "prefix", FROZEN),
+    Row(
+        f"{WIDE}released",
+        "the shipped model, as it is: 1,700 steps of the joint recipe on more text",
+        "wide",
+        "released",
+    ),
     # ------------------------------------------------- ablations of "prefix, frozen backbone", stage 2 only
     _ablation("base", "prefix, frozen backbone, sinusoid, tokenized regions, context dropout .15"),
     _ablation(

@@ -226,13 +226,16 @@ def _start(row: Row, seed: int, head: dict[str, Tensor], *ranges: Any) -> SpaceT
 def _wide_words(row: Row, seed: int, material: Material, settings: Settings, folder: Path, measured: Measured) -> None:
     """Stage 1 on all months and regions, and what it makes of them in masked words."""
     wide = material.wide
-    assert wide is not None and row.stage1 is not None
-    encoder = _start(row, seed, wide.head, wide.months, wide.regions)
-    whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
-    with measured.part("training"):
-        options = _planned(row.stage1, settings.wide_steps, seed)
-        train_stage1(wide.train, encoder, folder / "stage1", options, show_progress=False)
-    encoder.model.config.max_length = whole
+    assert wide is not None
+    if row.stage1 is None:
+        encoder = SpaceTimeEncoder.load()
+    else:
+        encoder = _start(row, seed, wide.head, wide.months, wide.regions)
+        whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
+        with measured.part("training"):
+            options = _planned(row.stage1, settings.wide_steps, seed)
+            train_stage1(wide.train, encoder, folder / "stage1", options, show_progress=False)
+        encoder.model.config.max_length = whole
     measures.masked_words(encoder, wide.test, settings.wide_word_sentences, measured, folder)
 
 

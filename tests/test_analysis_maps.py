@@ -7,14 +7,19 @@ import pytest
 
 from spacetime.analysis import (
     distortion,
+    distortion_by,
     label_codes,
     nearest,
     neighbour_agreement,
     principal_components,
     share_explained,
+    true_neighbours,
+    turned,
+    umap_dimensions,
     umap_map,
     unit_vectors,
 )
+from spacetime.analysis.geometry import nearest_on_plane
 from spacetime.analysis.maps import kept_neighbours
 
 LINE = np.array([[0.0, 0], [1, 0], [2.1, 0], [3.3, 0], [4.6, 0]])  # each nearest to the one before it
@@ -31,6 +36,32 @@ def test_nearest_is_by_cosine_and_never_the_point_itself() -> None:
 
 def test_equal_distances_are_ordered_by_row() -> None:
     assert nearest([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], k=2).tolist() == [[1, 2], [0, 2], [0, 1]]
+
+
+def test_many_equal_sentences_are_ordered_by_row_in_space_and_on_the_plane() -> None:
+    # More equals than the candidates that either search keeps beyond k.
+    points = np.concatenate([np.tile([[0.6, 0.8]], (40, 1)), [[1.0, 0.0]]])
+    expected = [[row for row in range(4) if row != point][:3] for point in range(40)]
+    assert nearest(points, 3)[:40].tolist() == expected
+    assert nearest_on_plane(points, 3)[:40].tolist() == expected
+
+
+def test_neighbours_in_parts_are_those_of_the_whole_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    from spacetime.analysis import geometry
+
+    points = cloud(50)
+    monkeypatch.setattr(geometry, "parts", lambda count, size: [np.arange(a, min(a + 7, 50)) for a in range(0, 50, 7)])
+    unit = unit_vectors(points)
+    cosine = unit @ unit.T
+    np.fill_diagonal(cosine, -2)
+    found = true_neighbours(points, 5)
+    assert (found.rows == np.argsort(-cosine, axis=1)[:, :5]).all()
+    np.testing.assert_allclose(found.cosines, -np.sort(-cosine, axis=1)[:, :5], atol=1e-12)  # float64 sums
+
+
+def test_neighbours_on_the_plane_are_those_by_distance() -> None:
+    plane = cloud(60, 2)
+    assert (nearest_on_plane(plane, 5) == _by_distance(plane, 5)).all()
 
 
 @pytest.mark.parametrize("k", [0, 3])
@@ -74,6 +105,49 @@ def test_trustworthiness_is_the_formula_on_five_points() -> None:
     assert kept_neighbours(true, plane, 1).tolist() == [0, 1, 1, 1, 0]
 
 
+def test_trustworthiness_is_scikit_learns() -> None:
+    from sklearn.manifold import trustworthiness
+
+    true, plane = unit_vectors(cloud()), cloud(width=2, seed=1)
+    assert distortion(true, plane, k=7)["trustworthiness"] == pytest.approx(trustworthiness(true, plane, n_neighbors=7))
+
+
+def test_distortion_of_regions_averages_to_that_of_the_map() -> None:
+    regions = np.repeat(["UK", "US", "AUS"], [10, 20, 30])
+    table = distortion_by(cloud(), cloud(width=2, seed=1), {"region": regions}, k=5)
+    assert table.points.to_dict() == {
+        ("all", "all"): 60,
+        ("region", "AUS"): 30,
+        ("region", "UK"): 10,
+        ("region", "US"): 20,
+    }
+    for measure in ("trustworthiness", "neighbours_kept"):
+        values = table[measure].to_numpy()
+        assert np.average(values[1:], weights=[30, 10, 20]) == pytest.approx(values[0])
+        assert distortion(cloud(), cloud(width=2, seed=1), k=5)[measure] == pytest.approx(values[0])
+
+
+def test_a_torn_region_is_told_from_a_kept_one() -> None:
+    plane = unit_vectors(cloud(80, 2)) * np.linspace(1, 2, 80)[:, None]
+    flat = unit_vectors(plane).copy()
+    flat[:40] = cloud(40, 2, seed=3)  # these are thrown anywhere
+    table = distortion_by(plane, flat, {"region": ["torn"] * 40 + ["kept"] * 40}, k=5)
+    assert table.neighbours_kept["region", "torn"] < table.neighbours_kept["region", "kept"] - 0.2
+
+
+def test_missing_labels_are_left_out_of_distortion_by() -> None:
+    table = distortion_by(cloud(), cloud(width=2), {"month": [-1] * 20 + [3] * 40}, k=5)
+    assert table.points.to_dict() == {("all", "all"): 60, ("month", 3): 40}
+
+
+def test_a_turned_map_lies_on_the_other_where_they_differ_by_a_turn() -> None:
+    plane = cloud(20, 2)
+    angle = 0.7
+    other = plane @ [[np.cos(angle), np.sin(angle)], [np.sin(angle), -np.cos(angle)]] + 5  # turned, mirrored and moved
+    # turned() keeps the middle at nought; float64 rounding of a 2 x 2 product
+    np.testing.assert_allclose(turned(plane, other), other - other.mean(axis=0), atol=1e-12)
+
+
 def test_distortion_needs_a_coordinate_for_each_embedding() -> None:
     with pytest.raises(ValueError, match="60 embeddings and 59 coordinates"):
         distortion(cloud(), cloud(59, 2), k=3)
@@ -94,6 +168,19 @@ def test_agreement_within_months() -> None:
 def test_an_unknown_label_is_neither_asked_nor_counted(labels: list) -> None:
     neighbours = np.array([[1, 2], [2, 0], [0, 1]])
     assert neighbour_agreement(neighbours, labels) == (1.0, 1.0)
+
+
+def test_agreement_is_that_of_the_whole_table() -> None:
+    random = np.random.default_rng(0)
+    months = random.integers(-1, 12, 40)
+    neighbours = nearest(cloud(40), 4)
+    known = months >= 0
+    alike = (np.abs(months[:, None] - months) <= 2) & known & known[:, None]
+    np.fill_diagonal(alike, False)
+    asked = [row for row in np.flatnonzero(known) if known[neighbours[row]].any()]
+    share = np.mean([alike[row, neighbours[row]].sum() / known[neighbours[row]].sum() for row in asked])
+    chance = np.mean([alike[row].sum() / (known.sum() - 1) for row in asked])
+    assert neighbour_agreement(neighbours, months, within=2) == (pytest.approx(share), pytest.approx(chance))
 
 
 def test_agreement_without_labels_is_refused() -> None:
@@ -130,6 +217,20 @@ def test_vectors_that_are_not_numbers_are_refused() -> None:
 def test_a_map_needs_more_points_than_neighbours() -> None:
     with pytest.raises(ValueError, match="neighbours=15 for 10 points"):
         umap_map(cloud(10), seed=0)
+
+
+def test_a_few_dimensions_are_no_map() -> None:
+    with pytest.raises(ValueError, match="dimensions=2 must lie between 3 and 50; for a map there is umap_map"):
+        umap_dimensions(cloud(40), 2, seed=0)
+
+
+@pytest.mark.slow
+def test_repeated_sentences_have_one_map_too() -> None:
+    """UMAP's own search for neighbours gives another map each time where sentences are repeated (umap issue 1277)."""
+    points = np.repeat(cloud(30), 20, axis=0)
+    first = umap_dimensions(points, 5, seed=1, neighbours=10, epochs=30)
+    assert first.shape == (600, 5)
+    assert (first == umap_dimensions(points, 5, seed=1, neighbours=10, epochs=30)).all()
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from spacetime.analysis import nearest, umap_map
-from spacetime.analysis.viewer import MOST_POINTS, frame, true_neighbours, write
+from spacetime.analysis.geometry import true_neighbours
+from spacetime.analysis.viewer import MOST_POINTS, frame, write
 
 COUNT = 6
 GIVEN: dict[str, Any] = {

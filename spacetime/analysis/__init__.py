@@ -12,8 +12,18 @@ from spacetime.analysis.clusters import (
     label_agreement,
     over_representation,
 )
-from spacetime.analysis.geometry import nearest, principal_components, unit_vectors
-from spacetime.analysis.maps import Agreement, distortion, label_codes, neighbour_agreement, share_explained, umap_map
+from spacetime.analysis.geometry import nearest, principal_components, true_neighbours, unit_vectors
+from spacetime.analysis.maps import (
+    Agreement,
+    distortion,
+    distortion_by,
+    label_codes,
+    neighbour_agreement,
+    share_explained,
+    turned,
+    umap_dimensions,
+    umap_map,
+)
 
 __all__ = [
     "Agreement",
@@ -22,6 +32,7 @@ __all__ = [
     "cluster_names",
     "density_clusters",
     "distortion",
+    "distortion_by",
     "label_agreement",
     "label_codes",
     "nearest",
@@ -29,6 +40,9 @@ __all__ = [
     "over_representation",
     "principal_components",
     "share_explained",
+    "true_neighbours",
+    "turned",
+    "umap_dimensions",
     "umap_map",
     "unit_vectors",
 ]

@@ -176,6 +176,15 @@ def class_tfidf(
 def cluster_names(texts: Sequence[str], clusters: ArrayLike, *, words: int = 4, least_texts: int = 1) -> dict[int, str]:
     """Name each cluster by its weightiest words, from :func:`class_tfidf`.
 
+    Parameters
+    ----------
+    texts, clusters
+        The text and the cluster of every point, (n,) each.
+    words
+        Words a name.
+    least_texts
+        Words of fewer texts are not taken.
+
     Examples
     --------
     >>> cluster_names(["Snow and frost.", "More snow.", "Rates rise.", "Higher rates."], [0, 0, 1, 1], words=1)

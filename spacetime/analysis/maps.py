@@ -1,29 +1,42 @@
 """Maps of embeddings on a plane, what they distort, and what they show that was not put in (lesson 08)."""
 
+import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from spacetime.analysis.geometry import (
     Floats,
+    Ids,
     checked,
     checked_labels,
     nearest,
     nearest_on_plane,
+    parts,
     principal_components,
+    true_neighbours,
     unit_vectors,
 )
-from spacetime.months import MISSING
 
-PCA_DIMENSIONS = 50  # before UMAP: keeps nearly all of the distances and makes its first step quick
+PCA_DIMENSIONS = 50  # where UMAP starts from; its neighbours are those of the whole space
 
 
 class Agreement(NamedTuple):
-    """How often neighbours share a label, and how often any two points do."""
+    """How often neighbours share a label, and how often any two points do.
 
-    share: float  # of the nearest neighbours
-    chance: float  # of all other points: what neighbours drawn at random would reach
+    Attributes
+    ----------
+    share : float
+        Of the nearest neighbours.
+    chance : float
+        Of all other points: what neighbours drawn at random would reach.
+    """
+
+    share: float
+    chance: float
 
 
 def umap_map(
@@ -31,9 +44,10 @@ def umap_map(
 ) -> Floats:
     """Put embeddings on a plane by UMAP (McInnes, Healy and Melville 2018, arXiv:1802.03426).
 
-    Unit vectors -> 50 principal components -> UMAP, started from the first two components.  One seed gives one map
-    on one machine; on another processor or with other library versions points move, though neighbours mostly stay.
-    The first call compiles UMAP's code, which takes half a minute.
+    True neighbours by cosine (:func:`true_neighbours`) -> UMAP, started from the first two principal components of the
+    unit vectors.  One seed gives one map on one machine, also where sentences are repeated, for which UMAP's own search
+    for neighbours doesn't (umap issue 1277); on another processor or with other library versions points move, though
+    neighbours mostly stay.  The first call compiles UMAP's code, which takes half a minute.
 
     Parameters
     ----------
@@ -41,11 +55,12 @@ def umap_map(
     seed
         Of UMAP's random choices.
     neighbours
-        Points that each point tries to stay beside: few show detail, many show the large shape.
+        Points that each point tries to stay beside, itself included, as UMAP counts: few show detail, many show the
+        large shape.
     min_distance
         How close points may lie on the plane; small numbers make tight groups.
     epochs
-        Rounds of the optimisation; None leaves it to UMAP (500 for small sets).
+        Rounds of the optimisation; None leaves it to UMAP (500 for small sets, 200 above 10,000 points).
 
     Returns
     -------
@@ -58,23 +73,83 @@ def umap_map(
     ValueError
         If there are not more points than neighbours, or a vector holds NaN or infinity.
     """
+    return _umap(embeddings, 2, seed, neighbours, min_distance, epochs)
+
+
+def umap_dimensions(
+    embeddings: ArrayLike, dimensions: int = 10, *, seed: int, neighbours: int = 15, epochs: int | None = None
+) -> Floats:
+    """A few dimensions by UMAP to find clusters in: room enough for neighbourhoods that a plane would tear.
+
+    Beside `principal_components`, which keep distances; UMAP keeps neighbourhoods and makes places dense that hold
+    much, which suits HDBSCAN, and invents some of the gaps between them.  A cluster that only one of the two shows is
+    a cluster of the method.
+
+    Parameters
+    ----------
+    embeddings : array, shape (n, width)
+    dimensions
+        From 3 to 50; 5 to 15 work best.
+    seed, neighbours, epochs
+        As in `umap_map`.
+
+    Returns
+    -------
+    array, shape (n, dimensions)
+    """
+    if not 3 <= dimensions <= 50:
+        raise ValueError(f"dimensions={dimensions} must lie between 3 and 50; for a map there is umap_map")
+    return _umap(embeddings, dimensions, seed, neighbours, 0.0, epochs)
+
+
+def _umap(
+    embeddings: ArrayLike, dimensions: int, seed: int, neighbours: int, min_distance: float, epochs: int | None
+) -> Floats:
     import umap
 
     points = checked(embeddings)
     if not 2 <= neighbours < len(points):
         raise ValueError(f"neighbours={neighbours} for {len(points)} points: give from 2 to {len(points) - 1}")
-    mapper = umap.UMAP(
-        n_components=2,
-        n_neighbors=neighbours,
-        min_dist=min_distance,
-        n_epochs=epochs,
-        metric="euclidean",  # between (nearly) unit vectors it orders pairs as the cosine does
-        init="pca",
-        random_state=seed,
-        n_jobs=1,  # several threads would add in another order each time
-    )
-    coordinates: Floats = mapper.fit_transform(principal_components(points, PCA_DIMENSIONS)).astype(np.float64)
+    near = true_neighbours(points, neighbours - 1)
+    rows = np.column_stack([np.arange(len(points)), near.rows])  # (n, neighbours), itself first, as UMAP wants them
+    chord = np.column_stack([np.zeros(len(points)), np.sqrt(np.maximum(2 - 2 * near.cosines, 0))])
+    start = principal_components(points, PCA_DIMENSIONS)
+    with warnings.catch_warnings():  # that new points can't be put on this map; we don't
+        warnings.filterwarnings("ignore", message=".*transform will be unavailable")
+        mapper = umap.UMAP(
+            n_components=dimensions,
+            n_neighbors=neighbours,
+            min_dist=min_distance,
+            n_epochs=epochs,
+            metric="euclidean",
+            init="pca" if min(start.shape) >= dimensions else "random",
+            random_state=seed,
+            n_jobs=1,  # several threads would add in another order each time
+            precomputed_knn=(rows, chord.astype(np.float32)),
+        )
+        coordinates: Floats = mapper.fit_transform(start).astype(np.float64)
     return coordinates
+
+
+def turned(plane: ArrayLike, onto: ArrayLike) -> Floats:
+    """A map turned, mirrored and moved, so that its points lie as near to another map's as they can (Procrustes).
+
+    Its size stays.  What then differs between two maps of the same points is not the map as a whole.
+
+    Parameters
+    ----------
+    plane, onto : arrays, shape (n, 2)
+        The same points in the same order.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    first, second = checked(plane, "plane"), checked(onto, "onto")
+    if first.shape != second.shape:
+        raise ValueError(f"maps of shapes {first.shape} and {second.shape}; give two maps of the same points")
+    moved = first - first.mean(axis=0)
+    turn, _ = orthogonal_procrustes(moved, second - second.mean(axis=0))
+    result: Floats = moved @ turn
+    return result
 
 
 def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> dict[str, float]:
@@ -92,30 +167,84 @@ def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> di
     Returns
     -------
     dict
-        ``trustworthiness`` (Venna and Kaski 2001, scikit-learn's): 1 when no point is shown among the k nearest
-        that isn't one of them, less the farther such intruders come from.  ``neighbours_kept``: share of the k true
-        neighbours that are among the k nearest on the map too.  ``neighbours_kept_chance``: the same for a map that
-        scatters the points at random, k / (n - 1).
+        ``trustworthiness`` (Venna and Kaski 2001): 1 when no point is shown among the k nearest that isn't one of
+        them, less the farther such intruders come from.  ``neighbours_kept``: share of the k true neighbours that are
+        among the k nearest on the map too.  ``neighbours_kept_chance``: the same for a map that scatters the points at
+        random, k / (n - 1).
     """
-    from sklearn.manifold import trustworthiness
-
-    unit, plane = unit_vectors(embeddings), checked(coordinates, "coordinates")
-    if len(unit) != len(plane):
-        raise ValueError(f"{len(unit)} embeddings and {len(plane)} coordinates; give one point on the map for each")
-    if not 1 <= k < len(unit) / 2:
-        raise ValueError(f"k={k} is not below half of {len(unit)} points, beyond which the measure has no meaning")
+    trust, shares = _distortion_of_points(embeddings, coordinates, k)
     return {
-        "trustworthiness": float(trustworthiness(unit, plane, n_neighbors=k)),
-        "neighbours_kept": float(kept_neighbours(unit, plane, k).mean()),
-        "neighbours_kept_chance": k / (len(unit) - 1),
+        "trustworthiness": float(trust.mean()),
+        "neighbours_kept": float(shares.mean()),
+        "neighbours_kept_chance": k / (len(trust) - 1),
     }
+
+
+def distortion_by(
+    embeddings: ArrayLike, coordinates: ArrayLike, labels: Mapping[str, Any], k: int = 15
+) -> pd.DataFrame:
+    """Measure a map as `distortion` does, overall and for the points of each month, region or other label.
+
+    Neighbours are looked for among all points, so that the rows of one label average to the first row (where no label
+    is missing).  Where a row falls far below it, that part of the map shows less than the rest.
+
+    Parameters
+    ----------
+    embeddings : array, shape (n, width)
+    coordinates : array, shape (n, 2)
+    labels
+        Name -> label of each point, such as ``{"region": regions, "month": months}``; None, NaN and -1 are left out.
+    k
+        Neighbours looked at; below half of the points.
+
+    Returns
+    -------
+    DataFrame, indexed by label and value; the first row is ("all", "all")
+        Columns points, trustworthiness, neighbours_kept.
+    """
+    trust, shares = _distortion_of_points(embeddings, coordinates, k)
+    rows = [("all", "all", len(trust), float(trust.mean()), float(shares.mean()))]
+    for name, given in labels.items():
+        values, known = checked_labels(given, len(trust), name)
+        for value in np.unique(values[known]):
+            chosen = known & (values == value)
+            rows.append((name, value, int(chosen.sum()), float(trust[chosen].mean()), float(shares[chosen].mean())))
+    columns = ["label", "value", "points", "trustworthiness", "neighbours_kept"]
+    return pd.DataFrame(rows, columns=columns).set_index(["label", "value"])
 
 
 def kept_neighbours(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> Floats:
     """For every point the share of its k true neighbours that are among its k nearest on the map, (n,)."""
-    true, shown = nearest(embeddings, k), nearest_on_plane(coordinates, k)
-    kept: Floats = (true[:, :, None] == shown[:, None, :]).any(axis=2).mean(axis=1)  # (n, k, k) -> (n,)
-    return kept
+    return kept(nearest(embeddings, k), nearest_on_plane(coordinates, k))
+
+
+def kept(true: Ids, shown: Ids) -> Floats:
+    """For every point the share of its true neighbours (n, k) that are among those shown (n, k), (n,)."""
+    shares = np.zeros(len(true))
+    for here in parts(len(true), 10_000):
+        shares[here] = (true[here, :, None] == shown[here, None, :]).any(axis=2).mean(axis=1)  # (part, k, k) -> (part,)
+    return shares
+
+
+def _distortion_of_points(embeddings: ArrayLike, coordinates: ArrayLike, k: int) -> tuple[Floats, Floats]:
+    """Every point's own trustworthiness, whose mean is the map's, and its share of neighbours kept, (n,) each."""
+    unit, plane = unit_vectors(embeddings), checked(coordinates, "coordinates")
+    count = len(unit)
+    if count != len(plane):
+        raise ValueError(f"{count} embeddings and {len(plane)} coordinates; give one point on the map for each")
+    if not 1 <= k < count / 2:
+        raise ValueError(f"k={k} is not below half of {count} points, beyond which the measure has no meaning")
+    shown = nearest_on_plane(plane, k)
+    excess = np.zeros(count)  # how many ranks beyond k the intruders come from
+    for here in parts(count, 2**22 // count):
+        cosine = unit[here] @ unit.T  # (part, n)
+        cosine[np.arange(len(here)), here] = -np.inf
+        for column in shown[here].T:  # the j-th shown neighbour of each point
+            its = np.take_along_axis(cosine, column[:, None], axis=1)
+            nearer = (cosine > its).sum(axis=1)  # so its true rank is nearer + 1
+            excess[here] += np.maximum(nearer + 1 - k, 0)
+    trust = 1 - 2 / (k * (2 * count - 3 * k - 1)) * excess
+    return trust, kept(nearest(unit, k), shown)
 
 
 def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: float | None = None) -> Agreement:
@@ -149,19 +278,19 @@ def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: floa
     values, known = checked_labels(labels, len(neighbours))
     if known.sum() < 2:
         raise ValueError(f"{int(known.sum())} of {len(values)} labels are known; agreement needs two at least")
+    number, reach = np.zeros(len(values)), 0.0
     if within is None:
-        codes = np.unique(values[known], return_inverse=True)[1]
-        number, reach = np.full(len(values), MISSING, dtype=np.float64), 0.0
-        number[known] = codes
+        number[known] = np.unique(values[known], return_inverse=True)[1]
     else:
-        number, reach = np.where(known, values, MISSING).astype(np.float64), float(within)
-    alike = np.abs(number[:, None] - number) <= reach  # (n, n)
-    alike &= known[:, None] & known
-    np.fill_diagonal(alike, False)
+        number[known], reach = values[known].astype(np.float64), float(within)
     counted = known[neighbours]  # (n, k)
     asked = known & counted.any(axis=1)
-    share = (np.take_along_axis(alike, neighbours, axis=1) & counted).sum(axis=1)[asked] / counted.sum(axis=1)[asked]
-    chance = alike.sum(axis=1)[asked] / (known.sum() - 1)
+    alike = counted & (np.abs(number[neighbours] - number[:, None]) <= reach)  # (n, k)
+    share = alike[asked].sum(axis=1) / counted[asked].sum(axis=1)
+    ordered = np.sort(number[known])
+    first = np.searchsorted(ordered, number[asked] - reach, "left")
+    last = np.searchsorted(ordered, number[asked] + reach, "right")
+    chance = (last - first - 1) / (known.sum() - 1)  # of all others: without the point itself
     return Agreement(float(share.mean()), float(chance.mean()))
 
 

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spacetime.analysis.clusters import NOISE, cluster_names
-from spacetime.analysis.geometry import Floats, Ids, checked, principal_components, unit_vectors
-from spacetime.analysis.maps import umap_map
+from spacetime.analysis.geometry import Floats, Ids, checked, nearest_on_plane, principal_components, true_neighbours
+from spacetime.analysis.maps import kept, turned, umap_map
 from spacetime.months import MISSING, MonthRange, is_missing, parse_month, quoted
 
 MOST_POINTS = 100_000  # what stays usable
@@ -219,52 +219,6 @@ def frame(
     return Frame(quote(relative), height, title)
 
 
-class Neighbours(NamedTuple):
-    """Nearest others of every point in the true space."""
-
-    rows: Ids  # (n, k), nearest first
-    cosines: Floats  # (n, k)
-
-
-def true_neighbours(embeddings: ArrayLike, k: int) -> Neighbours:
-    """The k nearest other points of every point by cosine, as `nearest`, but in parts that fit into memory.
-
-    Candidates are found in float32 and put in order in float64; only points whose cosines differ by less than 1e-6
-    may be taken for one another.
-
-    Parameters
-    ----------
-    embeddings : array, shape (n, width)
-    k
-        From 0 to n - 1.
-
-    Examples
-    --------
-    >>> true_neighbours([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], k=1).rows.tolist()
-    [[1], [0], [1]]
-    """
-    unit = unit_vectors(embeddings)
-    count = len(unit)
-    if not 0 <= k < count:
-        raise ValueError(f"k={k} neighbours of {count} points: give k from 0 to {count - 1}")
-    candidates = min(k + 6, count - 1)
-    rows, cosines = np.zeros((count, k), dtype=np.int64), np.zeros((count, k))
-    if k == 0:
-        return Neighbours(rows, cosines)
-    single = unit.astype(np.float32)
-    part = max(1, 2**23 // count)  # 32 MB of cosines at a time
-    for start in range(0, count, part):
-        here = np.arange(start, min(start + part, count))
-        cosine = single[here] @ single.T  # (part, n)
-        cosine[np.arange(len(here)), here] = -np.inf
-        near = np.argpartition(cosine, count - candidates, axis=1)[:, count - candidates :]  # (part, candidates)
-        exact = np.einsum("pd,pcd->pc", unit[here], unit[near])
-        order = np.lexsort((near, -exact), axis=1)[:, :k]  # of equals the earlier row
-        rows[here] = np.take_along_axis(near, order, axis=1)
-        cosines[here] = np.take_along_axis(exact, order, axis=1)
-    return Neighbours(rows, cosines)
-
-
 # ---------------------------------------------------------------------------------------------- what was given
 
 
@@ -373,7 +327,7 @@ def _planes(coordinates: Any, spaces: list[Floats], seed: int) -> list[Floats]:
     """One map (n, 2), or one for each space."""
     if coordinates is None:
         made = [_map(space, seed) for space in spaces]
-        return [made[0], *(_turned(plane, made[0]) for plane in made[1:])]
+        return [made[0], *(turned(plane, made[0]) for plane in made[1:])]
     listed = isinstance(coordinates, tuple | list) and len(coordinates) > 0
     pair = np.ndim(coordinates[0] if listed else coordinates) == (2 if listed else 3)
     given: list[Any] = list(coordinates) if pair else [coordinates]
@@ -400,16 +354,6 @@ def _map(space: Floats, seed: int) -> Floats:
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def _turned(plane: Floats, onto: Floats) -> Floats:
-    """A map turned, mirrored and moved, so that its points lie as near to the other's as they can (Procrustes)."""
-    from scipy.linalg import orthogonal_procrustes
-
-    moved, goal = plane - plane.mean(axis=0), onto - onto.mean(axis=0)
-    turn, _ = orthogonal_procrustes(moved, goal)
-    result: Floats = moved @ turn
-    return result
-
-
 def _in_unit_square(plane: Floats) -> Floats:
     """A map scaled, with its aspect, and moved so that it fills 0..1 in its larger direction."""
     low, high = plane.min(axis=0), plane.max(axis=0)
@@ -419,16 +363,8 @@ def _in_unit_square(plane: Floats) -> Floats:
 
 def _kept(near: Ids, plane: Floats) -> float:
     """Share of true neighbours (n, k) that are among the k nearest on the map."""
-    from scipy.spatial import cKDTree
-
-    count, k = near.shape
-    if k == 0:
-        return 1.0
-    _, shown = cKDTree(plane).query(plane, k=k + 1)  # (n, k + 1), mostly itself first
-    itself = shown == np.arange(count)[:, None]
-    itself[~itself.any(axis=1), -1] = True  # so many points on one place that it is not among its own nearest
-    others = shown[~itself].reshape(count, k)
-    return float((near[:, :, None] == others[:, None, :]).any(axis=2).mean())
+    k = near.shape[1]
+    return float(kept(near, nearest_on_plane(plane, k)).mean()) if k else 1.0
 
 
 # ---------------------------------------------------------------------------------------------------- the page

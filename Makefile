@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.
 WANTED = { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: help setup install course test test-all test-slow lint unit notebooks lock clean
+.PHONY: help setup install course test test-all test-slow lint unit notebooks api lock clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -30,6 +30,7 @@ help: ## show this list
 	@echo "make test        ruff, mypy, unit tests, every notebook against its stored outputs"
 	@echo "make test-all    make test, and the slow tests"
 	@echo "make setup       make or renew .venv from requirements.lock"
+	@echo "make api         the API page from the docstrings: runs/api/spacetime.html"
 	@echo "make lock        write requirements.lock from what .venv holds now"
 	@echo "make clean       remove caches, builds and runs/quick (not .venv, not other runs)"
 
@@ -95,6 +96,10 @@ notebooks: setup
 
 test-slow: setup
 	$(PY) -m pytest -m slow
+
+# Not committed: HTML that this makes in some seconds.
+api: setup
+	$(PY) -m pdoc spacetime --docformat numpy --no-show-source -o runs/api
 
 # Names and versions only: CPU and GPU builds of torch share one lock (its local version, and the packages that
 # only one platform has, are left out), and no host or path of the machine that wrote it gets in.

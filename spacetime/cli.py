@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        options = _parser().parse_args(arguments)
+        options, unknown = _parser().parse_known_args(arguments)
+        if unknown:  # argparse's own error would send the reader to the help of all commands
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -215,10 +217,12 @@ def _encode(options: argparse.Namespace) -> int:
 
     if options.output.suffix != ".npy":
         raise ValueError(f"--output {options.output} must end in .npy")
+    sentences = _sentences(options)
     encoder = SpaceTimeEncoder.load(options.model)
-    if options.corpus == "-" or Path(options.corpus).suffix == ".txt":
-        sentences, months, regions = _read_lines(options.corpus), options.in_month, options.in_region
+    if sentences is not None:
+        months, regions = options.in_month, options.in_region
     else:
+        options.corpus = options.what[0]
         corpus = _load_corpus(options, encoder.months, encoder.regions)
         sentences, months, regions = (corpus.dataset[name][:] for name in ("text", "month", "region"))
         months, regions = options.in_month or months, options.in_region or regions
@@ -518,6 +522,33 @@ def _read_lines(file: str) -> list[str]:
     return lines
 
 
+def _sentences(options: argparse.Namespace) -> list[str] | None:
+    """The sentences that `encode` was given: its arguments, or the lines of a file; None for a corpus.
+
+    A file's name and a text are told apart by the blanks of a text: a name that is misspelt must not become a sentence.
+    """
+    first, *more = options.what
+    suffixes = Path(first).suffixes
+    if not more and (first == "-" or suffixes[-1:] == [".txt"]):
+        sentences = _read_lines(first)
+    elif not more and (Path(first).exists() or not _is_text(first)):
+        return None
+    elif odd := [text for text in options.what if not _is_text(text)]:
+        raise ValueError(f"{odd[0]!r} is neither one file nor a sentence; give one file, or texts of several words")
+    else:
+        sentences = options.what
+    for column in ("text", "month", "region"):
+        if (name := getattr(options, column)) != column:
+            hint = "" if column == "text" else f"; --in-{column} gives one {column} for all sentences"
+            raise ValueError(f"--{column} {name!r} names a column, and sentences have none{hint}")
+    return sentences
+
+
+def _is_text(text: str) -> bool:
+    """Whether an argument reads as a sentence: several words, and no corpus's suffix at the end."""
+    return len(text.split()) > 1 and not text.lower().endswith((".csv", ".tsv", ".jsonl", ".parquet", ".gz"))
+
+
 def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
     """The `top` labels of highest probability, the highest first."""
     order = sorted(zip(probabilities.tolist(), labels, strict=True), key=lambda pair: -pair[0])
@@ -647,15 +678,17 @@ def _parser() -> argparse.ArgumentParser:
         "encode",
         _encode,
         "turn sentences into an array of embeddings (.npy)",
+        "spacetime encode 'A new lockdown begins.' --in-month 2020-03 --in-region UK --output x.npy",
         "spacetime encode corpus.csv --model runs/stage2/model --output corpus.npy",
         "spacetime encode sentences.txt --in-month 2020-03 --in-region UK --output x.npy",
         "echo 'The clocks go forward.' | spacetime encode - --output x.npy",
     )
     encode.add_argument(
-        "corpus",
-        metavar="FILE",
+        "what",
+        metavar="FILE or TEXT",
+        nargs="+",
         help="a corpus (every row must be good, so that rows and embeddings agree), a .txt file or - for stdin "
-        "with a sentence a line",
+        "with a sentence a line, or texts",
     )
     _add_model_option(encode)
     encode.add_argument("--output", type=Path, required=True, help="file to write, ending in .npy")
@@ -844,7 +877,7 @@ def _command(commands: Any, name: str, run: Any, purpose: str, *examples: str, a
         epilog=_examples(*examples, after=after),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     _add_debug(command)
     return command
 

@@ -34,14 +34,37 @@ PUBLISHED_RECIPE_FOLDER = Path("runs/foundation/published/stage2/model")  # wher
 
 
 class Location(NamedTuple):
-    """Where and when texts seem to come from; see `SpaceTimeEncoder.locate`."""
+    """Where and when texts seem to come from; see `SpaceTimeEncoder.locate`.
 
-    month_probabilities: NDArray[np.float32]  # (n, months)
-    region_probabilities: NDArray[np.float32]  # (n, regions)
+    Attributes
+    ----------
+    month_probabilities : array of shape (n, months)
+    region_probabilities : array of shape (n, regions)
+        Rows of both add up to 1.
+    """
+
+    month_probabilities: NDArray[np.float32]
+    region_probabilities: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        """Counts, not the numbers: a row has hundreds of them."""
+        months, regions = self.month_probabilities.shape, self.region_probabilities.shape
+        return f"Location({months[0]} texts, {months[1]} months, {regions[1]} regions)"
 
 
 class SpaceTimeEncoder:
     """Embeds sentences with the month and the region in which they were written (lesson 00).
+
+    Made by :meth:`load` or :meth:`from_plain`, or of a model and its tokenizer.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The model in this package's own form, and the tokenizer that goes with its word pieces.
+    device
+        Where to compute; None takes a GPU where there is one.
+    origin
+        The folder or the name on the hub that the weights came from, if any.
 
     Attributes
     ----------
@@ -88,8 +111,13 @@ class SpaceTimeEncoder:
         }
         self.regions = RegionSet(list(config.regions), coordinates)
 
+    def __repr__(self) -> str:
+        way, months = self.model.config.conditioning, f"{self.months.start}..{self.months.end}"
+        return f"SpaceTimeEncoder({way}, {months}, {len(self.regions)} regions, {self.device})"
+
     @property
     def device(self) -> torch.device:
+        """Where the model's weights are, and its computing is done."""
         return self.model.device
 
     # ------------------------------------------------------------------------------------ load and save
@@ -107,6 +135,13 @@ class SpaceTimeEncoder:
         `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions;
         `"published-recipe"` is the published design as this project trained it; it is not shipped, and the error says
         which command trains it.
+
+        Parameters
+        ----------
+        path_or_name
+            A folder, "owner/name" on the hub, or one of the names above.
+        device
+            Where to compute; None takes a GPU where there is one.
 
         Raises
         ------
@@ -223,6 +258,11 @@ class SpaceTimeEncoder:
 
         What `training.json` and `metrics.json` say beside the weights that were loaded goes along, unless the weights
         have changed since.
+
+        Parameters
+        ----------
+        path
+            The folder; made if it is not there, written over if it is.
         """
         save_portable(self.model, self.tokenizer, path, self._record())
         self.origin = Path(path).resolve()
@@ -403,14 +443,30 @@ class SpaceTimeEncoder:
 
     @staticmethod
     def similarity(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Cosine of every row of `a` (n, 384) with every row of `b` (m, 384), as (n, m)."""
+        """Cosine of every row of one array with every row of another.
+
+        Parameters
+        ----------
+        a, b
+            Embeddings, (n, 384) and (m, 384), of any length; a single one may be (384,).
+
+        Returns
+        -------
+        array of shape (n, m)
+        """
         rows, columns = (torch.as_tensor(np.atleast_2d(x), dtype=torch.float32) for x in (a, b))
         cosines = torch.nn.functional.normalize(rows, dim=-1) @ torch.nn.functional.normalize(columns, dim=-1).T
         result: NDArray[np.float32] = cosines.numpy()
         return result
 
     def word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text's word pieces, [CLS] and [SEP] included, cut at the model's maximum length."""
+        """Ids of each text's word pieces, [CLS] and [SEP] included, cut at the model's maximum length.
+
+        Parameters
+        ----------
+        texts
+            As many as you like.
+        """
         length = self.model.config.max_length
         ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
         return ids

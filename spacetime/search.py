@@ -102,6 +102,11 @@ def continent_of(region: str) -> str | None:
     GeoNames gives each country one continent: Russia is in Europe, Turkey and Cyprus are in Asia and Europe, Central
     America and the Caribbean in North America. The European Union is in Europe.
 
+    Parameters
+    ----------
+    region
+        Any name or code that :class:`~spacetime.RegionSet` knows.
+
     Examples
     --------
     >>> continent_of("UK"), continent_of("AUS"), continent_of("EU"), continent_of("Atlantis")
@@ -286,6 +291,11 @@ class SpaceTimeIndex:
         """Write the index into a folder of its own: JSON, Arrow, numpy arrays and, for a large one, faiss files.
 
         An index that is there already is replaced once the copy is complete. Nothing is pickled.
+
+        Parameters
+        ----------
+        folder
+            An empty or a new one, or one that holds an index.
 
         Raises
         ------

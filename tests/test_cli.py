@@ -20,6 +20,7 @@ import spacetime.data
 import spacetime.training
 from spacetime import cli
 from spacetime.cli import main
+from spacetime.encoder import SpaceTimeEncoder
 
 
 def write_corpus(path: Path, rows: Sequence[tuple[str, ...]], header: str = "text,month,region,date") -> Path:
@@ -90,6 +91,16 @@ def test_a_misused_command_is_one_line_and_exit_code_2(
         main(arguments)
     said = capsys.readouterr().err
     assert exit_.value.code == 2 and said.startswith("spacetime: error: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_an_unknown_option_points_to_the_help_of_its_command(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = next(line for line in (COMMANDS[words].epilog or "").splitlines() if f"spacetime {words}" in line)
+    with pytest.raises(SystemExit):
+        main([*shlex.split(line.split("spacetime ", 1)[1].split(" < ")[0]), "--no-such-option"])
+    assert capsys.readouterr().err == (
+        f"spacetime: error: unrecognized arguments: --no-such-option (see: spacetime {words} --help)\n"
+    )
 
 
 def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -221,6 +232,30 @@ def test_encode_takes_a_corpus_with_its_months_and_regions(tmp_path: Path) -> No
     path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "GB", ""), ("b", "", "US", "")])
     assert main(["encode", str(path), "--output", str(tmp_path / "x.npy")]) == 0
     assert np.load(tmp_path / "x.npy").shape == (2, 384)
+
+
+def test_encode_takes_sentences(tmp_path: Path) -> None:
+    command = ["encode", "It snows.", "Rain, says the forecast.", "--in-month", "2020-03"]
+    assert main([*command, "--output", str(tmp_path / "x.npy")]) == 0
+    expected = SpaceTimeEncoder.load().encode(["It snows.", "Rain, says the forecast."], "2020-03")
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["corpus.csv"], "corpus.csv"),  # a file that is not there is no sentence
+        (["my corpus.csv"], "my corpus.csv"),
+        (["sentences.txt"], "sentences.txt"),
+        (["It snows.", "snow"], "'snow' is neither one file nor a sentence"),
+        (["It snows.", "--month", "2020-03"], "--month '2020-03' names a column, and sentences have none; --in-month"),
+    ],
+)
+def test_encode_takes_no_wrong_name_for_a_sentence(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", *arguments, "--output", str(tmp_path / "x.npy")]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "x.npy").exists()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ def encoder() -> SpaceTimeEncoder:
     return encoder
 
 
+def test_an_encoder_and_a_location_say_what_they_are_in_a_line(encoder: SpaceTimeEncoder) -> None:
+    assert repr(encoder) == f"SpaceTimeEncoder(prefix, 2017-01..2021-12, 4 regions, {encoder.device})"
+    assert repr(encoder.locate(SENTENCES)) == "Location(4 texts, 60 months, 4 regions)"
+
+
 def test_missing_has_one_number_in_labels_and_in_the_model() -> None:
     assert modeling.MISSING == MISSING
 

@@ -238,6 +238,12 @@ def test_the_split_prints_what_was_left_out():
     assert "test; left out: " in str(split_corpus(YEAR))
 
 
+def test_a_split_with_an_empty_side_says_so_in_words():
+    data = datasets.Dataset.from_dict({"text": ["rain", "snow", "fog"], "month": ["2019-01"] * 3})
+    with pytest.raises(ValueError, match=r"of 3 rows split by hash; give more data or another share$"):
+        split_corpus(data, by="hash", test=0.01)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

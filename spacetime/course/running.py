@@ -76,7 +76,15 @@ class LessonResult:
 
 @dataclass(frozen=True)
 class CourseRun:
-    """The lessons that ran, and the folder that holds what they left; ``str()`` is the table."""
+    """The lessons that ran, and the folder that holds what they left; ``str()`` is the table.
+
+    Attributes
+    ----------
+    profile : str
+    output : Path
+    results : list of LessonResult
+        In the order in which they ran.
+    """
 
     profile: str
     output: Path

@@ -98,7 +98,13 @@ class CorpusReport:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CorpusReport":
-        """Return the report that :meth:`to_dict` wrote."""
+        """Return the report that :meth:`to_dict` wrote.
+
+        Parameters
+        ----------
+        values
+            What it wrote.
+        """
         return cls(**{**values, "rejects": [Reject(**reject) for reject in values["rejects"]]})
 
     def __str__(self) -> str:

@@ -93,13 +93,25 @@ class PairRecipe:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
 
     def time_similarity(self, months: MonthRange) -> Floats:
-        """Similarity of every month with every other, (months, months)."""
+        """Similarity of every month with every other, (months, months).
+
+        Parameters
+        ----------
+        months
+            Of a model or a corpus.
+        """
         if self.time_kernel == "exponential":
             return time_kernel(len(months), scale=self.time_scale)
         return time_kernel(len(months), lowest=-1.0 if self.value_range == "[-1, 1]" else 0.0)
 
     def region_similarity(self, regions: RegionSet) -> Floats:
-        """Similarity of every region with every other, (regions, regions)."""
+        """Similarity of every region with every other, (regions, regions).
+
+        Parameters
+        ----------
+        regions
+            Of a model or a corpus; with coordinates for the kernel "distance".
+        """
         if self.region_kernel == "distance":
             return np.exp(-great_circle_km(regions.coordinates, list(regions)) / self.region_scale)
         return region_kernel(len(regions), other=None if self.value_range == "[-1, 1]" else 0.0)
@@ -109,6 +121,11 @@ class PairRecipe:
 
         Where time or region is NaN (a context is missing or hidden), its part is left out and the others keep
         their proportion; without both, the label is the plain model's cosine.
+
+        Parameters
+        ----------
+        cosine, time, region
+            The three parts of every pair, (n,) each.
         """
         meaning = np.clip(cosine, 0, 1) if self.value_range == "[0, 1]" else cosine
         parts = np.stack([meaning, time, region])

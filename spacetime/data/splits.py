@@ -49,8 +49,13 @@ class Split:
 
     def __str__(self) -> str:
         sides = f"{len(self.train):,} train, {len(self.validation):,} validation, {len(self.test):,} test"
-        dropped = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items() if count)
-        return sides + (f"; left out: {dropped}" if dropped else "")
+        return sides + _left_out(self.dropped)
+
+
+def _left_out(dropped: dict[str, int]) -> str:
+    """What a split left out, as the end of a sentence; nothing where nothing was."""
+    counted = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+    return f"; left out: {counted}" if counted else ""
 
 
 def split_corpus(
@@ -146,8 +151,8 @@ def split_corpus(
     for side, (name, share) in wanted.items():
         if share > 0 and len(chosen[side]) == 0:
             raise ValueError(
-                f"no row is left for {name} of {len(data):,} rows split by {by} (left out: {dropped}); "
-                "give more data or another share"
+                f"no row is left for {name} of {len(data):,} rows split by {by}"
+                f"{_left_out(dropped)}; give more data or another share"
             )
     return Split(data.select(chosen[_TRAIN]), data.select(chosen[_VALIDATION]), data.select(chosen[_TEST]), dropped)
 

@@ -67,7 +67,17 @@ class PlainEncoder:
     def encode(
         self, sentences: str | Sequence[str], months: Any = None, regions: Any = None, *, batch_size: int = 64
     ) -> Vectors:
-        """Return unit vectors of the texts alone, shape (n, width), or (width,) for a single text."""
+        """Return unit vectors of the texts alone, shape (n, width), or (width,) for a single text.
+
+        Parameters
+        ----------
+        sentences
+            One text or several.
+        months, regions
+            Checked, and without effect.
+        batch_size
+            Texts a step.
+        """
         texts = _texts(sentences)
         _ids(self, texts, months, regions)  # a label that no other encoder would take is not taken here either
         if self._remembered is None or not texts:
@@ -114,7 +124,17 @@ class TextPrefixEncoder:
     def encode(
         self, sentences: str | Sequence[str], months: Any = None, regions: Any = None, *, batch_size: int = 64
     ) -> Vectors:
-        """Return unit vectors of the prefixed texts, shape (n, width), or (width,) for a single text."""
+        """Return unit vectors of the prefixed texts, shape (n, width), or (width,) for a single text.
+
+        Parameters
+        ----------
+        sentences
+            One text or several.
+        months, regions
+            One label for all, one each, or None.
+        batch_size
+            Texts a step.
+        """
         texts = _texts(sentences)
         month_ids, region_ids = _ids(self, texts, months, regions)
         labels = self.months.labels(month_ids), self.regions.labels(region_ids)
@@ -191,6 +211,15 @@ class ConcatenatedEncoder:
     ) -> Vectors:
         """Return unit vectors, shape (n, size) or (n, plain width + codes), or one of them for a single text.
 
+        Parameters
+        ----------
+        sentences
+            One text or several.
+        months, regions
+            One label for all, one each, or None.
+        batch_size
+            Texts a step.
+
         Raises
         ------
         ValueError
@@ -210,6 +239,15 @@ class ConcatenatedEncoder:
         """Find the ``size`` principal directions of training sentences in their contexts; returns self.
 
         Directions are of the vectors as they are, not centred, since cosines are taken from the origin.
+
+        Parameters
+        ----------
+        sentences
+            Training sentences.
+        months, regions
+            One label for all, one each, or None.
+        batch_size
+            Texts a step.
 
         Raises
         ------

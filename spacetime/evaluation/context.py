@@ -33,7 +33,13 @@ STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
 
 
 class Decay(NamedTuple):
-    """What :func:`decay` returns: a table to draw and the numbers that sum it up."""
+    """What :func:`decay` returns: a table to draw and the numbers that sum it up.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    metrics : dict of str to float
+    """
 
     table: pd.DataFrame
     metrics: dict[str, float]
@@ -191,6 +197,18 @@ def pair_response(
     (regions differ)``. As in :func:`decay`, this is the model's response, not truth; here nothing holds by
     construction.
 
+    Parameters
+    ----------
+    encoder : ContextEncoder
+    dataset : datasets.Dataset
+        Columns text, month, region; rows without a month or a region are left out.
+    max_sentences : int
+        All pairs of at most so many sentences are fitted.
+    seed : int
+        Of their draw.
+    batch_size : int
+        Sentences a step.
+
     Returns
     -------
     dict
@@ -201,7 +219,7 @@ def pair_response(
     Raises
     ------
     TooFewLabels (a ValueError)
-        If the sample holds one month or one region only.
+        If the sample holds one month or one region only, or fewer than four pairs.
     """
     sample = draw_sample(dataset, max_sentences=max_sentences, seed=seed)
     month, region = label_ids(encoder, sample)
@@ -213,7 +231,9 @@ def pair_response(
     text = np.array(sample.texts, dtype=object)
     i, j = i[text[i] != text[j]], j[text[i] != text[j]]
     if len(i) < 4:
-        raise ValueError(f"the fit over pairs needs at least 4 pairs of different sentences; the sample gives {len(i)}")
+        raise TooFewLabels(
+            f"the fit over pairs needs at least 4 pairs of different sentences; the sample gives {len(i)}"
+        )
     years = np.abs(month[i] - month[j]) / 12
     terms = np.column_stack([np.ones(len(i)), (alone @ alone.T)[i, j], years, region[i] != region[j]]).astype(
         np.float64

@@ -38,6 +38,12 @@ def place_spans(text: str) -> list[tuple[int, int]]:
 def hide_places(text: str, by: str = "PLACE") -> str:
     """The text with every name of a place or people replaced; fit for ``mask=`` of ``locate_metrics``.
 
+    Parameters
+    ----------
+    text : str
+    by : str
+        What stands for a name.
+
     Examples
     --------
     >>> hide_places("British voters went to the polls in Leeds.")

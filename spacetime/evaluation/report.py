@@ -44,7 +44,13 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``metrics.json`` and ``report.md`` into a folder, made if it is not there; return the folder."""
+        """Write ``metrics.json`` and ``report.md`` into a folder; return the folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         numbers = json.dumps(self.metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

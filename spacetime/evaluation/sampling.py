@@ -21,7 +21,7 @@ Ids = NDArray[np.int64]
 
 
 class TooFewLabels(ValueError):
-    """The data hold one month or one region only, so a comparison between months or regions has no meaning."""
+    """The data hold too few months, regions or sentences for a comparison between them to have a meaning."""
 
 
 class Encodes(Protocol):

@@ -113,7 +113,13 @@ def _sha256(file: Path, modified: int) -> str:
 
 
 def load_tokenizer(path: str | Path | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the plain weights (or in `path`), free of the padding to 128 that its file asks for."""
+    """The tokenizer beside the plain weights, free of the padding to 128 that its file asks for.
+
+    Parameters
+    ----------
+    path
+        Another folder that holds a tokenizer, or a name on the hub; None looks for the plain weights.
+    """
     folder = Path(path) if path is not None else find_plain_weights()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -133,7 +139,18 @@ def plain_model(
     """A space-time model that starts exactly as all-MiniLM-L6-v2, or with `sha256=None` as the BERT in `path`.
 
     The backbone's sizes come from the checkpoint's own config.json; from `config` come the conditioning and
-    everything else that is ours.  Heads and conditioning are new: `seed` fixes their first weights.
+    everything else that is ours.  Heads and conditioning are new.
+
+    Parameters
+    ----------
+    config
+        How month and region enter, and which ones there are; None takes the defaults.
+    path
+        Folder with the weights; None looks for them (`find_plain_weights`).
+    sha256
+        What the weights must hash to; None takes any BERT in `path`.
+    seed
+        Of the first weights of heads and conditioning.
 
     Raises
     ------

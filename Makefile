@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/installed-from
 PROFILE ?= quick
-NOTEBOOKS = $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
+NOTEBOOKS = $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb notebooks/[0-9][0-9][a-z]_*.ipynb))
 
 # The first of these that is 3.11 or newer and can make virtual environments. Yours: make setup PYTHON=/path/to/python3
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11

@@ -17,6 +17,7 @@ import yaml
 
 from spacetime.course import CourseRun, record, run_course
 from spacetime.course.parameters import read_parameters
+from spacetime.course.running import find_lessons
 
 PARAMETERS = """\
 from typing import Literal
@@ -240,6 +241,16 @@ def test_a_value_that_does_not_fit_is_refused(notebooks: Path, parameters: dict,
 def test_an_unknown_lesson_names_the_known_ones(notebooks: Path) -> None:
     with pytest.raises(ValueError, match="no lesson '11'; known: 04, 06"):
         run_course(notebooks=notebooks, lessons=["11"])
+
+
+def test_a_lesson_may_go_deeper_into_the_one_before(notebooks: Path, tmp_path: Path) -> None:
+    write_lesson(notebooks, "04b_stage_1_deeper")
+    write_lesson(notebooks, "notes_on_04")
+    assert list(find_lessons(notebooks)) == ["04", "04b", "06"], "in this order, and other notebooks are none"
+    write_profile(notebooks, **{"04b": {"epoch": 1}})
+    with pytest.raises(ValueError, match="lesson 04b has no parameter 'epoch'"):
+        run_course(notebooks=notebooks, lessons=["4b"])
+    assert record("04b", "well", {"x": 1}, tmp_path) == tmp_path / "04b" / "result.json"
 
 
 def test_two_lessons_of_one_number_are_refused(notebooks: Path) -> None:

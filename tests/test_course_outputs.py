@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from spacetime.course import figures
 from spacetime.course.refreshing import refresh
+from spacetime.course.running import lesson_files
 
 
 def notebook(source: str = "1 + 1", **cell: Any) -> nbformat.NotebookNode:
@@ -64,7 +65,7 @@ def test_a_figure_carries_its_alt_text(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_every_committed_image_has_alt_text() -> None:
-    lessons = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    lessons = lesson_files(Path(__file__).parents[1] / "notebooks")
     assert lessons
     for lesson in lessons:
         for number, cell in enumerate(nbformat.read(lesson, as_version=4).cells):

@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from spacetime.data.card_data_sets import CARD_DATA_SETS, TOTAL_TUPLES, card_shares
-from spacetime.data.mixture import Mixture, MixtureBatches, Row, ShuffledLines, read_data_config, read_row
+from spacetime.data.mixture import (
+    Mixture,
+    MixtureBatches,
+    Row,
+    ShuffledLines,
+    read_data_config,
+    read_row,
+    write_data_config,
+)
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, find_plain_weights, load_tokenizer
 
@@ -269,6 +277,18 @@ def test_the_files_may_be_elsewhere(tmp_path: Path) -> None:
     moved = config.rename(tmp_path / "data_config.json")
     (source,) = read_data_config(moved, tmp_path / "files")
     assert (source.name, source.lines, source.weight) == ("sub/a.jsonl.gz", 3, 2.0) and source.path.is_file()
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    data_sets = {"a.jsonl.gz": (2, [["Größe", "b"]] * 3), "b.jsonl": (1, [["c", "d"]])}
+    config = write_data_config(tmp_path / "new", data_sets)
+    sources = read_data_config(config)
+    assert [source.name for source in sources] == list(data_sets)
+    assert [(source.lines, source.weight) for source in sources] == [(3, 2), (1, 1)]
+    rows = [row for step in range(3) for row in Mixture(sources[:1], batch_size=2)[step]]
+    assert set(rows) == {Row("Größe", "b")}
+    with pytest.raises(ValueError, match="must be a file's, such as 'facts.jsonl.gz', not '../a.jsonl'"):
+        write_data_config(tmp_path, {"../a.jsonl": (1, [["a", "b"]])})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+NUMBER = r"\d\d[a-z]?"
+"""A lesson's number: ``06``, and ``01b`` for a lesson that goes deeper into what ``01`` begins."""
+
 
 def record(
     lesson: str,
@@ -20,7 +23,7 @@ def record(
     Parameters
     ----------
     lesson
-        The lesson's number as its file has it, two digits: ``"06"``.
+        The lesson's number as its file has it: ``"06"``, ``"01b"``.
     headline
         One line for the course's table, the figure with its unit: ``"pair Spearman 0.81 on 400 pairs"``.
     metrics
@@ -39,7 +42,7 @@ def record(
     Raises
     ------
     ValueError
-        If the lesson is not two digits, the headline is not one line, or a metric is not a finite number.
+        If the lesson is no number of two digits, the headline is not one line, or a metric is not a finite number.
 
     Examples
     --------
@@ -47,7 +50,7 @@ def record(
     >>> record("06", "pair Spearman 0.81", {"pair_spearman": 0.81}, tempfile.mkdtemp()).name
     'result.json'
     """
-    if not isinstance(lesson, str) or not re.fullmatch(r"\d\d", lesson):
+    if not isinstance(lesson, str) or not re.fullmatch(NUMBER, lesson):
         raise ValueError(f"lesson {lesson!r} is not a number of two digits in quotes, such as '06'")
     if not isinstance(headline, str) or not headline.strip() or "\n" in headline:
         raise ValueError(f"lesson {lesson}: the headline {headline!r} is not one line of text")

@@ -5,6 +5,8 @@ from typing import Any
 
 import nbformat
 
+from spacetime.course.running import lesson_files
+
 # Kernel and language only: the rest of a notebook's metadata differs from machine to machine.
 LESSON_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -33,7 +35,7 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
         A copy was run with other parameters, or from another text than the lesson has now.
     """
     written = []
-    for lesson in sorted(Path(lessons).glob("[0-9][0-9]_*.ipynb")):
+    for lesson in lesson_files(Path(lessons)):
         copy = Path(executed) / lesson.name
         if not copy.exists():
             continue

@@ -17,6 +17,7 @@ import yaml
 from tqdm import tqdm
 
 from spacetime.course.parameters import Parameter, check_value, read_parameters, suggest
+from spacetime.course.recording import NUMBER
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -113,6 +114,11 @@ class CourseRun:
         return "\n".join(lines)
 
 
+def lesson_files(folder: Path) -> list[Path]:
+    """The notebooks ``NN_name.ipynb`` of a folder, in order; ``01b_name.ipynb`` comes after ``01_name.ipynb``."""
+    return sorted(path for path in folder.glob("*_*.ipynb") if re.fullmatch(NUMBER, path.name.split("_")[0]))
+
+
 def find_lessons(folder: Path) -> dict[str, Lesson]:
     """Find the lessons ``NN_name.ipynb`` of a folder, by number, in order.
 
@@ -124,8 +130,8 @@ def find_lessons(folder: Path) -> dict[str, Lesson]:
         If two lessons share a number, or a parameters cell cannot be read.
     """
     lessons: dict[str, Lesson] = {}
-    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-        number = path.name[:2]
+    for path in lesson_files(folder):
+        number = path.name.split("_")[0]
         if number in lessons:
             raise ValueError(f"{folder}: lesson {number} is there twice: {lessons[number].path.name}, {path.name}")
         lessons[number] = Lesson(number, path.stem, path, read_parameters(path))
@@ -168,7 +174,7 @@ def read_profile(profile: str, notebooks: Path) -> Profile:
         raise ValueError(f"{path}: limit {limit!r} is not a number of seconds above 0")
     common = said.pop("common", None) or {}
     for key, values in [("common", common), *said.items()]:
-        if key != "common" and (not isinstance(key, str) or not re.fullmatch(r"\d\d", key)):
+        if key != "common" and (not isinstance(key, str) or not re.fullmatch(NUMBER, key)):
             raise ValueError(f'{path}: {key!r} is not a lesson; write its two digits in quotes, such as "04"')
         if not isinstance(values or {}, dict):
             raise ValueError(f"{path}: {key!r} must map parameters to values, not be {values!r}")
@@ -281,7 +287,7 @@ def _choose(known: dict[str, Lesson], lessons: Sequence[str] | None) -> list[Les
         return list(known.values())
     if isinstance(lessons, str):
         raise ValueError(f"lessons must be a list of numbers, such as [{lessons!r}], not the text {lessons!r}")
-    asked = [str(number).zfill(2) for number in lessons]
+    asked = [str(number).zfill(3 if str(number)[-1:].isalpha() else 2) for number in lessons]
     for number in asked:
         if number not in known:
             raise ValueError(f"no lesson {number!r}; known: {', '.join(known)}")

@@ -72,8 +72,13 @@ class Template:
 
     def say(self, drawn: Drawn, rng: Random) -> str:
         """The fact in one of the wordings, as a sentence."""
-        text = wording.capital(rng.choice(self.wordings).format(**drawn.words))
-        return text.replace(".m..", ".m.").replace("D.C..", "D.C.")
+        return sentence(rng.choice(self.wordings), drawn)
+
+
+def sentence(words: str, drawn: Drawn) -> str:
+    """A fact in one wording of its template."""
+    text = wording.capital(words.format(**drawn.words))
+    return text.replace(".m..", ".m.").replace("D.C..", "D.C.")
 
 
 class Templates:

@@ -8,9 +8,11 @@ from spacetime.analysis.clusters import (
     StableKMeans,
     class_tfidf,
     cluster_names,
+    compare_spaces,
     density_clusters,
     label_agreement,
     over_representation,
+    topic_lives,
 )
 from spacetime.analysis.geometry import nearest, principal_components, true_neighbours, unit_vectors
 from spacetime.analysis.maps import (
@@ -30,6 +32,7 @@ __all__ = [
     "StableKMeans",
     "class_tfidf",
     "cluster_names",
+    "compare_spaces",
     "density_clusters",
     "distortion",
     "distortion_by",
@@ -40,6 +43,7 @@ __all__ = [
     "over_representation",
     "principal_components",
     "share_explained",
+    "topic_lives",
     "true_neighbours",
     "turned",
     "umap_dimensions",

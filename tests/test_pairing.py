@@ -23,6 +23,16 @@ def test_both_directions_are_asked() -> None:
     assert partners_found(Angles(), ["0", "12"], ["10", "30"])["partner_accuracy"] == 0.5
 
 
+def test_the_nearest_may_at_least_be_of_the_own_group() -> None:
+    # 0 and 3 have their partners exchanged, 90 has its own; all directions.
+    first, second = ["0", "3", "90"], ["3", "0", "91"]
+    found = partners_found(Angles(), first, second, groups=["low", "low", "high"])
+    assert (found["partner_accuracy"], found["group_accuracy"]) == (pytest.approx(1 / 3), 1.0)
+    assert partners_found(Angles(), first, second, groups=[1, 2, 3])["group_accuracy"] == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="there are 2 groups for 3 pairs"):
+        partners_found(Angles(), first, second, groups=["low", "high"])
+
+
 def test_an_encoder_that_gives_one_vector_finds_nothing() -> None:
     assert partners_found(Angles(), ["5", "5", "5"], ["5", "5", "5"])["partner_accuracy"] == 0
 

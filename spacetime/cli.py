@@ -403,6 +403,17 @@ def _course_gather(options: argparse.Namespace) -> int:
     return 1 if gathered.left_out else 0
 
 
+def _course_exercises(options: argparse.Namespace) -> int:
+    from spacetime.course.exercises.generating import write_exercises
+    from spacetime.course.running import NOTEBOOKS
+
+    changed = write_exercises(options.notebooks or NOTEBOOKS)
+    for path in changed:
+        print(f"{path}: {'written' if path.exists() else 'removed, its lesson has no exercises'}")
+    print(f"{len(changed)} exercise notebooks changed" if changed else "exercise notebooks are up to date")
+    return 0
+
+
 # --- what several commands share ----------------------------------------------------------------------
 
 
@@ -832,6 +843,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
     gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
+
+    exercises = _command(
+        course,
+        "exercises",
+        _course_exercises,
+        "write notebooks/exercises/ from the lessons: stubs, checks, folded solutions",
+        "spacetime course exercises",
+    )
+    exercises.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
     return parser
 
 

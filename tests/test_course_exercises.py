@@ -1,0 +1,258 @@
+"""Exercises: solutions pass, stubs say that nothing is written yet, every diagnosis goes to the mistake it names."""
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from spacetime.course.exercises import checking, generating
+from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from spacetime.course.exercises.generating import WrittenExercise, exercise_notebook, read_exercises, write_exercises
+from spacetime.course.running import lesson_files
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+MODULES = sorted(Path(checking.__file__).parent.glob("lesson_*.py"))
+
+
+def module(number: str) -> ModuleType:
+    return importlib.import_module(f"spacetime.course.exercises.lesson_{number}")
+
+
+def number_of(path: Path) -> str:
+    return path.stem.removeprefix("lesson_")
+
+
+EXERCISES = [exercise for path in MODULES for exercise in module(number_of(path)).EXERCISES]
+WRITTEN = [(lesson.name.split("_")[0], one) for lesson in lesson_files(NOTEBOOKS) for one in read_exercises(lesson)]
+
+
+def named(exercise: Exercise) -> str:
+    return f"{exercise.lesson}-{exercise.name}"
+
+
+def function_of(source: str, name: str) -> Callable[..., Any]:
+    space: dict[str, Any] = {}
+    exec(source, space)
+    function: Callable[..., Any] = space[name]
+    return function
+
+
+def diagnosis(exercise: Exercise, answer: Callable[..., Any]) -> str:
+    with pytest.raises(AssertionError) as error:
+        exercise.check(answer)
+    return str(error.value)
+
+
+# --- the exercises of the lessons -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=named)
+def test_every_diagnosis_is_given_to_its_own_mistake(exercise: Exercise) -> None:
+    said = {diagnosis(exercise, mistake.example): f"{exercise.name}: {mistake.says}" for mistake in exercise.mistakes}
+    assert list(said) == list(said.values())
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=named)
+def test_an_exercise_knows_three_mistakes_or_more(exercise: Exercise) -> None:
+    assert len(exercise.mistakes) >= 3
+
+
+@pytest.mark.parametrize(("number", "written"), WRITTEN, ids=[f"{number}-{one.name}" for number, one in WRITTEN])
+def test_a_solution_passes(number: str, written: WrittenExercise, capsys: pytest.CaptureFixture[str]) -> None:
+    module(number).check(function_of(written.solution.source, written.name))
+    assert capsys.readouterr().out.startswith("passed: ")
+
+
+@pytest.mark.parametrize(("number", "written"), WRITTEN, ids=[f"{number}-{one.name}" for number, one in WRITTEN])
+def test_a_stub_says_that_nothing_is_written_yet(number: str, written: WrittenExercise) -> None:
+    with pytest.raises(NotImplementedError, match=f"exercise {written.number}: write this function"):
+        module(number).check(function_of(written.stub, written.name))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=number_of)
+def test_lesson_and_package_have_the_same_exercises(path: Path) -> None:
+    number = number_of(path)
+    assert [one.name for lesson, one in WRITTEN if lesson == number] == [e.name for e in module(number).EXERCISES]
+    assert {exercise.lesson for exercise in module(number).EXERCISES} == {number}
+
+
+@pytest.mark.parametrize("lesson", lesson_files(NOTEBOOKS), ids=lambda path: path.stem)
+def test_a_lesson_has_two_to_four_exercises(lesson: Path) -> None:
+    assert 2 <= len(read_exercises(lesson)) <= 4
+
+
+def test_the_committed_exercise_notebooks_are_those_of_the_lessons() -> None:
+    wanted = {lesson.name: exercise_notebook(lesson) for lesson in lesson_files(NOTEBOOKS)}
+    there = {path.name: path.read_text(encoding="utf-8") for path in (NOTEBOOKS / "exercises").glob("*.ipynb")}
+    stale = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
+    assert stale == [], "run: spacetime course exercises"
+
+
+def test_trustworthiness_of_the_exercise_is_the_packages() -> None:
+    from spacetime.analysis import distortion, nearest
+    from spacetime.course.exercises.lesson_08 import trustworthiness
+
+    space = np.random.default_rng(3).normal(size=(15, 4))
+    plane = space[:, :2]
+    apart = np.linalg.norm(plane[:, None] - plane, axis=-1)
+    on_map = np.argsort(apart, axis=1)[:, 1:]
+    assert np.isclose(trustworthiness(nearest(space, 14), on_map, 3), distortion(space, plane, 3)["trustworthiness"])
+
+
+def test_masking_of_the_exercise_is_the_packages() -> None:
+    from spacetime.course.exercises.lesson_03 import mask_pieces
+    from spacetime.data.batches import mask_words
+
+    ids = np.arange(200, 260)
+    dice = np.random.default_rng(5)
+    choice, fate = dice.random((1, 60))[0], dice.random((1, 60))[0]
+    anything = dice.integers(30522, size=(1, 60))[0]
+    tensor = torch.from_numpy(ids)[None]
+    changed, asked, _ = mask_words(tensor, torch.ones_like(tensor), np.random.default_rng(5), 103, 30522)
+    by_exercise = mask_pieces(ids, choice, fate, anything, 103)
+    assert by_exercise[0].tolist() == changed[0].tolist() and by_exercise[1].tolist() == asked[0].tolist()
+
+
+# --- what every check can say ---------------------------------------------------------------------------
+
+
+def halves(values: np.ndarray) -> np.ndarray:
+    """The exercise of these tests."""
+    if len(values) == 0:
+        raise ValueError("nothing to halve")
+    return values / 2
+
+
+TOY = Exercise(
+    "00",
+    halves,
+    {"three": (np.array([2.0, 4.0, 6.0]),), "none": (np.array([]),)},
+    "each value is halved",
+    (Mistake("doubled", lambda values: halves(values) * 4),),
+)
+
+
+def in_place(values: np.ndarray) -> np.ndarray:
+    result = halves(values)
+    values[:] = 0
+    return result
+
+
+def not_a_number(values: np.ndarray) -> np.ndarray:
+    return np.full_like(halves(values), np.nan)
+
+
+def broken(values: np.ndarray) -> np.ndarray:
+    raise KeyError("no such key")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda values: None if len(values) else halves(values), "halves: returns nothing; is there a `return`?"),
+        (lambda values: halves(values)[:2], "halves: the result has shape (2,), not (3,) (case: three)"),
+        (not_a_number, "halves: the result holds NaN (case: three)"),
+        (lambda values: "half" if len(values) else halves(values), "the result is 'half', which is not of the kind"),
+        (lambda values: halves(values) + 1, "halves: the result is [2., 3., 4.], not [1., 2., 3.] (case: three)"),
+        (lambda values: values / 2, "halves: should raise ValueError, but returned [] (case: none)"),
+        (broken, "halves: raised KeyError: 'no such key' (case: three)"),
+        (in_place, "the result is right, but the function changes what it was given"),
+        (lambda values: halves(values) * 4, "halves: doubled"),
+    ],
+)  # fmt: skip
+def test_what_no_known_mistake_explains_is_described(answer: Callable[..., Any], said: str) -> None:
+    assert said in diagnosis(TOY, answer)
+
+
+def test_a_right_answer_of_another_library_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    TOY.check(lambda values: torch.as_tensor(halves(values)))
+    assert capsys.readouterr().out == "passed: each value is halved\n"
+
+
+def test_a_view_lets_many_answers_be_right(capsys: pytest.CaptureFixture[str]) -> None:
+    def direction(n: int) -> np.ndarray:
+        return np.eye(n)[0]
+
+    length = Exercise("00", direction, {"two": (2,)}, "of length 1", (), view=lambda v, n: np.linalg.norm(v))
+    length.check(lambda n: np.full(n, n**-0.5))
+    assert "passed" in capsys.readouterr().out
+    assert "the result is 'north', which is not of the kind of 1." in diagnosis(length, lambda n: "north")
+
+
+def test_a_function_of_another_name_is_told_the_names() -> None:
+    with pytest.raises(ValueError, match="no exercise asks for 'broken'; this lesson's ask for halves"):
+        Checks((TOY,))(broken)
+
+
+# --- generated notebooks --------------------------------------------------------------------------------
+
+TEXT = "### Exercise 1: Halves\n\n*Difficulty 2 of 5, about 5 minutes.*\n\nWrite `halves`."
+SOLUTION = 'import numpy as np\n\n\ndef halves(values):\n    """Each, halved."""\n    return values / 2'
+
+
+def write(folder: Path, text: str = TEXT, solution: str = SOLUTION, check: str = "check(halves)") -> Path:
+    cells = [
+        nbformat.v4.new_markdown_cell("# 00 First\n\nText.", id="a"),
+        nbformat.v4.new_markdown_cell(text, id="b"),
+        nbformat.v4.new_code_cell(solution, id="c", metadata={"tags": ["solution"]}),
+        nbformat.v4.new_code_cell(check, id="d"),
+    ]
+    folder.mkdir(exist_ok=True)
+    path = folder / "00_first.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_the_generated_notebook_has_stub_check_and_folded_solution(tmp_path: Path) -> None:
+    cells = json.loads(exercise_notebook(write(tmp_path)) or "")["cells"]
+    stub, check, folded = ("".join(cell["source"]) for cell in cells[2:])
+    assert stub.startswith('import numpy as np\n\n\ndef halves(values):\n    """Each, halved."""\n    raise NotImpl')
+    assert check == "check(halves)" and "return" not in stub
+    assert folded.startswith("<details>") and "return values / 2" in folded
+    assert not any(cell.get("outputs") for cell in cells)
+
+
+def test_a_stub_of_a_function_without_docstring_is_cut_at_its_body(tmp_path: Path) -> None:
+    (one,) = read_exercises(write(tmp_path, solution="def halves(values):\n    return values / 2"))
+    assert one.stub.splitlines() == [
+        "def halves(values):",
+        '    raise NotImplementedError("exercise 1: write this function, then run the check")',
+    ]
+
+
+def test_writing_twice_changes_nothing_and_a_lesson_without_exercises_has_no_notebook(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert [path.name for path in write_exercises(tmp_path)] == ["00_first.ipynb"]
+    assert write_exercises(tmp_path) == []
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 00")]), tmp_path / "00_first.ipynb")
+    assert write_exercises(tmp_path) == [tmp_path / "exercises/00_first.ipynb"]
+    assert not (tmp_path / "exercises/00_first.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"text": "### Exercise 1: Halves\n\nNo rating."}, "00_first.ipynb, cell c: a solution needs a text before it"),
+        ({"text": TEXT.replace("Exercise 1", "Exercise 2")}, "this is exercise 1, but its heading says 2"),
+        ({"solution": "x = 1"}, "a solution defines one function, not 0"),
+        ({"check": "halves(3)"}, "the cell after a solution must be its check, with check(halves)"),
+    ],
+)
+def test_an_exercise_that_is_not_whole_is_refused(tmp_path: Path, changed: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_exercises(write(tmp_path, **changed))
+
+
+def test_the_rating_is_read(tmp_path: Path) -> None:
+    (one,) = read_exercises(write(tmp_path))
+    assert (one.number, one.title, one.difficulty, one.minutes) == (1, "Halves", 2, 5)
+    assert generating.SOLUTION in one.solution.metadata["tags"]

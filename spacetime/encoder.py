@@ -1,5 +1,8 @@
 """The object that users hold: sentences, with months and regions as labels, to embeddings."""
 
+import hashlib
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +23,9 @@ from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, pl
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.modeling import is_published
+from spacetime.model.packed import PackedModel
 from spacetime.model.portable import save_portable
+from spacetime.model.precision import multiplies_bfloat16
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
@@ -31,6 +36,13 @@ DEFAULT_REGIONS = RegionSet(["UK", "US", "AUS", "CAN"])
 RELEASED = Path(__file__).parent / "released"  # the model that comes with the package
 PUBLISHED_RECIPE = "published-recipe"
 PUBLISHED_RECIPE_FOLDER = Path("runs/foundation/published/stage2/model")  # where `benchmarks.foundation` leaves it
+
+Precision = Literal["float32", "bfloat16", "auto"]
+# Of word pieces in all: below it, laying the weights out anew (about 30 ms) costs more than it saves.
+WORTH_PACKING = 2_000
+STEP_PIECES = 1_024  # of a packed step: what passes between two layers then stays in a processor's cache
+SAMPLE = 16  # sentences on which "auto" tries bfloat16
+SAFE_COSINE = 0.9995  # of every one of them to float32
 
 
 class Location(NamedTuple):
@@ -76,9 +88,9 @@ class SpaceTimeEncoder:
         The regions that the model knows.
     origin : Path, str or None
         The folder or the name on the hub that the weights came from or were last saved to.
-    precision : {"float32", "bfloat16"}
-        What the encoder computes in; may be set at any time. bfloat16 is several times as fast where the processor
-        has it, and leaves a cosine of at least .999 to float32.
+    precision : {"float32", "bfloat16", "auto"}
+        What the encoder computes in where a call does not say so; may be set at any time.  bfloat16 is several times
+        as fast where the processor has it, and leaves a cosine of at least .9995 to float32.
 
     Examples
     --------
@@ -102,7 +114,7 @@ class SpaceTimeEncoder:
         self.origin = Path(origin).resolve() if origin is not None and Path(origin).exists() else origin
         self.model: SpaceTimeMiniLM = model.eval().to(device or best_device())  # type: ignore[arg-type]
         self.tokenizer = tokenizer
-        self.precision: Literal["float32", "bfloat16"] = "float32"
+        self.precision: Precision = "float32"
         self.months = MonthRange(config.first_month, config.last_month)
         coordinates = {
             region: (float(place[0]), float(place[1]))
@@ -334,6 +346,7 @@ class SpaceTimeEncoder:
         region_weight: float = 1.0,
         mode: Literal["attention", "concatenation"] = "attention",
         time_scale: float | None = None,
+        precision: Precision | None = None,
         show_progress: bool | None = None,
     ) -> NDArray[np.float32]:
         """Embed sentences.
@@ -345,7 +358,7 @@ class SpaceTimeEncoder:
         months, regions
             One label for all sentences, one each, or None.  In a list, None is a missing one.
         batch_size
-            Sentences a step; they are sorted by length, so that little is padded.
+            Most sentences a step; they are sorted by length, so that little or nothing is padded.
         normalize
             Scale embeddings to length 1.
         time_weight, region_weight
@@ -357,6 +370,9 @@ class SpaceTimeEncoder:
             only be matched, and not to be compared with the others.
         time_scale
             Of the months' codes in `"concatenation"`: None falls evenly over the range, a number as exp(-months / it).
+        precision
+            `"float32"`; `"bfloat16"`; or `"auto"`: bfloat16 where the hardware multiplies it, there are enough
+            sentences to gain by it, and a sample of them keeps a cosine of .9995 to float32.  None: as the attribute.
         show_progress
             A progress bar on stderr; None shows it for long inputs on a terminal.
 
@@ -377,7 +393,7 @@ class SpaceTimeEncoder:
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         if mode == "concatenation":
             joined = with_codes(
-                self.encode(texts, batch_size=batch_size, show_progress=show_progress),
+                self.encode(texts, batch_size=batch_size, precision=precision, show_progress=show_progress),
                 ids_for_each(self.months, months, len(texts), "months"),
                 ids_for_each(self.regions, regions, len(texts), "regions"),
                 len(self.months),
@@ -388,13 +404,63 @@ class SpaceTimeEncoder:
             return joined[0] if isinstance(sentences, str) else joined
         if mode != "attention":
             raise ValueError(f"mode must be 'attention' or 'concatenation', not {mode!r}")
-        embeddings = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
-        for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
-            with self._autocast():
-                output = self.model(**batch, **weights)
-            embedding = torch.nn.functional.normalize(output.embedding, dim=-1) if normalize else output.embedding
-            embeddings[rows] = embedding.float().cpu().numpy()
+        rows = self._rows(texts, months, regions)
+        embed = self.embedder(rows, precision=precision, time_weight=time_weight, region_weight=region_weight)
+        embeddings = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=show_progress)
         return embeddings[0] if isinstance(sentences, str) else embeddings
+
+    def embedder(
+        self,
+        sample: "Rows",
+        *,
+        precision: Precision | None = None,
+        time_weight: float = 1.0,
+        region_weight: float = 1.0,
+    ) -> "Embedder":
+        """What embeds any number of rows of word pieces, made ready once: the fastest way for this model and device.
+
+        Parameters
+        ----------
+        sample
+            Rows like those to come, or these themselves: whether there is something to gain is read off them, and
+            `precision="auto"` tries some of them.
+        precision, time_weight, region_weight
+            As in `encode`.  The model's weights are read now: after a training, make another.
+
+        Raises
+        ------
+        ValueError
+            An unknown precision.
+        """
+        precision = _known_precision(precision or self.precision)
+        weights = {"time_weight": time_weight, "region_weight": region_weight}
+        plain = Embedder(self, "float32", weights)
+        # Only float32 weights on a processor are packed; on a GPU, and while dropout is on, the model itself runs.
+        worth = sum(map(len, sample.pieces)) >= WORTH_PACKING
+        if self.device.type != "cpu" or self.model.training or self.model.dtype != torch.float32 or not worth:
+            if precision == "auto":  # a GPU multiplies bfloat16 or is old; a few sentences gain nothing
+                quick = self.device.type != "cpu" and multiplies_bfloat16(self.device)
+                return self._tried(Embedder(self, "bfloat16", weights), plain, sample) if quick else plain
+            return Embedder(self, precision, weights)
+        packed = {
+            name: PackedModel(self.model, dtype, time_weight, region_weight)
+            for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+            if name == precision or precision == "auto"
+        }
+        if precision != "auto":
+            return Embedder(self, precision, weights, packed[precision])
+        exact = Embedder(self, "float32", weights, packed["float32"])
+        if not multiplies_bfloat16(self.device):
+            return exact
+        return self._tried(Embedder(self, "bfloat16", weights, packed["bfloat16"]), exact, sample)
+
+    @staticmethod
+    def _tried(quick: "Embedder", exact: "Embedder", sample: "Rows") -> "Embedder":
+        """The quick way where it keeps to the exact one on some of the sentences, short and long; else the exact."""
+        by_length = np.argsort([len(ids) for ids in sample.pieces], kind="stable")
+        some = sample.take(by_length[np.linspace(0, len(by_length) - 1, min(SAMPLE, len(by_length))).astype(int)])
+        cosines = (quick(some, show_progress=False) * exact(some, show_progress=False)).sum(1)
+        return quick if len(cosines) == 0 or cosines.min() >= SAFE_COSINE else exact
 
     @torch.inference_mode()
     def locate(
@@ -434,8 +500,9 @@ class SpaceTimeEncoder:
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
-        for rows, batch in self._batches(texts, months, regions, batch_size, show_progress):
-            with self._autocast():
+        precision = _known_precision(self.precision)
+        for rows, batch in padded_batches(self, self._rows(texts, months, regions), batch_size, show_progress):
+            with self._autocast("float32" if precision == "auto" else precision):
                 month_logits, region_logits = self.model.locate(**batch)
             by_month[rows] = month_logits.float().softmax(-1).cpu().numpy()
             by_region[rows] = region_logits.float().softmax(-1).cpu().numpy()
@@ -471,36 +538,126 @@ class SpaceTimeEncoder:
         ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
         return ids
 
-    def _autocast(self) -> torch.autocast:
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision must be 'float32' or 'bfloat16', not {self.precision!r}")
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+    def _autocast(self, precision: str) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
-    def _batches(
-        self, texts: list[str], months: Any, regions: Any, batch_size: int, show_progress: bool | None
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
-        """Batches of sentences of like length, longest first, each with the rows it belongs to."""
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    def _rows(self, texts: list[str], months: Any, regions: Any) -> "Rows":
+        """Texts and labels, checked, as the model reads them."""
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise ValueError(f"sentence {row} is not text but {type(text).__name__}: {str(text)[:60]!r}")
         month_ids = ids_for_each(self.months, months, len(texts), "months")
         region_ids = ids_for_each(self.regions, regions, len(texts), "regions")
-        pieces = self.word_pieces(texts) if texts else []
-        order = np.argsort([-len(ids) for ids in pieces], kind="stable")
-        starts = range(0, len(texts), batch_size)
-        hidden = not show_progress if show_progress is not None else None if len(starts) > 20 else True
-        for start in tqdm(starts, desc="encode", unit="batch", disable=hidden):
-            rows = order[start : start + batch_size]
-            input_ids, attention_mask = pad([pieces[row] for row in rows], self.tokenizer.pad_token_id)
-            batch = {
-                "input_ids": input_ids,
-                "attention_mask": attention_mask,
-                "month_ids": torch.from_numpy(month_ids[rows]),
-                "region_ids": torch.from_numpy(region_ids[rows]),
-            }
-            yield rows, {name: tensor.to(self.device) for name, tensor in batch.items()}
+        return Rows(self.word_pieces(texts) if texts else [], month_ids, region_ids)
+
+
+class Rows(NamedTuple):
+    """Sentences as the model reads them."""
+
+    pieces: Sequence[Sequence[int]]  # n times a sentence's word pieces
+    month_ids: NDArray[np.int64]  # (n,), -1 where missing
+    region_ids: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.int64]) -> "Rows":
+        """Some of the rows, in the order of their numbers here."""
+        return Rows([self.pieces[row] for row in chosen], self.month_ids[chosen], self.region_ids[chosen])
+
+
+class Embedder:
+    """Embeds rows of word pieces; made by `SpaceTimeEncoder.embedder`.
+
+    Attributes
+    ----------
+    precision : {"float32", "bfloat16"}
+        What it computes in, once `"auto"` has chosen.
+    """
+
+    def __init__(
+        self,
+        encoder: SpaceTimeEncoder,
+        precision: Literal["float32", "bfloat16"],
+        weights: dict[str, float],
+        packed: PackedModel | None = None,
+    ) -> None:
+        self.encoder, self.precision, self.weights, self.packed = encoder, precision, weights, packed
+
+    @torch.inference_mode()
+    def __call__(
+        self, rows: Rows, *, batch_size: int = 64, normalize: bool = True, show_progress: bool | None = None
+    ) -> NDArray[np.float32]:
+        """Embeddings (n, 384) in the order of the rows; parameters as in `SpaceTimeEncoder.encode`."""
+        embeddings = np.empty((len(rows.pieces), self.encoder.model.config.hidden_size), dtype=np.float32)
+        for chosen, embedding in self._steps(rows, batch_size, show_progress):
+            embedding = torch.nn.functional.normalize(embedding, dim=-1) if normalize else embedding
+            embeddings[chosen] = embedding.float().cpu().numpy()
+        return embeddings
+
+    def _steps(
+        self, rows: Rows, batch_size: int, show_progress: bool | None
+    ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        if self.packed is None:
+            for chosen, batch in padded_batches(self.encoder, rows, batch_size, show_progress):
+                with self.encoder._autocast(self.precision):
+                    yield chosen, self.encoder.model(**batch, **self.weights).embedding
+            return
+        for chosen in shown(packed_steps(rows, self.packed, batch_size), show_progress):
+            yield chosen, self.packed.embed(*rows.take(chosen))
+
+
+def padded_batches(
+    encoder: SpaceTimeEncoder, rows: Rows, batch_size: int, show_progress: bool | None
+) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
+    """Batches of sentences of like length, longest first, each with the rows it belongs to."""
+    check_batch_size(batch_size)
+    order = np.argsort([-len(ids) for ids in rows.pieces], kind="stable")
+    steps = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    for chosen in shown(steps, show_progress):
+        some = rows.take(chosen)
+        input_ids, attention_mask = pad(some.pieces, encoder.tokenizer.pad_token_id)
+        batch = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "month_ids": torch.from_numpy(some.month_ids),
+            "region_ids": torch.from_numpy(some.region_ids),
+        }
+        yield chosen, {name: tensor.to(encoder.device) for name, tensor in batch.items()}
+
+
+def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArray[np.int64]]:
+    """Rows of each step: of one amount of context, longest first, about `STEP_PIECES` word pieces together."""
+    check_batch_size(batch_size)
+    lengths = np.array([len(ids) for ids in rows.pieces], dtype=np.int64)
+    amounts = packed.amounts(rows.month_ids, rows.region_ids)
+    steps: list[NDArray[np.int64]] = []
+    for amount in np.unique(amounts):
+        here = np.flatnonzero(amounts == amount)
+        here = here[np.argsort(-lengths[here], kind="stable")]
+        start = 0
+        while start < len(here):
+            most = max(1, min(batch_size, STEP_PIECES // int(lengths[here[start]])))  # those that follow are shorter
+            steps.append(here[start : start + most])
+            start += most
+    return steps
+
+
+def check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+
+
+def shown(steps: list[NDArray[np.int64]], show_progress: bool | None) -> Iterator[NDArray[np.int64]]:
+    """The steps, with a progress bar over their rows; None shows it for long inputs on a terminal."""
+    hidden = not show_progress if show_progress is not None else None if len(steps) > 20 else True
+    with tqdm(total=sum(map(len, steps)), desc="encode", unit="row", disable=hidden) as bar:
+        for chosen in steps:
+            yield chosen
+            bar.update(len(chosen))
+
+
+def _known_precision(precision: str) -> Precision:
+    if precision not in ("float32", "bfloat16", "auto"):
+        raise ValueError(f"precision must be 'float32', 'bfloat16' or 'auto', not {precision!r}")
+    return precision  # type: ignore[return-value]  # just checked
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
@@ -526,9 +683,27 @@ def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: s
     return ids
 
 
+def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:
+    """Return a SHA-256 of what decides an encoder's embeddings: its configuration, its word pieces, its weights.
+
+    The path, the device, the precision and the version of transformers do not enter.
+    """
+    config = encoder.model.config.to_dict()
+    for name in ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version"):
+        config.pop(name, None)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(sorted(encoder.tokenizer.get_vocab().items())).encode())
+    for name, weight in sorted(encoder.model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def best_device() -> torch.device:
-    """A GPU where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """A GPU where there is one (of several processes that torchrun started, each its own), else the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
 
 
 def _check_model_folder(folder: Path) -> None:

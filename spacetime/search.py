@@ -45,7 +45,6 @@ Taught in lesson 11, search.
 import contextlib
 import difflib
 import functools
-import hashlib
 import json
 import math
 import os
@@ -66,7 +65,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from spacetime.data import Corpus
-from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder, ids_for_each
+from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
 from spacetime.regions import RegionSet, find_place
 
@@ -114,22 +113,6 @@ def continent_of(region: str) -> str | None:
     """
     place = find_place(region)
     return None if place is None else _continents()[place]
-
-
-def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:
-    """Return a SHA-256 of what decides an encoder's embeddings: its configuration, its word pieces, its weights.
-
-    The path, the device, the precision and the version of transformers do not enter.
-    """
-    config = encoder.model.config.to_dict()
-    for name in ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version"):
-        config.pop(name, None)
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    digest.update(json.dumps(sorted(encoder.tokenizer.get_vocab().items())).encode())
-    for name, weight in sorted(encoder.model.state_dict().items()):
-        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 class SpaceTimeIndex:

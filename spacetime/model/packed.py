@@ -1,0 +1,308 @@
+"""The model's forward pass for many sentences on a processor: the same numbers as `modeling`, in less time.
+
+What it saves, by size (`benchmarks/README.md`, "Speed", has the measurements):
+
+- Sentences stand one after the other without padding, and sentences of one length attend together, without a mask.
+- Linear layers go to oneDNN, with weights laid out for it once: on AMD processors its float32 products are twice as
+  fast as those of the library that torch takes by itself.  GELU and the residual sum are done inside them.
+- In bfloat16 weights are converted once, not at every call as under autocast.
+- What a month and a region bring to a layer depends on nothing else, so it is looked up in a table instead of being
+  computed for every batch; and changes of low rank are added to the weights once for every amount of context.
+
+It is made anew from the model's weights at each use (about 30 ms), so that it can't be out of date after a training.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spacetime.model.modeling import (
+    AdditiveConditioning,
+    Context,
+    LowRank,
+    MultiplicativeConditioning,
+    PrefixConditioning,
+    SpaceTimeMiniLM,
+)
+
+
+class PackedModel:
+    """A `SpaceTimeMiniLM` on the processor, ready to embed many sentences.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, on the processor, with float32 weights.
+    dtype
+        float32, or bfloat16 for weights and for what passes between the layers; sums inside a product, softmax and
+        layer norm keep float32.
+    time_weight, region_weight
+        As in `SpaceTimeMiniLM.forward`.
+    """
+
+    def __init__(
+        self, model: SpaceTimeMiniLM, dtype: torch.dtype, time_weight: float = 1.0, region_weight: float = 1.0
+    ) -> None:
+        self.model, self.dtype = model, dtype
+        self.weights = (time_weight, region_weight)
+        config = model.config
+        self.heads, self.head_size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
+        self.conditioned = config.conditioning != "none"
+        self.low_rank = self.conditioned and config.context_rank > 0
+        self.tables = [self._tables(layer.attention.self.conditioning) for layer in model.bert.encoder.layer]
+        self.late = None if model.late is None else self._late_tables()
+        self._layers: dict[float, list[_Layer]] = {}
+
+    def amounts(self, month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How much context each sentence has, (n,), where changes of low rank depend on it; else 0 for all.
+
+        Sentences of one batch must share it.
+        """
+        if not self.low_rank:
+            return np.zeros(len(month_ids))
+        time, region = self.weights
+        return 1 - (1 - time * (month_ids >= 0)) * (1 - region * (region_ids >= 0))
+
+    @torch.inference_mode()
+    def embed(
+        self, pieces: Sequence[Sequence[int]], month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]
+    ) -> Tensor:
+        """Embeddings (B, C) in float32, as `SpaceTimeMiniLM.forward` gives them.
+
+        Parameters
+        ----------
+        pieces
+            Word pieces of each sentence; sentences of one length must stand together, or nothing is gained.
+        month_ids, region_ids
+            Ids (B,), -1 where missing; the sentences must share one amount of context (`amounts`).
+        """
+        blocks, start, sentence = [], 0, 0
+        for length, same in groupby(pieces, key=len):
+            count = sum(1 for _ in same)
+            end = start + count * length
+            blocks.append(_Block(count, length, slice(start, end), slice(sentence, sentence + count)))
+            start, sentence = end, sentence + count
+        amount = float(self.amounts(month_ids[:1], region_ids[:1])[0])
+        if amount not in self._layers:
+            self._layers[amount] = self._prepare(amount)
+        # A missing month or region has the id -1: the last row of each table, which does nothing.
+        ids = torch.from_numpy(month_ids), torch.from_numpy(region_ids)
+
+        words = self._embeddings(np.concatenate([np.asarray(one) for one in pieces]), blocks)  # (N, C), N all pieces
+        for layer, tables in zip(self._layers[amount], self.tables, strict=True):
+            attended = self._attention(layer.projected(words), blocks, tables, ids)
+            words = layer.attention_norm(layer.attended(attended, words))
+            words = layer.output_norm(layer.outer(layer.inner(words), words))
+        pooled = torch.cat([words[b.words].view(b.count, b.length, -1).float().mean(1) for b in blocks])
+        if self.late is not None:
+            for table, one in zip(self.late, ids, strict=True):
+                pooled = pooled + table[one]
+        return functional.normalize(pooled, dim=-1) if self.model.config.normalize else pooled
+
+    def _embeddings(self, ids: NDArray[np.int64], blocks: "list[_Block]") -> Tensor:
+        """BERT's embeddings of words, places and the one segment, (N, C)."""
+        parts = self.model.bert.embeddings
+        longest = max(block.length for block in blocks)
+        places = parts.position_embeddings.weight[:longest] + parts.token_type_embeddings.weight[0]
+        words: Tensor = parts.word_embeddings(torch.from_numpy(ids))
+        for block in blocks:
+            words[block.words].view(block.count, block.length, -1).add_(places[: block.length])
+        normed: Tensor = parts.LayerNorm(words)
+        return normed.to(self.dtype)
+
+    def _attention(
+        self, projected: Tensor, blocks: "list[_Block]", tables: "_Tables", ids: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Queries, keys and values (N, 3 C), the queries scaled by 1/sqrt(D), to what the words gathered (N, C)."""
+        heads, size = self.heads, self.head_size
+        output = torch.empty(len(projected), heads * size, dtype=projected.dtype)
+        for block in blocks:
+            flat = block.count * heads
+            parts = projected[block.words].view(block.count, block.length, 3, heads, size)
+            query, key, value = (
+                part.reshape(flat, block.length, size)  # (B H, L, D)
+                for part in parts.permute(2, 0, 3, 1, 4)
+            )
+            of_block = [one[block.sentences] for one in ids]
+            if tables.query is not None:
+                query = query + sum(t[i] for t, i in zip(tables.query, of_block, strict=True)).view(flat, 1, size)
+            if tables.value is not None:
+                value = value + sum(t[i] for t, i in zip(tables.value, of_block, strict=True)).view(flat, 1, size)
+            if tables.temperature is not None:
+                tau = tables.temperature[0][of_block[0]] * tables.temperature[1][of_block[1]]
+                query = query * tau.view(flat, 1, 1)
+            gathered = torch.bmm(torch.bmm(query, key.transpose(1, 2)).softmax(-1), value)
+            if tables.prefix_key is not None and tables.prefix_value is not None:
+                keys, values = (
+                    torch.stack([t[i] for t, i in zip(table, of_block, strict=True)], 2).view(flat, 2, size)
+                    for table in (tables.prefix_key, tables.prefix_value)
+                )
+                share = torch.bmm(query, keys.transpose(1, 2)).sigmoid()  # (B H, L, 2)
+                gathered = gathered.baddbmm_(share, values)
+            output[block.words].view(block.count, block.length, heads, size).copy_(
+                gathered.view(block.count, heads, block.length, size).transpose(1, 2)
+            )
+        return output
+
+    # ------------------------------------------------------------------------------- what is made once
+
+    def _prepare(self, amount: float) -> "list[_Layer]":
+        """The layers' weights for one amount of context."""
+        act = self.model.bert.encoder.layer[0].intermediate.intermediate_act_fn
+        gelu = self.model.config.hidden_act == "gelu"
+        layers = []
+        for layer in self.model.bert.encoder.layer:
+            attention, conditioning = layer.attention.self, layer.attention.self.conditioning
+            projections = []
+            for name in ("query", "key", "value"):
+                change = conditioning.low_rank[name] if name in conditioning.low_rank else None
+                weight, bias = _merged(getattr(attention, name), change, amount)
+                scale = attention.scaling if name == "query" else 1.0
+                projections.append((weight * scale, bias * scale))
+            both = layer.conditioning
+            inner = _merged(layer.intermediate.dense, None if both is None else both.inner, amount)
+            outer = _merged(layer.output.dense, None if both is None else both.outer, amount)
+            dense = layer.attention.output.dense
+            layers.append(
+                _Layer(
+                    projected=_Linear(*(torch.cat(x) for x in zip(*projections, strict=True)), self.dtype),
+                    attended=_Linear(dense.weight, dense.bias, self.dtype),
+                    attention_norm=_norm(layer.attention.output.LayerNorm, self.dtype),
+                    inner=_Linear(*inner, self.dtype, gelu=gelu, then=None if gelu else act),
+                    outer=_Linear(*outer, self.dtype),
+                    output_norm=_norm(layer.output.LayerNorm, self.dtype),
+                )
+            )
+        return layers
+
+    @torch.inference_mode()
+    def _tables(self, conditioning: nn.Module) -> "_Tables":
+        """What every month and every region brings to a layer, computed by the layer's own conditioning."""
+        shape = (-1, self.heads, 1, self.head_size)
+        if isinstance(conditioning, MultiplicativeConditioning):
+            found = [conditioning.temperature(context) for context in self._alone()]
+            return _Tables(temperature=self._rows(found, missing=1.0))
+        if isinstance(conditioning, AdditiveConditioning):
+            none = torch.zeros(()).expand(1, *shape[1:])
+            changes = [conditioning.before(none, none, context) for context in self._alone()]
+            # The scores' scale stands in the query's weights, so what is added to a query is scaled, too.
+            query = self._rows([change[0] * self.head_size**-0.5 for change in changes])
+            return _Tables(query=query, value=self._rows([c[1] for c in changes]) if conditioning.to_value else None)
+        if isinstance(conditioning, PrefixConditioning):
+            gate = conditioning.gate()[:, :, None, None]
+            contexts = [context.parts()[i] for i, context in enumerate(self._alone())]
+            keys = [conditioning.key[i](vector).view(shape) for i, (vector, _) in enumerate(contexts)]
+            values = [
+                (conditioning.value[i](vector) * weight).view(shape) * gate[i]
+                for i, (vector, weight) in enumerate(contexts)
+            ]
+            return _Tables(prefix_key=self._rows(keys), prefix_value=self._rows(values))
+        return _Tables()
+
+    @torch.inference_mode()
+    def _late_tables(self) -> tuple[Tensor, ...]:
+        late = self.model.late
+        assert late is not None
+        nothing = torch.zeros(1, self.model.config.hidden_size)
+        found = [late(nothing, context) for context in self._alone()]
+        return tuple(torch.cat((rows, torch.zeros_like(rows[:1]))) for rows in found)
+
+    def _alone(self) -> tuple[Context, Context]:
+        """Every month without a region, then every region without a month."""
+        model, (time, region) = self.model, self.weights
+        months, regions = torch.arange(model.config.num_months), torch.arange(model.config.num_regions)
+        return (
+            model.context(months, torch.full_like(months, -1), time, region),
+            model.context(torch.full_like(regions, -1), regions, time, region),
+        )
+
+    def _rows(self, tables: Sequence[Tensor], missing: float = 0.0) -> tuple[Tensor, ...]:
+        """Tables in the working precision, with one more row for what is missing."""
+        return tuple(torch.cat((rows, torch.full_like(rows[:1], missing))).to(self.dtype) for rows in tables)
+
+
+class _Block(NamedTuple):
+    """Sentences of one length, that stand together."""
+
+    count: int
+    length: int
+    words: slice  # of all pieces
+    sentences: slice
+
+
+class _Tables(NamedTuple):
+    """What months (first) and regions (second) bring to a layer, by id; see the conditioning of each name."""
+
+    temperature: tuple[Tensor, ...] | None = None  # (ids, H, 1, 1)
+    query: tuple[Tensor, ...] | None = None  # (ids, H, 1, D), as all that follow
+    value: tuple[Tensor, ...] | None = None
+    prefix_key: tuple[Tensor, ...] | None = None
+    prefix_value: tuple[Tensor, ...] | None = None
+
+
+class _Layer(NamedTuple):
+    projected: "_Linear"
+    attended: "_Linear"
+    attention_norm: Callable[[Tensor], Tensor]
+    inner: "_Linear"
+    outer: "_Linear"
+    output_norm: Callable[[Tensor], Tensor]
+
+
+class _Linear:
+    """A linear layer by oneDNN where torch has it: with GELU after it, or with a sum, at no further cost."""
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        dtype: torch.dtype,
+        *,
+        gelu: bool = False,
+        then: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.gelu, self.then = gelu, then
+        self.weight, self.bias = weight.detach().to(dtype), bias.detach().to(dtype)
+        self.fused: Any = _fused_linear()
+        if self.fused is not None:
+            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, None)
+
+    def __call__(self, words: Tensor, added: Tensor | None = None) -> Tensor:
+        if self.fused is None:
+            output = functional.linear(words, self.weight, self.bias)
+            output = functional.gelu(output) if self.gelu else output
+            output = output if added is None else output + added
+        elif added is not None:
+            output = self.fused.binary(words, added, self.weight, self.bias, "add")
+        else:
+            output = self.fused(words, self.weight, self.bias, "gelu" if self.gelu else "none", [], "none")
+        return output if self.then is None else self.then(output)
+
+
+def _fused_linear() -> Any:
+    """The operation that torch's own compiler puts linear layers to on a processor; None where there is none."""
+    if not torch.backends.mkldnn.is_available():
+        return None
+    return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+
+
+def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    weight, bias = (None if one is None else one.detach().to(dtype) for one in (norm.weight, norm.bias))
+    return lambda words: functional.layer_norm(words, norm.normalized_shape, weight, bias, norm.eps)
+
+
+@torch.inference_mode()
+def _merged(linear: nn.Linear, change: nn.Module | None, amount: float) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a linear layer, with an amount of a change of low rank added to them."""
+    if change is None or amount == 0:
+        return linear.weight, linear.bias
+    assert isinstance(change, LowRank)
+    weight = linear.weight + amount * (change.up.weight @ change.down.weight)
+    bias = linear.bias + amount * (change.up(change.down.bias))
+    return weight, bias

@@ -1,0 +1,130 @@
+"""Promises of `spacetime.model.packed` and of `precision`: other arithmetic, the same embeddings."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spacetime import encoder as encoder_module
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, packed
+
+SIZES: dict[str, Any] = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 64,
+    "max_length": 40,
+}
+WAYS: list[dict[str, Any]] = [
+    {"conditioning": "none"},
+    {"conditioning": "multiplicative"},
+    {"conditioning": "multiplicative", "normalize": False, "hidden_act": "relu"},
+    {"conditioning": "additive", "additive_values": True},
+    {"conditioning": "additive", "time_encoding": "calendar"},
+    {"conditioning": "prefix", "context_rank": 3},
+    {"conditioning": "late", "time_encoding": "learned"},
+]
+
+
+def small(**way: Any) -> SpaceTimeEncoder:
+    """A very small encoder, every weight moved away from its start."""
+    torch.manual_seed(0)
+    model = SpaceTimeMiniLM(SpaceTimeConfig(**(SIZES | way)))  # type: ignore[arg-type]
+    for weight in model.parameters():
+        weight.data.add_(torch.randn_like(weight) * 0.1)
+    return SpaceTimeEncoder(model, load_tokenizer(), "cpu")
+
+
+def sentences(count: int = 40) -> tuple[list[str], list[str | None], list[str | None]]:
+    """Of many lengths, one beyond the model's, with every way of giving or leaving out a month and a region."""
+    random = np.random.default_rng(0)
+    words = "the clocks go forward tonight and shops stay open until nine , says a notice in town".split()
+    texts = [" ".join(random.choice(words, size=random.integers(1, 30))) for _ in range(count - 1)] + ["rain " * 60]
+    months = [(None, "2017-01", "2020-03", "2021-12")[i % 4] for i in range(count)]
+    regions = [(None, "UK", "CAN")[i % 3] for i in range(count)]
+    return texts, months, regions
+
+
+@pytest.fixture
+def always_packed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(encoder_module, "WORTH_PACKING", 0)
+    yield
+
+
+def never_packed(encoder: SpaceTimeEncoder, *inputs: Any, **options: Any) -> np.ndarray:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder_module, "WORTH_PACKING", 10**9)
+        return encoder.encode(*inputs, **options)
+
+
+@pytest.mark.parametrize("dials", [{}, {"time_weight": 0.3, "region_weight": 0.6}, {"time_weight": 0.0}], ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
+def test_packed_embeddings_are_the_models(way: dict[str, Any], dials: dict[str, float], always_packed: None) -> None:
+    encoder = small(**way)
+    expected = never_packed(encoder, *sentences(), normalize=False, **dials)
+    # float32 sums in another order, after two layers
+    np.testing.assert_allclose(encoder.encode(*sentences(), normalize=False, **dials), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_without_onednn_the_numbers_are_the_same(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = small(conditioning="prefix", context_rank=3)
+    expected = encoder.encode(*sentences())
+    monkeypatch.setattr(packed, "_fused_linear", lambda: None)
+    np.testing.assert_allclose(encoder.encode(*sentences()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_the_size_of_a_step_changes_nothing(batch_size: int, always_packed: None) -> None:
+    encoder = small(conditioning="prefix", context_rank=3)
+    expected = encoder.encode(*sentences())
+    np.testing.assert_allclose(encoder.encode(*sentences(), batch_size=batch_size), expected, atol=2e-6)
+
+
+def test_a_training_between_two_calls_is_seen(always_packed: None) -> None:
+    encoder = small(conditioning="none")
+    before = encoder.encode(*sentences())
+    encoder.model.bert.encoder.layer[0].output.dense.weight.data.mul_(2)  # `.data` leaves no trace in autograd
+    assert np.abs(encoder.encode(*sentences()) - before).max() > 1e-3
+
+
+def test_bfloat16_keeps_close_to_float32(always_packed: None) -> None:
+    encoder = small(conditioning="prefix", context_rank=3)
+    exact, quick = (encoder.encode(*sentences(), precision=p) for p in ("float32", "bfloat16"))  # type: ignore[arg-type]
+    cosines = (exact * quick).sum(1)
+    # Weights of three digits, rounded in every one of two layers; equal numbers would mean that nothing was done.
+    assert cosines.min() > 0.999 and np.abs(exact - quick).max() > 1e-6
+
+
+def test_a_call_may_name_its_precision_and_leaves_the_encoders_own(always_packed: None) -> None:
+    encoder = small(conditioning="none")
+    encoder.precision = "bfloat16"
+    own = encoder.encode(*sentences())
+    assert np.abs(encoder.encode(*sentences(), precision="float32") - own).max() > 0
+    np.testing.assert_array_equal(encoder.encode(*sentences(), precision="bfloat16"), own)
+    assert encoder.precision == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("has_bfloat16", "safe", "chosen"), [(True, 0.9, "bfloat16"), (True, 1.1, "float32"), (False, 0.9, "float32")]
+)
+def test_auto_takes_bfloat16_where_it_is_quick_and_safe(
+    has_bfloat16: bool, safe: float, chosen: str, always_packed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_module, "multiplies_bfloat16", lambda device: has_bfloat16)
+    monkeypatch.setattr(encoder_module, "SAFE_COSINE", safe)
+    encoder = small(conditioning="none")
+    rows = encoder._rows(*sentences())
+    assert encoder.embedder(rows, precision="auto").precision == chosen
+
+
+def test_auto_leaves_a_few_sentences_in_float32() -> None:
+    encoder = small(conditioning="none")
+    np.testing.assert_array_equal(encoder.encode(["Rain."], precision="auto"), encoder.encode(["Rain."]))
+
+
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(ValueError, match="precision must be 'float32', 'bfloat16' or 'auto', not 'fp8'"):
+        small(conditioning="none").encode(["Rain."], precision="fp8")  # type: ignore[arg-type]

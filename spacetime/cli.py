@@ -138,7 +138,7 @@ def _train_stage1(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         note=made,
     )
-    _print_training(options.output, result)
+    _end_training(options.output, result)
     return 0
 
 
@@ -167,7 +167,7 @@ def _train_stage2(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         note=made,
     )
-    _print_training(options.output, result)
+    _end_training(options.output, result)
     return 0
 
 
@@ -195,12 +195,18 @@ def _train_plain(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         note={"config": Path(options.config).name, "from": options.start},
     )
-    print(drawn)
-    _print_training(options.output, result)
+    if _first_process():
+        print(drawn)
+    _end_training(options.output, result)
     return 0
 
 
-def _print_training(output: Path, result: "TrainingResult") -> None:
+def _end_training(output: Path, result: "TrainingResult") -> None:
+    from spacetime.training.processes import leave_processes
+
+    leave_processes()
+    if not _first_process():
+        return
     figures = {"loss": result.final.get("loss"), **result.final, **result.evaluation}
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
     print(f"{result.steps} steps in {result.seconds:.0f} s, {result.tokens_per_second:,.0f} tokens/s: {shown}")
@@ -423,7 +429,9 @@ def _load_corpus(
     """Load the corpus that the options name; `months` and `regions` are a model's own, which options may narrow."""
     from spacetime.data import load_corpus
 
-    if options.rejects is None and options.run in (_train_stage1, _train_stage2, _evaluate) and options.output:
+    if not _first_process():
+        options.rejects = None
+    elif options.rejects is None and options.run in (_train_stage1, _train_stage2, _evaluate) and options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         options.rejects = options.output / "rejects.csv"  # written only if there are any
     return load_corpus(
@@ -436,7 +444,13 @@ def _load_corpus(
         outside=options.outside,
         strict=options.strict,
         rejects=options.rejects,
+        show_progress=None if _first_process() else False,
     )
+
+
+def _first_process() -> bool:
+    """Whether this process prints and writes for all those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = None) -> "tuple[Split, dict[str, Any]]":
@@ -463,11 +477,12 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
                 f"{model} was trained on another split of {made['corpus']} ({trained['split']}, now {how}): rows it "
                 "was trained on would be tested; give the same split options"
             )
-    print(str(corpus.report).splitlines()[0], file=sys.stderr)
-    if corpus.report.rejected:
-        print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
     split = split_corpus(corpus.dataset, **how)
-    print(f"split by {how['by']}: {split}", file=sys.stderr)
+    if _first_process():
+        print(str(corpus.report).splitlines()[0], file=sys.stderr)
+        if corpus.report.rejected:
+            print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
+        print(f"split by {how['by']}: {split}", file=sys.stderr)
     return split, made
 
 
@@ -667,7 +682,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
     for name, run, purpose, examples in _STAGES:
-        stage = _command(train, name, run, purpose, *examples)
+        stage = _command(train, name, run, purpose, *examples, after=_SEVERAL.format(name))
         stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
         _add_training_options(stage, name)
         _add_corpus_options(stage)
@@ -679,7 +694,8 @@ def _parser() -> argparse.ArgumentParser:
         "a plain sentence encoder, with in-batch negatives on a mixture of pair data sets",
         "spacetime train plain --config data_config.json --output runs/plain --from MiniLM-L12-H384-uncased",
         "spacetime train plain --config data_config.json --output runs/small --batch-size 128 --max-steps 2000",
-        after="What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.",
+        after="What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.\n\n"
+        + _SEVERAL.format("plain"),
     )
     _add_mixture_options(plain)
     _add_training_options(plain, "plain")
@@ -875,6 +891,13 @@ _STAGES = (
         ("spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",),
     ),
 )
+
+
+_SEVERAL = """\
+With several processes, started so, and with the same options:
+  torchrun --nproc-per-node 2 -m spacetime.cli train {} ...
+each takes its share of every batch, and the steps are those of one process with that --batch-size. On a machine with
+GPUs each process takes one of them."""
 
 
 def _examples(*commands: str, after: str = "") -> str:

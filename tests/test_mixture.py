@@ -336,7 +336,7 @@ def test_a_batch_holds_first_texts_second_texts_and_negatives(tmp_path: Path, en
 
 def test_processes_share_a_batch_out_among_them(tmp_path: Path, encoder: SpaceTimeEncoder) -> None:
     whole = MixtureBatches(mixture(tmp_path), encoder)[2]["first_texts"].tolist()
-    parts = [MixtureBatches(mixture(tmp_path), encoder, rank, 3)[2]["first_texts"].tolist() for rank in range(3)]
+    parts = [MixtureBatches(mixture(tmp_path), encoder).share(2, rank, 3)["first_texts"].tolist() for rank in range(3)]
     assert [len(part) for part in parts] == [3, 3, 2]
     assert sorted(sum(parts, [])) == sorted(whole)
 

@@ -6,7 +6,7 @@ that never stopped, and nothing but the step needs to be remembered.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import datasets
 import numpy as np
@@ -32,6 +32,19 @@ class Batches(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, step: int) -> Batch: ...
+
+
+@runtime_checkable
+class SharedBatches(Batches, Protocol):
+    """Batches that several processes can train on together."""
+
+    def share(self, step: int, process: int, processes: int) -> Batch:
+        """What one of the processes takes of `batches[step]`: every `processes`-th row from its own number on.
+
+        Losses that are means over rows find in it, under `..._count`, what to divide their sums by, so that the mean of
+        the processes' losses is the loss of the whole batch.
+        """
+        ...
 
 
 class BatchPlan:
@@ -141,6 +154,17 @@ class TripleBatches:
             "region_labels": torch.from_numpy(np.where(region_ids == MISSING, NO_LABEL, region_ids)),
         }
 
+    def share(self, step: int, process: int, processes: int) -> Batch:
+        """See `SharedBatches`; adds `mlm_count`, `month_count` and `region_count`."""
+        whole = self[step]
+        rows, divided_by = _own_rows(len(whole["input_ids"]), process, processes)
+        row_of_label = whole["masked_positions"].nonzero()[:, 0]
+        own = {name: tensor[rows] for name, tensor in whole.items() if name != "mlm_labels"}
+        own["mlm_labels"] = whole["mlm_labels"][torch.isin(row_of_label, rows)]
+        for name in ("mlm", "month", "region"):
+            own[f"{name}_count"] = (whole[f"{name}_labels"] != NO_LABEL).sum().clamp(min=1) / divided_by
+        return _cut_at_longest(own)
+
 
 class PairBatches:
     """Batches of sentence pairs with a similarity to be reached, for stage 2.
@@ -210,6 +234,34 @@ class PairBatches:
             "region_ids": torch.from_numpy(region_ids.reshape(-1)),
             "similarity": torch.from_numpy(similarity.astype(np.float32)),
         }
+
+    def share(self, step: int, process: int, processes: int) -> Batch:
+        """See `SharedBatches`; adds `pair_count`."""
+        whole = self[step]
+        count = len(whole["similarity"])
+        rows, divided_by = _own_rows(count, process, processes)
+        both = torch.cat((rows, rows + count))
+        own = {name: tensor[rows if name == "similarity" else both] for name, tensor in whole.items()}
+        own["pair_count"] = torch.tensor(count) / divided_by
+        return _cut_at_longest(own)
+
+
+def _own_rows(count: int, process: int, processes: int) -> tuple[Tensor, float]:
+    """A process's rows of `count`, and by what the number of all labels is divided for it.
+
+    A process for which a small last batch has no row takes the first one, with an infinite number of labels: its loss
+    and its gradient are 0.
+    """
+    if process < count:
+        return torch.arange(process, count, processes), processes
+    return torch.zeros(1, dtype=torch.long), 0.0
+
+
+def _cut_at_longest(batch: Batch) -> Batch:
+    """Without the columns that only rows of other processes fill."""
+    length = int(batch["attention_mask"].sum(1).max())
+    wide = ("input_ids", "attention_mask", "masked_positions")
+    return {name: tensor[:, :length] if name in wide else tensor for name, tensor in batch.items()}
 
 
 def every_batch(batches: Batches) -> Iterator[Batch]:

@@ -537,8 +537,6 @@ class MixtureBatches:
         Where the rows come from.
     encoder
         Whose tokenizer is used; texts are cut at its `max_length`.
-    process, processes
-        This process takes every `processes`-th row from its own number on; all together see the whole batch.
 
     Notes
     -----
@@ -547,15 +545,27 @@ class MixtureBatches:
     `first_texts`, `second_texts` (B,), `negative_texts` (M,).
     """
 
-    def __init__(self, mixture: Mixture, encoder: SpaceTimeEncoder, process: int = 0, processes: int = 1) -> None:
+    def __init__(self, mixture: Mixture, encoder: SpaceTimeEncoder) -> None:
         self.mixture, self.encoder = mixture, encoder
-        self.process, self.processes = process, processes
 
     def __len__(self) -> int:
         return -(-sum(source.lines for source in self.mixture.sources) // self.mixture.batch_size)
 
     def __getitem__(self, step: int) -> Batch:
-        rows = self.mixture[step][self.process :: self.processes]
+        return self.share(step, 0, 1)
+
+    def share(self, step: int, process: int, processes: int) -> Batch:
+        """See `spacetime.data.batches.SharedBatches`; the loss counts the rows of all processes itself.
+
+        Raises
+        ------
+        ValueError
+            So many rows were skipped that a process has none.
+        """
+        rows = self.mixture[step]
+        if len(rows) < processes:
+            raise ValueError(f"step {step + 1} has {len(rows)} rows that can be used, for {processes} processes")
+        rows = rows[process::processes]
         texts = [row.first for row in rows] + [row.second for row in rows]
         texts += [negative for row in rows for negative in row.negatives]
         input_ids, attention_mask = pad(self.encoder.word_pieces(texts), self.encoder.tokenizer.pad_token_id)

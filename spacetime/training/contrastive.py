@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from spacetime.data.batches import Batch
 from spacetime.training.objectives import Parts
+from spacetime.training.processes import count_processes, over_processes, rows_of_each
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class ContrastiveLoss:
     Notes
     -----
     A batch is as `spacetime.data.mixture.MixtureBatches` makes it.  Hard negatives, where rows have some, are wrong
-    answers for every row.  In several processes (`torch.distributed`) each holds its own rows, and every row's wrong
-    answers are those of all processes; the mean of the processes' losses is the loss of the whole batch.
+    answers for every row.  In several processes each holds its own rows, and every row's wrong answers are those of all
+    processes (`over_processes`); the mean of the processes' losses is the loss of the whole batch.
     """
 
     scale: float = 20.0
@@ -101,7 +102,7 @@ class ContrastiveLoss:
         candidates = torch.cat((every_second, over_processes(negative)))  # (all second texts + all negatives, C)
         candidate_texts = torch.cat((every_second_text, over_processes(negative_texts)))
         # Rows of this process among those of all; with one process 0, 1, 2, ...
-        before = sum(_rows_of_each(first)[: distributed.get_rank()]) if _processes() > 1 else 0
+        before = sum(rows_of_each(first)[: distributed.get_rank()]) if count_processes() > 1 else 0
         own = before + torch.arange(count, device=embeddings.device)
 
         same = candidate_texts == second_texts[:, None]
@@ -116,7 +117,7 @@ class ContrastiveLoss:
             backward = self._without(self.scale * second @ over_processes(first).T, same, own)
             losses.append(functional.cross_entropy(backward, own, reduction="sum"))
         # The sum over this process's rows, so weighted that the mean of all processes' losses is the whole mean.
-        share = _processes() / len(every_first_text)
+        share = count_processes() / len(every_first_text)
         loss = torch.stack(losses).mean() * share
         right = (scores.detach().argmax(1) == own).float().sum() * share
         return loss, {"contrastive": loss.detach(), "accuracy": right}
@@ -163,58 +164,3 @@ def _random_state_restored(state: RandomState, device: torch.device) -> Iterator
         if state[1] is not None:
             torch.cuda.set_rng_state(state[1], device)
         yield
-
-
-# ------------------------------------------------------------------------------------------ several processes
-
-
-def _processes() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
-def _rows_of_each(rows: Tensor) -> list[int]:
-    """How many rows each process holds."""
-    if _processes() == 1:
-        return [len(rows)]
-    counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(_processes())]
-    distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-    return [int(count) for count in counts]
-
-
-def over_processes(rows: Tensor) -> Tensor:
-    """The rows of all processes, in their order, each process's gradient flowing back to it.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n, ...)
-        This process's rows; n may differ between processes.
-
-    Returns
-    -------
-    Tensor of shape (sum of all n, ...)
-        `rows` itself where there is one process.
-    """
-    if _processes() == 1:
-        return rows
-    counts = _rows_of_each(rows)
-    if max(counts) == 0:
-        return rows
-    padded = functional.pad(rows, (0, 0) * (rows.dim() - 1) + (0, max(counts) - len(rows)))
-    gathered: tuple[Tensor, ...] = _Gather.apply(padded)
-    return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
-
-
-class _Gather(torch.autograd.Function):
-    """All processes' tensors of one shape; backward adds up what every process's loss says about this one's."""
-
-    @staticmethod
-    def forward(ctx: object, tensor: Tensor) -> tuple[Tensor, ...]:
-        gathered = [torch.empty_like(tensor) for _ in range(_processes())]
-        distributed.all_gather(gathered, tensor.contiguous())
-        return tuple(gathered)
-
-    @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # type: ignore[override]
-        whole = torch.stack(gradients).contiguous()
-        distributed.all_reduce(whole)
-        return whole[distributed.get_rank()]

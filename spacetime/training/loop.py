@@ -1,16 +1,17 @@
 """The training loop, one for both stages, and its checkpoints.
 
 A training that is killed and resumed ends with the same weights, bit for bit on one processor, as one that was not:
-batches are a function of the step, the learning rate is a function of the step, and a checkpoint holds weights,
-optimiser and random states.  A checkpoint is a folder of safetensors and JSON that appears under its name only when
-it is complete; nothing is pickled.
+batches, learning rates and random numbers are functions of the step, and a checkpoint holds weights and optimiser.  A
+checkpoint is a folder of safetensors and JSON that appears under its name only when it is complete; nothing is pickled.
+
+Started by torchrun, several processes share every batch and take the steps that one would take (`processes`); the first
+of them writes, evaluates and shows progress.
 """
 
 import json
 import math
 import os
 import platform
-import random
 import shutil
 import time
 from collections.abc import Callable
@@ -22,14 +23,14 @@ import numpy as np
 import torch
 import transformers
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from spacetime.data.batches import Batches
+from spacetime.data.batches import Batch, Batches, SharedBatches
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.training.objectives import Objective
+from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
 LOG_FILE = "log.jsonl"
 CHECKPOINT_FORMAT = 1
@@ -43,7 +44,7 @@ class TrainingOptions:
     Parameters
     ----------
     epochs, batch_size
-        One epoch, 32 rows a batch in the card.
+        One epoch, 32 rows a batch in the card; several processes share them.
     learning_rate
         Of the backbone: 1e-5 in stage 1, 2e-5 in stage 2.
     new_learning_rate
@@ -119,7 +120,7 @@ class TrainingResult:
     seconds: float  # of this run; a resumed one counts from its resumption
     tokens_per_second: float
     final: dict[str, float]  # loss and its parts, mean over the last tenth of the steps
-    evaluation: dict[str, float]
+    evaluation: dict[str, float]  # of several processes the first one has it
 
 
 def train(
@@ -134,7 +135,7 @@ def train(
     overwrite: bool = False,
     show_progress: bool | None = None,
 ) -> TrainingResult:
-    """Train a model in place.
+    """Train a model in place; in several processes, if torchrun started this one.
 
     Parameters
     ----------
@@ -155,16 +156,16 @@ def train(
     ------
     ValueError
         `output` already holds a training and neither `resume` nor `overwrite` is given; the checkpoint belongs to
-        another model or other options; the loss is not finite.
+        another model or other options; the loss is not finite; there are several processes and the batches cannot be
+        shared, or have fewer rows.
     """
     output = Path(output)
-    prepare_output(output, resume, overwrite)
-    AcceleratorState._reset_state()  # or a second training in this process would keep the first one's precision
-    accelerator = Accelerator(cpu=model.device.type == "cpu", mixed_precision=mixed_precision(options, model.device))
-    if accelerator.num_processes > 1:
-        raise ValueError("training runs in one process; start it without torchrun")
-
-    torch.manual_seed(options.seed)  # of dropout; batches have generators of their own
+    accelerator = join_processes(model.device, mixed_precision(options, model.device))
+    check_shares(batches, options.batch_size, accelerator.num_processes)
+    if accelerator.is_main_process:
+        prepare_output(output, resume, overwrite)
+    accelerator.wait_for_everyone()
+    model.to(accelerator.device)  # type: ignore[arg-type]  # each process its own GPU
     set_dropout(model, options.dropout)
     attention = model.config._attn_implementation
     if model.device.type == "cpu":
@@ -176,16 +177,22 @@ def train(
     start = 0
     if resume and (checkpoint := newest_checkpoint(output)):
         start = load_checkpoint(checkpoint, model, optimizer, options)
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    begin_alike(model, batches, start, steps)
+    # `evaluation_mode` puts autocast around the model, but no DistributedDataParallel: see `processes`.
+    accelerator.prepare_model(model, evaluation_mode=True)
+    optimizer = accelerator.prepare_optimizer(optimizer)
 
     try:
-        with TrainingLog(output, start, options.tensorboard) as log:
+        log = TrainingLog(output, start, options.tensorboard, writes=accelerator.is_main_process)
+        accelerator.wait_for_everyone()  # all have read the log when the first process writes it anew
+        with log:
             result = _steps(
-                wrapped, model, batches, objective, options, output, accelerator, optimizer, log, start, steps,
-                evaluate, show_progress,
+                model, batches, objective, options, output, accelerator, optimizer, log, start, steps,
+                evaluate if accelerator.is_main_process else None,
+                show_progress if accelerator.is_main_process else False,
             )  # fmt: skip
     finally:
-        accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # take autocast off the model's forward again
+        accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # take autocast off the model's forward again
         # Accelerate would take the model for wrapped and train it without autocast the next time.
         model.__dict__.pop("_is_accelerate_prepared", None)
         model.set_attn_implementation(attention)
@@ -194,7 +201,6 @@ def train(
 
 
 def _steps(
-    wrapped: nn.Module,
     model: SpaceTimeMiniLM,
     batches: Batches,
     objective: Objective,
@@ -219,31 +225,36 @@ def _steps(
     )
     for step in range(start, steps):
         model.train()
-        batch = {name: tensor.to(accelerator.device) for name, tensor in batches[step].items()}
+        torch.manual_seed(step_seed(options.seed, step, accelerator.process_index))  # of dropout
+        own = own_batch(batches, step, accelerator.process_index, accelerator.num_processes)
+        batch = {name: tensor.to(accelerator.device) for name, tensor in own.items()}
         factor = warmup_then_decay(step, steps, options.warmup_share, options.warmup_steps)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
-        loss, parts = objective(wrapped, batch)
+        loss, parts = objective(model, batch)
         accelerator.backward(loss)
+        average_gradients(model.parameters())
         norm = accelerator.clip_grad_norm_(model.parameters(), options.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-        value = loss.item()
-        if not math.isfinite(value):
-            raise ValueError(f"the loss at step {step + 1} is {value}; try a lower learning rate or float32")
-        tokens += int(batch["attention_mask"].sum())
+        figures = {"loss": loss, **parts, "tokens": batch["attention_mask"].sum()}
+        means = accelerator.reduce(torch.stack([figure.detach().double() for figure in figures.values()]), "mean")
+        losses = dict(zip(figures, means.tolist(), strict=True))
+        tokens += round(losses.pop("tokens") * accelerator.num_processes)
+        if not math.isfinite(losses["loss"]):
+            raise ValueError(f"the loss at step {step + 1} is {losses['loss']}; try a lower learning rate or float32")
         rate = tokens / (time.perf_counter() - began)
         log.step(
             step + 1,
-            {"loss": value, **{name: part.item() for name, part in parts.items()}},
+            losses,
             learning_rate=options.learning_rate * factor,
             gradient_norm=float(norm),
             tokens_per_second=round(rate),
         )
         progress.update()
-        progress.set_postfix_str(f"loss {value:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        progress.set_postfix_str(f"loss {losses['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
 
         last = step + 1 == steps
         if evaluate is not None and (last or (options.evaluate_every and (step + 1) % options.evaluate_every == 0)):
@@ -251,7 +262,7 @@ def _steps(
             with torch.inference_mode():
                 evaluation = evaluate(model)
             log.evaluation(step + 1, evaluation)
-        if last or (step + 1) % options.checkpoint_every == 0:
+        if accelerator.is_main_process and (last or (step + 1) % options.checkpoint_every == 0):
             save_checkpoint(output, step + 1, model, optimizer, options)
     progress.close()
     seconds = time.perf_counter() - began
@@ -259,6 +270,31 @@ def _steps(
 
 
 # ----------------------------------------------------------------------------------------------- ingredients
+
+
+def check_shares(batches: Batches, batch_size: int, processes: int) -> None:
+    """Raise ValueError where several processes have nothing to share."""
+    if processes == 1:
+        return
+    if not isinstance(batches, SharedBatches):
+        raise ValueError(
+            f"{type(batches).__name__} cannot be shared among {processes} processes: its loss asks for whole batches; "
+            "start it in one process, without torchrun"
+        )
+    if batch_size < processes:
+        raise ValueError(f"batch_size must be at least 1 row for each of {processes} processes, not {batch_size}")
+
+
+def own_batch(batches: Batches, step: int, process: int, processes: int) -> Batch:
+    """What a process trains on at a step."""
+    if processes > 1 and isinstance(batches, SharedBatches):
+        return batches.share(step, process, processes)
+    return batches[step]
+
+
+def step_seed(seed: int, step: int, process: int) -> int:
+    """Of a step's random numbers: the same whenever the step is taken, others in every process."""
+    return int(np.random.default_rng([seed, 6, step, process]).integers(2**63))
 
 
 def parameter_groups(model: SpaceTimeMiniLM, options: TrainingOptions) -> list[dict[str, Any]]:
@@ -329,21 +365,25 @@ def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
 
 
 class TrainingLog:
-    """`log.jsonl`: a line for each step and each evaluation; and TensorBoard, if asked for."""
+    """`log.jsonl`: a line for each step and each evaluation; and TensorBoard, if asked for.
 
-    def __init__(self, output: Path, start: int, tensorboard: bool) -> None:
+    Of several processes one writes; the others only remember the losses.
+    """
+
+    def __init__(self, output: Path, start: int, tensorboard: bool, writes: bool = True) -> None:
         self.path = output / LOG_FILE
+        self.writes = writes
         self.lines = [line for line in read_log(self.path) if line["step"] <= start]
         self.losses: list[dict[str, float]] = [line["losses"] for line in self.lines if "losses" in line]
         self.board: Any = None
-        if tensorboard:
+        if tensorboard and writes:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(output / "tensorboard"), purge_step=start + 1)
 
     def __enter__(self) -> "TrainingLog":
         # What a killed run logged after its last checkpoint is run again, so it is logged again.
-        self.stream: TextIO = self.path.open("w", encoding="utf-8")
+        self.stream: TextIO = (self.path if self.writes else Path(os.devnull)).open("w", encoding="utf-8")
         for line in self.lines:
             self._write(line)
         return self
@@ -400,8 +440,7 @@ def save_checkpoint(output: Path, step: int, model: SpaceTimeMiniLM, optimizer: 
     part.mkdir()
     save_file(_weights(model), part / "model.safetensors")
     save_file(_optimizer_state(optimizer), part / "optimizer.safetensors")
-    save_file(_random_states(), part / "random.safetensors")
-    state = {"format": CHECKPOINT_FORMAT, "step": step, "options": asdict(options), "python_random": random.getstate()}
+    state = {"format": CHECKPOINT_FORMAT, "step": step, "options": asdict(options)}
     (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     os.replace(part, final)
@@ -421,12 +460,11 @@ def newest_checkpoint(output: Path) -> Path | None:
 
 
 def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> int:
-    """Put weights, optimiser and random states back; returns the step they belong to."""
+    """Put weights and optimiser back; returns the step they belong to."""
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
         weights = load_file(path / "model.safetensors")
         moments = load_file(path / "optimizer.safetensors")
-        states = load_file(path / "random.safetensors")
     except Exception as error:  # safetensors and json have no common error
         raise ValueError(
             f"{path} is not a whole checkpoint ({error}); delete it to resume from an earlier one"
@@ -447,13 +485,6 @@ def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options:
             raise ValueError(f"{path} belongs to another model: {name} is {shape} there, {expected.get(name)} here")
     model.load_state_dict(weights, strict=False)
     _load_optimizer_state(optimizer, moments)
-    torch.set_rng_state(states["torch"])
-    if torch.cuda.is_available():
-        for device in range(torch.cuda.device_count()):
-            if f"cuda.{device}" in states:
-                torch.cuda.set_rng_state(states[f"cuda.{device}"], device)
-    version, internal, gauss = state["python_random"]
-    random.setstate((version, tuple(internal), gauss))
     return int(state["step"])
 
 
@@ -478,13 +509,6 @@ def _load_optimizer_state(optimizer: Any, tensors: dict[str, Tensor]) -> None:
         index, name = key.split(".")
         entries.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _random_states() -> dict[str, Tensor]:
-    states = {"torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states |= {f"cuda.{i}": torch.cuda.get_rng_state(i) for i in range(torch.cuda.device_count())}
-    return states
 
 
 def environment() -> dict[str, str]:

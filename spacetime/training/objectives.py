@@ -38,17 +38,20 @@ def stage1_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         with_heads=True,
     )
     parts = {
-        "mlm": cross_entropy(output.mlm_logits, batch["mlm_labels"]),
-        "month": cross_entropy(output.month_logits, batch["month_labels"]),
-        "region": cross_entropy(output.region_logits, batch["region_labels"]),
+        "mlm": cross_entropy(output.mlm_logits, batch["mlm_labels"], batch.get("mlm_count")),
+        "month": cross_entropy(output.month_logits, batch["month_labels"], batch.get("month_count")),
+        "region": cross_entropy(output.region_logits, batch["region_labels"], batch.get("region_count")),
     }
     return torch.stack(list(parts.values())).sum(), parts
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross entropy over the rows that have a label; 0 where none has."""
+def cross_entropy(logits: Tensor, labels: Tensor, count: Tensor | None = None) -> Tensor:
+    """Mean cross entropy over the rows that have a label; 0 where none has.
+
+    `count` is what the sum is divided by where these rows are one process's share of a batch.
+    """
     total = functional.cross_entropy(logits.float(), labels, ignore_index=NO_LABEL, reduction="sum")
-    return total / (labels != NO_LABEL).sum().clamp(min=1)
+    return total / ((labels != NO_LABEL).sum().clamp(min=1) if count is None else count)
 
 
 def stage2_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
@@ -64,7 +67,8 @@ def stage2_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         region_ids=batch["region_ids"],
     )
     first, second = output.embedding.float().chunk(2)
-    loss = functional.mse_loss(functional.cosine_similarity(first, second), batch["similarity"])
+    error = functional.mse_loss(functional.cosine_similarity(first, second), batch["similarity"], reduction="sum")
+    loss = error / batch.get("pair_count", len(first))
     return loss, {"mse": loss}
 
 

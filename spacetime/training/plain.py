@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from spacetime.data.batches import Batch
 from spacetime.data.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
+from spacetime.training.processes import first_of_processes
 from spacetime.training.recipes import finish
 
 PLAIN = TrainingOptions(
@@ -113,7 +115,8 @@ def train_plain(
         show_progress=show_progress,
     )
     drawn = mixture.report(result.steps)
-    (output / DRAWN_FILE).write_text(json.dumps(drawn.to_dict(), indent=2) + "\n", encoding="utf-8")
+    if first_of_processes():
+        (output / DRAWN_FILE).write_text(json.dumps(drawn.to_dict(), indent=2) + "\n", encoding="utf-8")
     finish(encoder, output, "plain", options, result, drawn.rows, **asked, **(note or {}))
     return result, drawn
 
@@ -128,11 +131,15 @@ class _Announced:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, step: int) -> Any:
-        if not self.written:  # by now the loop has made the folder, and has refused one that holds another training
+    def __getitem__(self, step: int) -> Batch:
+        return self.share(step, 0, 1)
+
+    def share(self, step: int, process: int, processes: int) -> Batch:
+        # By now the loop has made the folder, and has refused one that holds another training.
+        if not self.written and first_of_processes():
             self.file.write_text(json.dumps(self.asked, indent=2) + "\n", encoding="utf-8")
             self.written = True
-        return self.batches[step]
+        return self.batches.share(step, process, processes)
 
 
 def _asked(

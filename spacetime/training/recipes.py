@@ -16,6 +16,7 @@ from spacetime.evaluation.sampling import rank_correlation
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, mixed_precision, train
 from spacetime.training.objectives import JointLoss, Objective, stage1_loss, stage2_loss
+from spacetime.training.processes import count_processes, first_of_processes, wait_for_processes
 
 STAGE1 = TrainingOptions()
 STAGE2 = replace(STAGE1, learning_rate=2e-5, new_learning_rate=2e-5)
@@ -237,8 +238,21 @@ def finish(
     rows: int,
     **rest: object,
 ) -> None:
-    """Save the encoder, and how it came about."""
-    folder = Path(output)
+    """Save the encoder, and how it came about; of several processes the first one does, and the others wait."""
+    if first_of_processes():
+        _write(encoder, Path(output), stage, options, result, rows, rest)
+    wait_for_processes()
+
+
+def _write(
+    encoder: SpaceTimeEncoder,
+    folder: Path,
+    stage: str,
+    options: TrainingOptions,
+    result: TrainingResult,
+    rows: int,
+    rest: dict[str, object],
+) -> None:
     encoder.save(folder / "model")
     config = encoder.model.config
     record = {
@@ -250,6 +264,7 @@ def finish(
         "options": asdict(options),
         **rest,
         "result": asdict(result),
+        "processes": count_processes(),
         "environment": environment(),
     }
     (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

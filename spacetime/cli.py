@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import sys
 import textwrap
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options, unknown = _parser().parse_known_args(arguments)
         if unknown:  # argparse's own error would send the reader to the help of all commands
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options.command_line = shlex.join(["spacetime", *(sys.argv[1:] if arguments is None else arguments)])
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -304,6 +306,34 @@ def _sts(options: argparse.Namespace) -> int:
     return 0
 
 
+# --- run ----------------------------------------------------------------------------------------------
+
+
+def _run_corpus(options: argparse.Namespace) -> int:
+    from spacetime.own_corpus import run_corpus
+
+    found = run_corpus(
+        options.corpus,
+        options.output,
+        text=options.text,
+        month=options.month,
+        region=options.region,
+        months=_months(options.months),
+        regions=_regions(options.regions),
+        strict=options.strict,
+        profile=options.profile,
+        seed=options.seed,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        command=options.command_line,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+        **_given(options, "steps"),
+    )
+    print(found.summary())
+    print(f"report: {found.folder}/report.html   map: {found.folder}/map.html   model: {found.folder}/model")
+    return 0
+
+
 # --- index, search ------------------------------------------------------------------------------------
 
 
@@ -442,6 +472,7 @@ def _load_corpus(
         months=_months(options.months) or months,
         regions=_regions(options.regions) or regions,
         outside=options.outside,
+        any_spelling=options.any_spelling,
         strict=options.strict,
         rejects=options.rejects,
         show_progress=None if _first_process() else False,
@@ -613,6 +644,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="spacetime",
         description="Sentence embeddings that know when and where a text was written.",
         epilog=_examples(
+            "spacetime run my.csv --text headline --month date --region country --output out",
             "spacetime data check corpus.csv --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
             "spacetime train stage1 corpus.csv --output runs/stage1",
             "spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",
@@ -817,6 +849,40 @@ def _parser() -> argparse.ArgumentParser:
     sts.add_argument("--task", action="append", required=True, metavar="NAME=FILE", help="may be given again")
     sts.add_argument("--json", action="store_true", help="print JSON")
 
+    own = _command(
+        commands,
+        "run",
+        _run_corpus,
+        "from a file of your own to a trained model, a report and a map",
+        "spacetime run my.csv --text headline --month date --region country --output out",
+        "spacetime run my.csv --text headline --month date --region country --output out --resume",
+        "spacetime run posts.jsonl.gz --regions UK,US,AUS,CAN --months 2017-01..2021-12 --profile full --output big",
+        after="Dates of any precision fold to months, countries of any spelling to regions; what is left out is\n"
+        "counted. Open DIR/report.html, then DIR/map.html.",
+    )
+    own.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
+    own.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for model/, report.html, map.html and numbers"
+    )
+    own.add_argument(
+        "--profile",
+        choices=("quick", "full"),
+        default="quick",
+        help="quick: 150 steps on 3,000 rows, some 3 minutes on 2 cores (default); full: 1,200 steps on 50,000 rows",
+    )
+    own.add_argument("--steps", type=int, metavar="N", help="steps of training, in place of the profile's")
+    own.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw but the split's (default: 0)")
+    own.add_argument("--resume", action="store_true", help="go on where the same run was stopped")
+    own.add_argument("--overwrite", action="store_true", help="delete an earlier run in DIR first")
+    group = own.add_argument_group("corpus")
+    for column in ("text", "month", "region"):
+        group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    group.add_argument("--months", metavar="FIRST..LAST", help="leave rows of other months out (default: as found)")
+    group.add_argument(
+        "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
+    )
+    group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
+
     course = _group(commands, "course", "run the lessons")
     run = _command(
         course,
@@ -940,6 +1006,9 @@ def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False
     group = parser.add_argument_group("corpus")
     for column in ("text", "month", "region"):
         group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    group.add_argument(
+        "--any-spelling", action="store_true", help="take 'Nov 2019', '2019-11-30 10:22', 'uk' as well, as `run` does"
+    )
     group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
     group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
     if every_row:

@@ -23,6 +23,7 @@ FLOORS = [
     "training",
     "search",
     "analysis",
+    "own_corpus",
     "course",
     "cli",
 ]

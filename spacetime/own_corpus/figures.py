@@ -1,0 +1,266 @@
+"""The report's figures: each drawn twice, for light and for dark pages, and small enough for a phone."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from spacetime.data.pairs import PairRecipe
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+
+WIDTH = 4.4  # inches: text of 9 points can still be read where the page shows a figure at 340 pixels
+DOTS = 200  # an inch
+_THEMES = {"light": ("#ffffff", "#1c1c1a", "#d9d9d3"), "dark": ("#16181b", "#f0f0ec", "#3a3e44")}  # paper, ink, grid
+
+# Okabe and Ito's colours that show on both papers, each with a marker of its own.
+_LOOKS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+)
+_REST = ("#8a8a84", ".")
+_MOST_BARS = 20
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it.
+
+    Attributes
+    ----------
+    light, dark
+        PNG as data URIs.
+    alt
+        What it shows, for those who cannot see it.
+    width, height
+        In pixels of the page.
+    """
+
+    light: str
+    dark: str
+    alt: str
+    width: int
+    height: int
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        """How a notebook shows it: the light form, with its alt text."""
+        size = {"alt": self.alt, "width": self.width, "height": self.height}
+        return base64.b64decode(self.light.partition(",")[2]), size
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+def draw(paint: Callable[[Figure, Axes], None], alt: str, height: float = 3.0) -> Picture:
+    """Paint a figure once for each theme; `height` in inches."""
+    sources = {}
+    for theme, (paper, ink, grid) in _THEMES.items():
+        settings: Any = {
+            "font.size": 9,
+            "text.color": ink,
+            "axes.labelcolor": ink,
+            "axes.edgecolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
+            "axes.facecolor": paper,
+            "figure.facecolor": paper,
+            "legend.edgecolor": grid,
+            "grid.color": grid,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+        with rc_context(settings):
+            figure = Figure(figsize=(WIDTH, height), layout="constrained")
+            paint(figure, figure.add_subplot())
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": None})
+        sources[theme] = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(sources["light"], sources["dark"], alt, round(WIDTH * 100), round(height * 100))
+
+
+def rows_by_month(by_month: dict[str, int], months: MonthRange) -> Picture:
+    """Bars of the rows in use, a month each; months without rows stay empty."""
+    counts = [by_month.get(label, 0) for label in months]
+    empty = counts.count(0)
+
+    def paint(_: Figure, axes: Axes) -> None:
+        axes.bar(range(len(counts)), counts, width=1.0 if len(counts) > 40 else 0.8, color="#0072B2")
+        _label_months(axes, months)
+        axes.set_ylabel("rows")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+    alt = (
+        f"Bars: rows in use by month, {months.start} to {months.end}; from {min(counts):,} to {max(counts):,} a month"
+        + (f", {empty:,} months have none." if empty else ".")
+    )
+    return draw(paint, alt)
+
+
+def rows_by_region(by_region: dict[str, int]) -> Picture:
+    """Bars of the rows in use, the commonest regions."""
+    shown = list(by_region.items())[:_MOST_BARS]
+
+    def paint(_: Figure, axes: Axes) -> None:
+        names = [name if len(name) <= 18 else name[:17] + "…" for name, _ in shown]
+        axes.barh(range(len(shown)), [count for _, count in shown], color="#009E73")
+        axes.set_yticks(range(len(shown)), [name.replace("$", r"\$") for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel("rows")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+
+    more = len(by_region) - len(shown)
+    alt = (
+        "Bars: rows in use by region: "
+        + ", ".join(f"{name} {count:,}" for name, count in shown[:6])
+        + (f", and {len(by_region) - 6} more." if len(by_region) > 6 else ".")
+        + (f" The {more} rarest are not drawn." if more > 0 else "")
+    )
+    return draw(paint, alt, height=max(1.6, 0.7 + 0.22 * len(shown)))
+
+
+def training_curves(log: Sequence[dict[str, Any]]) -> list[Picture]:
+    """The two losses step by step, with a running mean: cosines, and masked words."""
+    lines = [line for line in log if "losses" in line]
+    pictures = []
+    for name, label, colour in (
+        ("cosines", "squared error of cosines", "#D55E00"),
+        ("words", "masked words: loss, nats", "#0072B2"),
+    ):
+        steps = np.array([line["step"] for line in lines])
+        values = np.array([line["losses"][name] for line in lines])
+        width = max(1, len(values) // 15)
+        mean = np.convolve(values, np.ones(width) / width, mode="valid")
+
+        def paint(
+            _: Figure,
+            axes: Axes,
+            steps: NDArray[Any] = steps,
+            values: NDArray[Any] = values,
+            mean: NDArray[Any] = mean,
+            label: str = label,
+            colour: str = colour,
+            log_scale: bool = name == "cosines",
+        ) -> None:
+            axes.plot(steps, values, ".", ms=3, color=colour, alpha=0.35)
+            axes.plot(steps[len(steps) - len(mean) :], mean, color=colour, lw=2)
+            if log_scale:
+                axes.set_yscale("log")
+            axes.set_xlabel("step")
+            axes.set_ylabel(label)
+            axes.grid(True, axis="y")
+
+        alt = (
+            f"Curve: {label} over {len(steps):,} steps of training; mean of the first steps {mean[0]:.3g}, of the last "
+            f"{mean[-1]:.3g}."
+        )
+        pictures.append(draw(paint, alt, height=2.5))
+    return pictures
+
+
+def decay_curve(table: Sequence[dict[str, Any]], months: MonthRange, regions: RegionSet) -> Picture:
+    """Cosine of a sentence with itself some months away, here and elsewhere, beside what the label asks."""
+    recipe = PairRecipe()
+    time = recipe.time_similarity(months)[0]
+    place = recipe.region_similarity(regions)[0]
+    looks = {"same": ("#0072B2", "o", "same region"), "other": ("#D55E00", "s", "another region")}
+
+    def paint(_: Figure, axes: Axes) -> None:
+        for region, (colour, marker, name) in looks.items():
+            part = sorted((row for row in table if row["region"] == region), key=lambda row: row["months_apart"])
+            if not part:
+                continue
+            apart = np.array([row["months_apart"] for row in part])
+            here = place[0] if region == "same" else place[-1]
+            asked = recipe.meaning_weight + recipe.time_weight * time[apart] + recipe.region_weight * here
+            axes.plot(apart, asked, "--", color=colour, lw=1)
+            axes.fill_between(
+                apart, [row["low"] for row in part], [row["high"] for row in part], color=colour, alpha=0.2, lw=0
+            )
+            axes.plot(apart, [row["cosine"] for row in part], marker=marker, ms=4, color=colour, lw=1.5, label=name)
+        axes.plot([], [], "--", color="#8a8a84", lw=1, label="what the label asks")
+        axes.set_xlabel("months apart")
+        axes.set_ylabel("cosine with itself")
+        axes.set_ylim(top=1.04)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(True, axis="y")
+        axes.figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=8, columnspacing=1.2)  # type: ignore[call-arg]
+
+    farthest = max(row["months_apart"] for row in table)
+    ends = {row["region"]: row["cosine"] for row in table if row["months_apart"] == farthest}
+    alt = (
+        "Curves: cosine of a held-out sentence with itself, its month moved; at "
+        f"{farthest} months {ends.get('same', float('nan')):.2f} in the same region"
+        + (f" and {ends['other']:.2f} in another." if "other" in ends else ".")
+    )
+    return draw(paint, alt, height=3.2)
+
+
+def map_by_region(coordinates: NDArray[Any], regions: Sequence[str]) -> Picture:
+    """The map, coloured by region: the six commonest each with a look of its own."""
+    names, counts = np.unique(np.array(regions, dtype=object), return_counts=True)
+    order = [str(names[place]) for place in np.argsort(-counts, kind="stable")]
+    labels = np.array(regions, dtype=object)
+
+    def paint(figure: Figure, axes: Axes) -> None:
+        rest = ~np.isin(labels, order[: len(_LOOKS)])
+        if rest.any():
+            colour, marker = _REST
+            axes.plot(*coordinates[rest].T, marker, ms=3, color=colour, alpha=0.5, label="other", lw=0)
+        for name, (colour, marker) in zip(order, _LOOKS, strict=False):
+            shown = name.replace("$", r"\$")
+            points = coordinates[labels == name]
+            axes.plot(*points.T, marker, ms=3, mew=0, color=colour, alpha=0.7, label=shown, lw=0)
+        _no_axes(axes)
+        figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=8, markerscale=2, handletextpad=0.2)
+
+    alt = f"Map of {len(coordinates):,} sentences by UMAP, coloured by region: {', '.join(order[:6])}" + (
+        f" and {len(order) - 6} others in grey." if len(order) > 6 else "."
+    )
+    return draw(paint, alt, height=4.2)
+
+
+def map_by_month(coordinates: NDArray[Any], months: Sequence[str], span: MonthRange) -> Picture:
+    """The same map, coloured by month."""
+    ids = span.ids(list(months))
+
+    def paint(figure: Figure, axes: Axes) -> None:
+        points = axes.scatter(
+            coordinates[:, 0], coordinates[:, 1], c=ids, s=7, cmap="viridis", vmin=0, vmax=len(span) - 1, lw=0
+        )
+        _no_axes(axes)
+        bar = figure.colorbar(points, ax=axes, location="top", aspect=40, pad=0.02)
+        bar.ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _month_at(span, place)))
+
+    alt = f"The same map of {len(coordinates):,} sentences, coloured by month from {span.start} to {span.end}."
+    return draw(paint, alt, height=4.2)
+
+
+def _no_axes(axes: Axes) -> None:
+    """A map's axes have no unit and no direction."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+
+
+def _label_months(axes: Axes, months: MonthRange) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 3, 6, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _month_at(months, place)))
+    axes.set_xlim(-0.6, len(months) - 0.4)
+
+
+def _month_at(months: MonthRange, place: float) -> str:
+    """The label at a place of an axis; none outside the range."""
+    return str(months.labels(int(place))) if 0 <= place < len(months) and place == int(place) else ""

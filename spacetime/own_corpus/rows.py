@@ -1,0 +1,231 @@
+"""A reader's own rows: read generously, what cannot be learned from left out and counted, split without leaks."""
+
+import datetime
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+
+from spacetime.data import Split, load_corpus, split_corpus
+from spacetime.data.corpus import CorpusReport
+from spacetime.months import MonthRange, month_number
+from spacetime.regions import RegionSet
+
+LEAST_ROWS = 200  # with text, month and region: a tenth of them is all there is to test on
+LEAST_OF_REGION = 20  # rows; a vector for a region of fewer would be noise
+MOST_REGIONS = 56  # what a map can tell apart by colour and shape
+LEAST_TESTED = 20  # rows of a test side
+TAIL = 0.005  # share of the rows at either end that may not stretch the range of months
+_SHOWN = 12  # labels that an error names
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """What a run learns from and is tested on.
+
+    Attributes
+    ----------
+    report
+        What was found in the file, row by row.
+    months, regions
+        What the model will know.
+    by_month, by_region
+        Rows in use; months in order, regions by falling count.
+    split, split_made, split_reason
+        The three sides; the arguments of `split_corpus` that made them; why these, in words.
+    rare_regions
+        Regions left out and their rows.
+    """
+
+    report: CorpusReport
+    months: MonthRange
+    regions: RegionSet
+    by_month: dict[str, int]
+    by_region: dict[str, int]
+    split: Split
+    split_made: dict[str, Any]
+    split_reason: str
+    rare_regions: dict[str, int]
+
+    @property
+    def used(self) -> int:
+        """Rows in use before the split leaves out any."""
+        return self.report.kept - sum(self.rare_regions.values())
+
+    def left_out(self) -> dict[str, int]:
+        """Every row of the file that no side of the split has, by reason; reasons without rows are absent."""
+        reasons = {
+            "rejected (not readable; see the list)": self.report.rejected,
+            "outside the wanted months or regions": self.report.outside,
+            f"region with fewer than {LEAST_OF_REGION} rows, or beyond the {MOST_REGIONS} commonest": sum(
+                self.rare_regions.values()
+            ),
+            **{f"between the sides of the split: {reason}": count for reason, count in self.split.dropped.items()},
+        }
+        return {reason: count for reason, count in reasons.items() if count}
+
+
+def read_rows(
+    path: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    month: str = "month",
+    region: str = "region",
+    months: MonthRange | None = None,
+    regions: RegionSet | None = None,
+    strict: bool = False,
+    rejects: str | os.PathLike[str] | None = None,
+) -> OwnRows:
+    """Read a file, leave out what cannot be learned from, and split the rest.
+
+    Dates of any precision fold to months and countries of any spelling to regions
+    (`spacetime.data.load_corpus(any_spelling=True)`).  Without `regions`, regions of fewer than 20 rows are left out.
+
+    Parameters
+    ----------
+    path, text, month, region, strict, rejects
+        See `load_corpus`.
+    months, regions
+        The wanted ones; rows of others are left out and counted.  By default those of the file.
+
+    Raises
+    ------
+    ValueError
+        Most rows cannot be read, or what is left has too few rows, one month only or one region only; the message
+        says what then works.
+    """
+    name = Path(path).name
+    corpus = load_corpus(
+        path,
+        text=text,
+        month=month,
+        region=region,
+        months=months,
+        regions=regions,
+        outside="skip",
+        any_spelling=True,
+        strict=strict,
+        rejects=rejects,
+    )
+    report = corpus.report
+    if report.rejected > report.kept + report.outside:
+        raise ValueError(
+            f"{name}: {report.rejected:,} of {report.rows:,} rows cannot be read, so something about the whole file is "
+            f"amiss; the first: {report.rejects[0]} (all of them in {report.rejects_path})"
+        )
+    rare = {} if regions is not None else _rare(report.by_region)
+    labels = corpus.dataset.select_columns(["month", "region"]).to_pandas()
+    known = labels.notna().all(axis=1) & ~labels["region"].isin(rare)
+    if (count := int(known.sum())) < LEAST_ROWS:
+        raise ValueError(
+            f"{name}: {count:,} rows have a text, a month and a region of at least {LEAST_OF_REGION} rows; a run needs "
+            f"{LEAST_ROWS}, as it must keep some to be tested on. {_search_instead(name)}"
+        )
+    for kind, column, found in (("month", month, labels["month"]), ("region", region, labels["region"])):
+        if len(values := found[known].unique()) == 1:
+            raise ValueError(
+                f"{name}: all {count:,} rows that can be used have one {kind}, {values[0]} (column {column!r}): there "
+                f"is nothing to learn about {'time' if kind == 'month' else 'place'}. {_search_instead(name)}"
+            )
+    if months is None:
+        _check_stretch(name, labels["month"][known].tolist())
+    kept = np.flatnonzero(~labels["region"].isin(rare).to_numpy())
+    dataset = corpus.dataset.select(kept)
+    used = labels.iloc[kept]
+    by_month = Counter(used["month"].dropna())
+    by_region = Counter(used["region"].dropna())
+    split, made, reason = _split(dataset, month)
+    return OwnRows(
+        report,
+        months or MonthRange(min(by_month), max(by_month)),
+        regions or RegionSet([label for label in report.by_region if label not in rare]),
+        {label: by_month[label] for label in sorted(by_month)},
+        dict(by_region.most_common()),
+        split,
+        made,
+        reason,
+        rare,
+    )
+
+
+def _rare(by_region: dict[str, int]) -> dict[str, int]:
+    """Regions, given by falling count, that have too few rows or are too many to be told apart."""
+    return {
+        label: count
+        for place, (label, count) in enumerate(by_region.items())
+        if count < LEAST_OF_REGION or place >= MOST_REGIONS
+    }
+
+
+def _search_instead(name: str) -> str:
+    return f"What works with such a file is search by meaning: spacetime index {name} --model plain --output DIR"
+
+
+def _check_stretch(name: str, labels: Sequence[str]) -> None:
+    """Refuse a range that a few stray dates stretch: the label of a pair counts months in shares of the range."""
+    numbers = np.sort([month_number(label) for label in labels])
+    cut = int(len(numbers) * TAIL)
+    first, last = (f"{n // 12:04d}-{n % 12 + 1:02d}" for n in (numbers[cut], numbers[-1 - cut]))
+    whole, inner = numbers[-1] - numbers[0] + 1, numbers[-1 - cut] - numbers[cut] + 1
+    if whole > 2 * inner + 12:
+        raise ValueError(
+            f"{name}: months run from {min(labels)} to {max(labels)}, but all except {2 * cut:,} of {len(labels):,} "
+            f"rows lie in {first}..{last}; give --months {first}..{last} to leave the others out, or --months "
+            f"{min(labels)}..{max(labels)} to keep them"
+        )
+
+
+# --- the split ----------------------------------------------------------------------------------------
+
+
+def _split(dataset: datasets.Dataset, month: str) -> tuple[Split, dict[str, Any], str]:
+    """Split by what keeps most apart: templates, else days, else a hash of the text.
+
+    The first two are what `spacetime evaluate` takes by itself, so that the same command line tests the same rows.
+    """
+    if "template" in dataset.column_names:
+        made: dict[str, Any] = {"by": "group", "seed": 0}
+        return split_corpus(dataset, **made), made, "whole templates (column 'template') stay on one side"
+    for date in ("date", month):
+        if date in dataset.column_names and date != "month" and _are_days(dataset[date][:]):
+            made = {"by": "date", "seed": 0}
+            if date != "date":
+                made["date"] = date
+            try:
+                split = split_corpus(dataset, **made)
+            except ValueError:  # too few days, or a date in another month than the row
+                continue
+            if _tested(split) >= LEAST_TESTED:
+                return split, made, f"whole days (column {date!r}) stay on one side, with a day's gap between the sides"
+    made = {"by": "hash", "seed": 0}
+    split = split_corpus(dataset, **made)
+    if _tested(split) < LEAST_TESTED:
+        raise ValueError(
+            f"{_tested(split)} rows with month and region are left to test on, of {len(dataset):,} "
+            f"({split}); a run needs {LEAST_TESTED}: give more rows"
+        )
+    return split, made, "by a hash of each text, as the rows have no days to go by"
+
+
+def _tested(split: Split) -> int:
+    return sum(None not in row for row in zip(split.test["month"][:], split.test["region"][:], strict=True))
+
+
+def _are_days(values: Sequence[str | None]) -> bool:
+    """Whether nearly all values are days, and all others are empty."""
+    known = [value for value in values if value]
+    if len(known) < 0.9 * len(values):
+        return False
+    try:
+        for value in set(known):
+            if len(value) < len("20190304"):
+                return False
+            datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,373 @@
+"""The run itself: rows -> model -> measurements -> map -> report, and its folder.
+
+The model is the released one's design (`spacetime.training.release.released_start`) on a frozen backbone, so that
+all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given.  Both stages are trained at once
+(`train_joint`) without what needs events or questions: a hundred and fifty steps reach what two stages in a row do not
+reach in twice the time, as every step sees the cosines of all its sentences with each other.  The heads of stage 1
+are replaced by a locator, fitted on the frozen vectors, which takes seconds.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+
+from spacetime.analysis import distortion, umap_map
+from spacetime.analysis.maps import turned
+from spacetime.analysis.viewer import write
+from spacetime.data.joint import JointRecipe
+from spacetime.data.pairs import build_pairs
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.evaluation import evaluate
+from spacetime.months import MonthRange
+from spacetime.own_corpus.page import write_report
+from spacetime.own_corpus.rows import OwnRows, read_rows
+from spacetime.regions import RegionSet
+from spacetime.training.locator import fit_locator
+from spacetime.training.loop import LOG_FILE, checkpoints, read_log
+from spacetime.training.objectives import JointLoss
+from spacetime.training.recipes import JOINT, train_joint
+from spacetime.training.release import released_start
+
+STATE = "run.json"  # what the run was asked for, so that --resume goes on with the same
+RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
+LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
+CHECKPOINT_EVERY = 50  # steps
+TRAINED_LENGTH = 64  # word pieces; longer texts are cut here while training, not afterwards
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much a run does.
+
+    Parameters
+    ----------
+    steps
+        Of training.
+    training_rows
+        At most so many rows of the training side are used, drawn by the seed; None: all.
+    tested_rows
+        At most so many rows of the test side.
+    measured
+        Sentences of each measurement at most; None leaves each its own default.
+    mapped
+        Sentences on the map at most.
+    """
+
+    steps: int
+    training_rows: int | None
+    tested_rows: int | None
+    measured: int | None
+    mapped: int
+
+
+PROFILES = {
+    "quick": Profile(steps=150, training_rows=3000, tested_rows=1000, measured=300, mapped=1500),
+    "full": Profile(steps=1200, training_rows=50_000, tested_rows=None, measured=None, mapped=10_000),
+}
+
+
+@dataclass(frozen=True)
+class OwnRun:
+    """What a run leaves behind.
+
+    Attributes
+    ----------
+    folder
+        Holds `model/`, `report.html`, `map.html`, `metrics.json`, `log.jsonl`, `training.json`, `run.json`, and
+        `rejects.csv` if there were any.
+    encoder
+        The trained model.
+    rows
+        What was read and how it was split.
+    metrics
+        What `metrics.json` holds.
+    coordinates, mapped
+        The maps of this model and of the plain one, (n, 2) each, and the rows (text, month, region) they show.
+    """
+
+    folder: Path
+    encoder: SpaceTimeEncoder
+    rows: OwnRows
+    metrics: dict[str, Any]
+    coordinates: tuple[Any, Any]
+    mapped: datasets.Dataset
+
+    def summary(self) -> str:
+        """The main numbers, in a few lines."""
+        pairs, meaning, located = (self.metrics.get(name, {}) for name in ("pairs", "meaning", "locate"))
+        lines = [
+            f"{self.rows.used:,} rows in use: {self.rows.split}",
+            f"pair Spearman {pairs['pair_spearman']:.3f} (plain model {pairs['pair_spearman_plain']:.3f}), meaning "
+            f"kept {meaning['rank_agreement']:.3f} in a shared context, {meaning['rank_agreement_no_context']:.3f} "
+            "without",
+        ]
+        if located:
+            lines.append(
+                f"region from the text alone {located['locate_region_accuracy']:.3f} (the commonest region "
+                f"{located['majority_region_accuracy']:.3f}), median month off by "
+                f"{located['locate_month_error_median']:.1f} months ({located['majority_month_error_median']:.1f})"
+            )
+        return "\n".join(lines)
+
+
+def run_corpus(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    month: str = "month",
+    region: str = "region",
+    months: MonthRange | None = None,
+    regions: RegionSet | None = None,
+    strict: bool = False,
+    profile: str | Profile = "quick",
+    steps: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    command: str | None = None,
+    show_progress: bool | None = None,
+    say: Callable[[str], None] | None = None,
+) -> OwnRun:
+    """Train a model on a file of one's own, measure it, and write a report and a map.
+
+    Parameters
+    ----------
+    path, text, month, region, months, regions, strict
+        The file and its columns; see `read_rows`.
+    output
+        Folder for everything; see `OwnRun`.
+    profile, steps
+        `"quick"` (about three minutes on 2 cores), `"full"` (about an hour for 50,000 rows), or a `Profile`; and
+        other steps of training.
+    seed
+        Of every draw except the split's, which is always the same.
+    resume
+        Go on where an earlier run with the same settings was stopped.
+    overwrite
+        Delete an earlier run in `output` first.
+    command
+        How the report says it was made; None: by this function.
+    show_progress
+        Bars on stderr; None shows them on a terminal.
+    say
+        Called with a line before each part; None: silent.
+
+    Raises
+    ------
+    ValueError
+        The file cannot be used (see `read_rows`), or `output` holds another run.
+    ModuleNotFoundError
+        matplotlib or umap-learn is missing.
+    """
+    for needed in ("matplotlib", "umap"):  # now, not after minutes of training
+        if importlib.util.find_spec(needed) is None:
+            raise ModuleNotFoundError(f"No module named {needed!r}", name=needed)
+    if isinstance(profile, str) and profile not in PROFILES:
+        raise ValueError(f"profile {profile!r} is not known; give one of {', '.join(PROFILES)}")
+    chosen = PROFILES[profile] if isinstance(profile, str) else profile
+    chosen = chosen if steps is None else replace(chosen, steps=steps)
+    options = replace(JOINT, max_steps=chosen.steps, checkpoint_every=CHECKPOINT_EVERY, keep_checkpoints=1, seed=seed)
+    say = say or (lambda line: None)
+    folder = Path(output)
+
+    _check_folder(folder, resume, overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = read_rows(
+        path,
+        text=text,
+        month=month,
+        region=region,
+        months=months,
+        regions=regions,
+        strict=strict,
+        rejects=folder / "rejects.csv",
+    )
+    state = {
+        "corpus": Path(path).name,
+        "sha256": _sha256(path),
+        "columns": {"text": text, "month": month, "region": region},
+        "months": f"{rows.months.start}..{rows.months.end}",
+        "regions": list(rows.regions),
+        "seed": seed,
+        "profile": asdict(chosen),
+    }
+    _start_folder(folder, state, resume)
+    say(str(rows.report).splitlines()[0])
+    say(f"split by {rows.split_made['by']}: {rows.split}")
+
+    began = time.perf_counter()
+    training = _at_most(rows.split.train, chosen.training_rows, seed)
+    encoder = _trained(folder, rows, training, options, state, resume, show_progress, say)
+    say("measuring")
+    tested = _at_most(rows.split.test, chosen.tested_rows, seed)
+    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions)
+    report = evaluate(
+        encoder,
+        training,
+        tested,
+        pairs=build_pairs(tested, plain, encoder.months, encoder.regions, show_progress=False),
+        plain=plain,
+        max_sentences=chosen.measured,
+        seed=seed,
+        show_progress=bool(show_progress),
+    )
+    say("drawing the map")
+    mapped = _at_most(_with_context(rows), chosen.mapped, seed)
+    space, plane, plain_space, plain_plane = _map(encoder, plain, mapped, seed)
+    fit = distortion(space, plane)
+    write(
+        space,
+        mapped["text"][:],
+        mapped["month"][:],
+        mapped["region"][:],
+        folder / "map.html",
+        (plane, plain_plane),
+        plain_space,
+        title=f"{Path(path).name}: sentences by month and region",
+    )
+    metrics: dict[str, Any] = report.metrics | {
+        "map": {"sentences": len(mapped)} | fit,
+        "corpus": {
+            "rows": rows.report.rows,
+            "in_use": rows.used,
+            "left_out": rows.left_out(),
+            "sides": {side: len(getattr(rows.split, side)) for side in ("train", "validation", "test")},
+            "trained_on": len(training),
+        },
+    }
+    (folder / "metrics.json").write_text(
+        json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    encoder.save(folder / "model")  # again: its card now has the numbers
+    write_report(
+        folder / "report.html",
+        rows=rows,
+        metrics=metrics,
+        log=read_log(folder / LOG_FILE),
+        training=json.loads((folder / "training.json").read_text(encoding="utf-8")),
+        state=state,
+        coordinates=plane,
+        mapped=mapped,
+        command=command or f"spacetime.own_corpus.run_corpus({Path(path).name!r}, ...)",
+        seconds=time.perf_counter() - began,
+    )
+    for checkpoint in checkpoints(folder):  # only a resumption needs them, and this run is complete
+        shutil.rmtree(checkpoint)
+    return OwnRun(folder, encoder, rows, metrics, (plane, plain_plane), mapped)
+
+
+# --- the folder ---------------------------------------------------------------------------------------
+
+
+def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name a folder for the run")
+    if not folder.exists() or resume or not any(folder.iterdir()):
+        return
+    if not (folder / STATE).is_file():
+        raise ValueError(f"{folder} holds something else; name an empty or a new folder for the run")
+    if not overwrite:
+        raise ValueError(
+            f"{folder} already holds a run; go on with it (--resume), delete it first (--overwrite), or name another "
+            "folder"
+        )
+    for left in ("model", *(checkpoint.name for checkpoint in checkpoints(folder))):
+        shutil.rmtree(folder / left, ignore_errors=True)
+    for left in (STATE, LOG_FILE, "training.json", "metrics.json", "report.html", "map.html", "rejects.csv"):
+        (folder / left).unlink(missing_ok=True)
+
+
+def _start_folder(folder: Path, state: dict[str, Any], resume: bool) -> None:
+    """Write down what is run; a resumed run must be the same one."""
+    file = folder / STATE
+    if resume and file.is_file():
+        earlier = json.loads(file.read_text(encoding="utf-8"))
+        if changed := [name for name in state if earlier.get(name) != state[name]]:
+            raise ValueError(
+                f"{folder} was run with another {changed[0]}; resume with the same file and settings (see {file}), or "
+                "name another folder"
+            )
+    file.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _sha256(path: str | os.PathLike[str]) -> str | None:
+    """The file's hash; None for a data set on the hub."""
+    if not Path(path).is_file():
+        return None
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+# --- the parts ----------------------------------------------------------------------------------------
+
+
+def _at_most(dataset: datasets.Dataset, count: int | None, seed: int) -> datasets.Dataset:
+    if count is None or len(dataset) <= count:
+        return dataset
+    chosen = np.random.default_rng(seed).choice(len(dataset), size=count, replace=False)
+    return dataset.select(np.sort(chosen))
+
+
+def _trained(
+    folder: Path,
+    rows: OwnRows,
+    training: datasets.Dataset,
+    options: Any,
+    state: dict[str, Any],
+    resume: bool,
+    show_progress: bool | None,
+    say: Callable[[str], None],
+) -> SpaceTimeEncoder:
+    """The trained encoder: loaded if this very run has trained it already, trained on from a checkpoint, or anew."""
+    if resume and (folder / "training.json").is_file() and (folder / "model").is_dir():
+        say("trained already")
+        return SpaceTimeEncoder.load(folder / "model")
+    encoder = released_start(rows.months, rows.regions, options.seed)
+    say(f"fitting the locator on {len(training):,} rows")
+    # First, and not last: it reads the plain vectors, which the training below leaves as they are.
+    fit_locator(encoder, training, validation=rows.split.validation, seed=options.seed, show_progress=show_progress)
+    say(f"training {options.max_steps:,} steps")
+    labelled = training.select_columns(["text", "month", "region"])
+    dated = labelled.select(np.flatnonzero([month is not None for month in labelled["month"]]))
+    train_joint(
+        labelled,
+        dated,  # their share in the loss is 0
+        encoder,
+        folder,
+        options,
+        recipe=RECIPE,
+        loss=LOSS,
+        max_length=TRAINED_LENGTH,
+        resume=resume,
+        show_progress=show_progress,
+        note={"corpus": state["corpus"], "split": rows.split_made},
+    )
+    return encoder
+
+
+def _with_context(rows: OwnRows) -> datasets.Dataset:
+    """Every row of the three sides that has a month and a region."""
+    whole = datasets.concatenate_datasets([rows.split.train, rows.split.validation, rows.split.test])
+    whole = whole.select_columns(["text", "month", "region"])
+    known = [None not in row for row in zip(whole["month"], whole["region"], strict=True)]
+    return whole.select(np.flatnonzero(known))
+
+
+def _map(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, mapped: datasets.Dataset, seed: int) -> tuple[Any, ...]:
+    """Embeddings and their plane, by this model and by the plain one, whose map is turned to lie near to the first."""
+    texts = mapped["text"][:]
+    space = encoder.encode(texts, mapped["month"][:], mapped["region"][:], show_progress=False)
+    plain_space = plain.encode(texts, show_progress=False)
+    plane = umap_map(space, seed=seed)
+    return space, plane, plain_space, turned(umap_map(plain_space, seed=seed), plane)

@@ -1,0 +1,367 @@
+"""What spacetime.own_corpus promises: a file of one's own to a model, a report and a map, and clear words when not."""
+
+import base64
+import json
+import random
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import chromium
+import numpy as np
+import pytest
+
+from spacetime.cli import main
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.months import MonthRange
+from spacetime.own_corpus import Profile, read_rows, run_corpus, running
+from spacetime.own_corpus.page import evaluation_table, in_short, limits, write_report
+from spacetime.own_corpus.rows import LEAST_ROWS
+from spacetime.regions import RegionSet
+from spacetime.training import loop
+
+THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
+DEEDS = ("opens its doors", "closes early", "raises its prices", "hires ten people", "is painted green", "floods again")
+WHO = ("for the mayor", "after a vote", "before the fair", "in spite of the rain", "with a small party", "at last")
+HEADER = "headline,date,country"
+
+
+def lines(count: int, regions: tuple[str, ...] = ("UK", "Canada"), months: int = 6, seed: int = 0) -> list[str]:
+    """Rows of different short texts, spread over months and regions."""
+    draw = random.Random(seed)
+    texts = [f"The {thing} {deed} {who}" for thing in THINGS for deed in DEEDS for who in WHO]
+    draw.shuffle(texts)
+    rows = []
+    for number in range(count):
+        text = texts[number % len(texts)] + ("" if number < len(texts) else f" for the {number}th time")
+        month, region = number % months + 1, regions[number // months % len(regions)]
+        rows.append(f"{text}.,2019-{month:02d}-{draw.randint(1, 28):02d},{region}")
+    return rows
+
+
+def written(folder: Path, rows: list[str], header: str = HEADER) -> Path:
+    path = folder / "my.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+COLUMNS: dict[str, Any] = {"text": "headline", "month": "date", "region": "country"}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_the_file_is_used_or_counted_as_left_out(tmp_path):
+    rows = lines(400)
+    rows[7] = "A row with a date that is none.,someday,UK"
+    rows[8] = "A row that leaves open which number is the month.,03/04/2019,UK"
+    rows += [f"News {number} from far away.,2019-02-03,NZ" for number in range(3)]
+    read = read_rows(written(tmp_path, rows), **COLUMNS)
+    sides = sum(len(side) for side in (read.split.train, read.split.validation, read.split.test))
+    assert sides + sum(read.left_out().values()) == read.report.rows == 403
+    assert read.rare_regions == {"NZ": 3}
+    assert [(reject.row, reject.value) for reject in read.report.rejects] == [(8, "someday"), (9, "03/04/2019")]
+    assert list(read.regions) == ["UK", "Canada"]
+
+
+def test_dates_of_any_precision_and_countries_of_any_spelling_are_folded(tmp_path):
+    rows = lines(400)
+    rows[0] = "An hour is known.,2019-01-05T10:22:05Z,united kingdom"
+    rows[1] = "A month is known.,Jan 2019, GBR"
+    rows[2] = "A day is known.,31/01/2019,canada"
+    read = read_rows(written(tmp_path, rows), **COLUMNS)
+    assert read.report.rejected == 0
+    assert list(read.regions) == ["United Kingdom", "Canada"] and sum(read.by_region.values()) == 400
+    assert read.months == MonthRange("2019-01", "2019-06")
+
+
+def test_rows_with_days_are_split_by_days_and_others_by_their_text(tmp_path):
+    (tmp_path / "days").mkdir()
+    by_days = read_rows(written(tmp_path / "days", lines(1200)), **COLUMNS)
+    by_text = read_rows(written(tmp_path, [row.replace("-", "/") for row in lines(400)]), **COLUMNS)
+    assert by_days.split_made == {"by": "date", "seed": 0}
+    assert set(by_days.split.test["date"]).isdisjoint(by_days.split.train["date"])
+    assert by_text.split_made == {"by": "hash", "seed": 0}
+
+
+def test_wanted_months_and_regions_leave_the_others_out_and_count_them(tmp_path):
+    path = written(tmp_path, lines(600, ("UK", "Canada", "Japan")))
+    read = read_rows(path, **COLUMNS, months=MonthRange("2019-01", "2019-05"), regions=RegionSet(["CAN", "UK"]))
+    assert list(read.regions) == ["CAN", "UK"]
+    assert read.report.outside == 600 - sum(read.by_region.values())
+    assert max(read.by_month) == "2019-05"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (lines(LEAST_ROWS - 1), f"my.csv: 199 rows have .* a run needs {LEAST_ROWS}"),
+        (lines(300, months=1), "my.csv: all 300 rows that can be used have one month, 2019-01 .*--model plain"),
+        (lines(300, ("UK",)), "my.csv: all 300 rows that can be used have one region, UK .*--model plain"),
+        (
+            [row.replace("2019-", "spring ") for row in lines(300)],
+            r"none of its 300 rows can be used; the first: row 1 .*'spring 01-",
+        ),
+        (
+            [row.replace("2019-", "spring ") if number % 3 else row for number, row in enumerate(lines(300))],
+            "my.csv: 200 of 300 rows cannot be read, .* the first: row 2 ",
+        ),
+        (
+            [*lines(400), "A stray date.,1900-01-01,UK"],
+            r"my.csv: months run from 1900-01 to 2019-06, .* rows lie in 2019-01\.\.2019-06; give --months 2019-01",
+        ),
+    ],
+    ids=["too few", "one month", "one region", "unreadable", "mostly unreadable", "a stray date"],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_one_line_that_says_what_works(tmp_path, rows, message):
+    path = written(tmp_path, rows)
+    with pytest.raises(ValueError, match=message) as error:
+        read_rows(path, **COLUMNS)
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_column_is_answered_with_those_there_are(tmp_path, capsys):
+    path = written(tmp_path, lines(300))
+    assert main(["run", str(path), "--text", "title", "--output", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "has no column 'title'; it has 'headline', 'date', 'country'" in error
+    assert error.count("\n") == 1
+
+
+def test_strict_stops_at_the_first_bad_row(tmp_path):
+    rows = lines(300)
+    rows[4] = "Some day.,soon,UK"
+    with pytest.raises(ValueError, match="row 5 .*'soon'"):
+        read_rows(written(tmp_path, rows), **COLUMNS, strict=True)
+
+
+# --- the folder ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "letter.txt").write_text("Dear reader")
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="out holds something else; name an empty or a new folder"):
+            run_corpus(written(tmp_path, lines(300)), tmp_path / "out", **COLUMNS, overwrite=overwrite)
+    assert (tmp_path / "out" / "letter.txt").read_text() == "Dear reader"
+
+
+def test_an_earlier_run_is_neither_overwritten_nor_mixed_up_unasked(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text(json.dumps({"corpus": "other.csv"}))
+    path = written(tmp_path, lines(300))
+    with pytest.raises(ValueError, match="already holds a run; go on with it .--resume."):
+        run_corpus(path, out, **COLUMNS)
+    with pytest.raises(ValueError, match="out was run with another corpus; resume with the same file and settings"):
+        run_corpus(path, out, **COLUMNS, resume=True)
+
+
+def test_an_unknown_profile_names_those_there_are(tmp_path):
+    with pytest.raises(ValueError, match="profile 'fast' is not known; give one of quick, full"):
+        run_corpus(written(tmp_path, lines(300)), tmp_path / "out", **COLUMNS, profile="fast")
+
+
+# --- the report ---------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page holds: tags with attributes, and its text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data} "
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+METRICS: dict[str, Any] = {
+    "meaning": {"rank_agreement": 0.9, "rank_agreement_no_context": 1.0},
+    "pairs": {"pair_spearman": 0.8, "pair_spearman_plain": 0.5, "pair_mae": 0.1},
+    "decay": {"decay_cosine_nearest": 0.9, "decay_cosine_farthest": 0.7, "decay_falling_share": 0.8},
+    "decay_table": [
+        {"months_apart": apart, "region": "same", "cosine": 1 - apart / 20, "low": 0.9 - apart / 20, "high": 1.0}
+        for apart in (0, 1, 3)
+    ],
+    "skipped": {"probes": "a reason"},
+    "map": {"sentences": 40, "trustworthiness": 0.9, "neighbours_kept": 0.5, "neighbours_kept_chance": 0.1},
+    "run": {"test_rows": 40, "test_texts_in_train": 0, "versions": {"python": "3"}, "machine": "a machine"},
+}
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    """A report of a file whose every name wants to be markup; the numbers are made up, only the page is looked at."""
+    rows = lines(400, ("<b>Here</b>", "There & $x$"))
+    rows[3] = "Markup.,<script>alert(1)</script>,There & $x$"
+    read = read_rows(written(tmp_path, rows), **COLUMNS)
+    sides = {side: len(getattr(read.split, side)) for side in ("train", "validation", "test")}
+    metrics = METRICS | {"corpus": {"left_out": read.left_out(), "sides": sides, "trained_on": sides["train"]}}
+    mapped = read.split.train.select(range(40))
+    path = write_report(
+        tmp_path / "report.html",
+        rows=read,
+        metrics=metrics,
+        log=[{"step": step, "losses": {"cosines": 1 / step, "words": 7.0}} for step in range(1, 11)],
+        training={
+            "result": {"steps": 10, "seconds": 2.0},
+            "recipe": {"others": 40},
+            "conditioning": "prefix",
+            "time_encoding": "sinusoidal",
+        },
+        state={"corpus": "<i>my</i>.csv", "columns": COLUMNS, "seed": 0, "sha256": "0" * 64},
+        coordinates=np.random.default_rng(0).normal(size=(40, 2)),
+        mapped=mapped,
+        command="spacetime run '<my>.csv'",
+        seconds=90.0,
+    )
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_escapes_whatever_the_file_holds(page):
+    assert not {"script", "b", "i"} & {tag for tag, _ in page.tags}
+    assert "<script>alert(1)</script>" in page.text and "<i>my</i>.csv" in page.text and "<b>Here</b>" in page.text
+
+
+def test_the_page_asks_for_nothing_and_leads_nowhere_but_to_its_map(page):
+    assert {attributes["href"] for attributes in page.all("a")} == {"map.html"}
+    sources = [attributes["src"] for attributes in page.all("img")] + [a["srcset"] for a in page.all("source")]
+    assert sources and all(source is not None and source.startswith("data:image/png;base64,") for source in sources)
+    assert not page.all("link")
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_every_figure_says_what_it_shows_and_has_a_dark_form(page):
+    images = page.all("img")
+    assert len(images) == len(page.all("source")) == 7
+    assert all(len(attributes["alt"] or "") > 40 for attributes in images)
+    assert all(base64.b64decode((a["src"] or "").split(",")[1]).startswith(b"\x89PNG") for a in images)
+
+
+def test_the_page_counts_what_was_left_out_and_names_rows_that_could_not_be_read(page):
+    text = " ".join(page.text.split())
+    assert "left out: rejected (not readable; see the list) 1 " in text
+    assert "4 date <script>alert(1)</script>" in text
+    assert "Not measured, probes: a reason" in text
+
+
+def test_findings_follow_the_numbers(tmp_path):
+    worse = METRICS | {"pairs": {"pair_spearman": 0.4, "pair_spearman_plain": 0.5, "pair_mae": 0.1}}
+    assert in_short(METRICS)[0].startswith("Time and place are carried")
+    assert in_short(worse)[0].startswith("Time and place are not carried")
+    assert evaluation_table(METRICS)[0]["here"] == 0.9
+
+
+def test_limits_name_what_is_weak_about_this_very_run(tmp_path):
+    read = read_rows(written(tmp_path, [row.replace("-", "/") for row in lines(400)]), **COLUMNS)
+    weak = " ".join(limits(read, METRICS, {"result": {"steps": 10}}))
+    strong = " ".join(limits(read, METRICS | {"run": {"test_rows": 5000}}, {"result": {"steps": 5000}}))
+    for sign in ("Only 40 test rows", "10 steps are a short training"):
+        assert sign in weak and sign not in strong
+    assert "split by their text alone" in weak
+
+
+# --- the whole run ------------------------------------------------------------------------------------
+
+SMALL = Profile(steps=4, training_rows=200, tested_rows=60, measured=30, mapped=120)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """A file and the folder of a short but whole run on it."""
+    folder = tmp_path_factory.mktemp("own")
+    path = written(folder, lines(400, ("UK", "Canada", "Japan")))
+    run_corpus(path, folder / "out", **COLUMNS, profile=SMALL)
+    yield path, folder / "out"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["report.html", "map.html", "metrics.json", "log.jsonl", "training.json", "run.json"])
+def test_a_run_leaves(done, name):
+    assert (done[1] / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_model_loads_and_leaves_texts_without_context_as_they_were(done):
+    encoder = SpaceTimeEncoder.load(done[1] / "model")
+    assert list(encoder.regions) == ["UK", "Canada", "Japan"]
+    plain = SpaceTimeEncoder.load("plain").encode("The market opens.")
+    assert encoder.encode("The market opens.") @ plain > 0.9999
+    assert encoder.encode("The market opens.", "2019-02", "UK") @ plain < 0.9999
+    assert encoder.locate("The market opens.").region_probabilities.shape == (1, 3)
+
+
+@pytest.mark.slow
+def test_its_index_can_be_built_and_searched_by_the_command_line(done, tmp_path, capsys):
+    path, out = done
+    columns = ["--text", "headline", "--month", "date", "--region", "country", "--any-spelling"]
+    index = str(tmp_path / "index")
+    assert main(["index", str(path), *columns, "--model", str(out / "model"), "--output", index]) == 0
+    assert main(["search", index, "bakery", "--month", "2019-02", "--region", "UK", "-k", "2"]) == 0
+    assert "bakery" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_run_that_is_resumed_when_complete_trains_nothing_and_measures_the_same(done):
+    path, out = done
+    before = json.loads((out / "metrics.json").read_text())
+    said: list[str] = []
+    run_corpus(path, out, **COLUMNS, profile=SMALL, resume=True, say=said.append)
+    assert "trained already" in said
+    assert json.loads((out / "metrics.json").read_text())["pairs"] == before["pairs"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monkeypatch):
+    path, out = done
+    saved = loop.save_checkpoint
+
+    def stop_after(*arguments: Any) -> None:
+        saved(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "CHECKPOINT_EVERY", 2)
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        stopping.setattr(loop, "save_checkpoint", stop_after)
+        run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL)
+    assert not (tmp_path / "out" / "report.html").exists()
+    again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=True)
+    first = SpaceTimeEncoder.load(out / "model").encode("The market opens.", "2019-02", "UK")
+    assert np.allclose(again.encoder.encode("The market opens.", "2019-02", "UK"), first, atol=1e-5)
+    assert not list((tmp_path / "out").glob("checkpoint-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium.program() is None, reason="needs Chromium")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_opens_without_errors_and_fits_a_phone(done, scheme):
+    with chromium.Chromium(390, 844) as browser:
+        browser.resize(390, 844, scale=2, phone=True)
+        browser.prefer(prefers_color_scheme=scheme)
+        browser.open(done[1] / "report.html")
+        browser.settle()
+        assert browser.errors == []
+        assert [address for address in browser.requests if not address.startswith(("file:", "data:"))] == []
+        assert browser.run("document.documentElement.scrollWidth") <= 390
+        elements = "[...document.querySelectorAll('body *')].filter(e => !e.closest('.wide'))"
+        assert browser.run(f"{elements}.filter(e => e.getBoundingClientRect().right > 391).map(e => e.tagName)") == []
+        assert browser.run("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        paper = browser.run("getComputedStyle(document.body).backgroundColor")
+        assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]

@@ -14,6 +14,8 @@ from spacetime.analysis.clusters import (
     over_representation,
     topic_lives,
 )
+from spacetime.analysis.cosines import cosine_by_months_apart, cosine_of_regions
+from spacetime.analysis.drift import CentroidPaths, ChangePoints, centroid_paths, moved_sentences, moving_months
 from spacetime.analysis.geometry import nearest, principal_components, true_neighbours, unit_vectors
 from spacetime.analysis.maps import (
     Agreement,
@@ -29,15 +31,22 @@ from spacetime.analysis.maps import (
 
 __all__ = [
     "Agreement",
+    "CentroidPaths",
+    "ChangePoints",
     "StableKMeans",
+    "centroid_paths",
     "class_tfidf",
     "cluster_names",
     "compare_spaces",
+    "cosine_by_months_apart",
+    "cosine_of_regions",
     "density_clusters",
     "distortion",
     "distortion_by",
     "label_agreement",
     "label_codes",
+    "moved_sentences",
+    "moving_months",
     "nearest",
     "neighbour_agreement",
     "over_representation",

@@ -11,6 +11,8 @@ from spacetime.months import MISSING
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
+ALL = "all"  # the region of a result that is not of one region
+
 
 def checked(points: ArrayLike, name: str = "embeddings") -> Floats:
     """Points as a float64 array (n, width), or a ValueError that says what is wrong with them."""
@@ -32,6 +34,33 @@ def checked_labels(labels: Any, count: int, name: str = "labels") -> tuple[NDArr
     if array.dtype.kind in "if":
         known &= array != MISSING
     return array, known
+
+
+def labelled_rows(
+    embeddings: ArrayLike, month_ids: ArrayLike | None, regions: Any = None, groups: Any = None
+) -> tuple[Floats, Ids, NDArray[Any], Ids]:
+    """Unit vectors (m, width), months, regions and groups (m,) of the m rows that have a month and a region.
+
+    What is not given is the same for all: month 0, region "all"; but every row is a group of its own.
+    """
+    unit = unit_vectors(embeddings)
+    used = np.ones(len(unit), dtype=bool)
+    month, region, group = np.zeros(len(unit), dtype=np.int64), np.full(len(unit), ALL), np.arange(len(unit))
+    if month_ids is not None:
+        month, dated = checked_labels(month_ids, len(unit), "month_ids")
+        used &= dated
+    if regions is not None:
+        region, placed = checked_labels(regions, len(unit), "regions")
+        used &= placed
+    if groups is not None:
+        values, grouped = checked_labels(groups, len(unit), "groups")
+        if not grouped[used].all():
+            raise ValueError(f"groups: {int((used & ~grouped).sum())} of {int(used.sum())} points have none")
+        group = np.zeros(len(unit), dtype=np.int64)
+        group[used] = np.unique(values[used], return_inverse=True)[1]
+    if used.sum() < 2:
+        raise ValueError(f"{int(used.sum())} of {len(unit)} points have a month and a region; give two at least")
+    return unit[used], month[used].astype(np.int64), region[used], group[used]
 
 
 def unit_vectors(embeddings: ArrayLike) -> Floats:

@@ -1,0 +1,206 @@
+"""Promises of `spacetime.data.vectors`: every row in its place, however often stopped, by however many processes."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+import torch
+
+from spacetime.data import vectors as vectors_module
+from spacetime.data.vectors import write_vectors
+from spacetime.encoder import Embedder, SpaceTimeEncoder
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
+
+HOW: dict[str, Any] = {"window": 16, "precision": "float32", "dtype": "float32", "show_progress": False}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SpaceTimeEncoder:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "hidden_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 3,
+        "intermediate_size": 32,
+        "conditioning": "prefix",
+    }
+    model = SpaceTimeMiniLM(SpaceTimeConfig(**sizes))  # type: ignore[arg-type]
+    for weight in model.parameters():
+        weight.data.add_(torch.randn_like(weight) * 0.1)
+    return SpaceTimeEncoder(model, load_tokenizer(), "cpu")
+
+
+def rows(count: int = 90) -> datasets.Dataset:
+    random = np.random.default_rng(0)
+    words = "the clocks go forward tonight and shops stay open until nine".split()
+    return datasets.Dataset.from_dict(
+        {
+            "text": [f"{i} " + " ".join(random.choice(words, size=random.integers(1, 12))) for i in range(count)],
+            "month": [(None, "2017-01", "2020-03")[i % 3] for i in range(count)],
+            "region": [("UK", None)[i % 2] for i in range(count)],
+        }
+    )
+
+
+def expected(encoder: SpaceTimeEncoder, dataset: datasets.Dataset) -> np.ndarray:
+    return encoder.encode(dataset["text"][:], dataset["month"][:], dataset["region"][:])
+
+
+def test_rows_keep_their_order(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    written = write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
+    assert written.complete and written.embedded == 90 and [p.name for p in tmp_path.iterdir()] == ["x.npy"]
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected(encoder, rows()), atol=2e-6)
+
+
+def test_the_array_is_float16_unless_said_otherwise(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    write_vectors(rows(20), encoder, tmp_path / "x.npy", show_progress=False)
+    found = np.load(tmp_path / "x.npy")
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, expected(encoder, rows(20)), atol=5e-4)  # three digits of a number below 1
+
+
+def test_one_label_for_all_rows_takes_the_place_of_their_own(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    write_vectors(rows(20), encoder, tmp_path / "x.npy", months="2021-01", regions="US", **HOW)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "x.npy"), encoder.encode(rows(20)["text"][:], "2021-01", "US"), atol=2e-6
+    )
+
+
+class Killed(BaseException):
+    """Stands for a process that ends at once."""
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, windows: int) -> list[int]:
+    """Let so many windows be embedded, then stop; returns the sizes of those that were begun."""
+    begun: list[int] = []
+    whole = Embedder.__call__
+
+    def counted(self: Embedder, given: Any, **options: Any) -> np.ndarray:
+        begun.append(len(given.pieces))
+        if len(begun) > windows:
+            raise Killed
+        return whole(self, given, **options)
+
+    monkeypatch.setattr(Embedder, "__call__", counted)
+    return begun
+
+
+def test_a_stopped_run_goes_on_to_the_same_file(
+    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_vectors(rows(), encoder, tmp_path / "whole.npy", **HOW)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(Killed):
+            write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
+    assert not (tmp_path / "x.npy").exists()
+    with monkeypatch.context() as patch:
+        begun = stop_after(patch, 100)
+        written = write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
+    assert begun == [16, 16, 16, 10] and written.embedded == 58, "windows that were done are not done again"
+    assert (tmp_path / "x.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["rows", "label", "weights"])
+def test_an_unfinished_run_of_something_else_is_not_mixed_in(
+    change: str, encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        with pytest.raises(Killed):
+            write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
+    dataset, options, said = rows(), HOW, "texts"
+    if change == "rows":
+        dataset = dataset.map(lambda row, i: row | {"text": "Rain."} if i == 50 else row, with_indices=True)
+    elif change == "label":
+        options, said = HOW | {"months": "2020-01"}, "months"
+    else:
+        other = SpaceTimeMiniLM(encoder.model.config)
+        encoder, said = SpaceTimeEncoder(other, encoder.tokenizer, "cpu"), "encoder"
+    with pytest.raises(ValueError, match=f"an unfinished run with other {said}; delete it"):
+        write_vectors(dataset, encoder, tmp_path / "x.npy", **options)
+
+
+def test_two_processes_write_what_one_writes(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    write_vectors(rows(), encoder, tmp_path / "one.npy", **HOW)
+    first = write_vectors(rows(), encoder, tmp_path / "two.npy", process=0, processes=2, **HOW)
+    assert not first.complete and not (tmp_path / "two.npy").exists()
+    second = write_vectors(rows(), encoder, tmp_path / "two.npy", process=1, processes=2, **HOW)
+    assert second.complete and first.embedded + second.embedded == 90
+    assert (tmp_path / "two.npy").read_bytes() == (tmp_path / "one.npy").read_bytes()
+
+
+@pytest.mark.slow
+def test_torchrun_starts_processes_that_share_the_work(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "model")
+    rows().to_parquet(str(tmp_path / "rows.parquet"))
+    encode = ["-m", "spacetime.cli", "encode", "rows.parquet", "--model", "model", "--precision", "float32"]
+    alone = os.environ | {"SPACETIME_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for command in ([sys.executable, *encode, "--output", "1.npy"], [*torchrun, *encode, "--output", "2.npy"]):
+        subprocess.run(command, cwd=tmp_path, env=alone, check=True)
+    assert (tmp_path / "1.npy").read_bytes() == (tmp_path / "2.npy").read_bytes()
+
+
+def test_the_next_window_is_tokenised_in_another_thread(
+    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    pieces = encoder.word_pieces
+    monkeypatch.setattr(
+        encoder, "word_pieces", lambda texts: threads.append(threading.current_thread().name) or pieces(texts)
+    )
+    write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
+    assert len(threads) == 6 and all(name.startswith("tokenise") for name in threads)
+
+
+def test_memory_does_not_grow_with_the_rows(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    peaks = []
+    for count in (400, 3200):
+        rows(count).to_parquet(str(tmp_path / f"{count}.parquet"))
+        on_disk = datasets.Dataset.from_parquet(str(tmp_path / f"{count}.parquet"), cache_dir=str(tmp_path / "cache"))
+        tracemalloc.start()
+        write_vectors(on_disk, encoder, tmp_path / f"{count}.npy", **(HOW | {"window": 100}))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0], "eight times the rows, the same windows"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output": "x.txt"}, "must end in .npy"),
+        ({"dtype": "int8"}, "dtype must be 'float16' or 'float32', not 'int8'"),
+        ({"process": 2, "processes": 2}, "process 2 one of 2"),
+        ({"window": 0}, "window 0 must be at least 1"),
+        ({"precision": "fp8"}, "precision must be"),
+    ],
+)
+def test_bad_options_are_named(
+    changes: dict[str, Any], message: str, encoder: SpaceTimeEncoder, tmp_path: Path
+) -> None:
+    options = HOW | {"output": "x.npy"} | changes
+    with pytest.raises(ValueError, match=message):
+        write_vectors(rows(4), encoder, tmp_path / options.pop("output"), **options)
+
+
+def test_a_folder_in_the_way_is_named(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    (tmp_path / "x.npy.part").mkdir()
+    with pytest.raises(ValueError, match="is not an unfinished array of embeddings"):
+        write_vectors(rows(4), encoder, tmp_path / "x.npy", **HOW)
+
+
+def test_settings_of_an_unfinished_run_hold_no_path(
+    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors_module, "_finish", lambda part, output: None)
+    write_vectors(rows(4), encoder, tmp_path / "x.npy", **HOW)
+    assert str(tmp_path) not in json.dumps(json.loads((tmp_path / "x.npy.part/settings.json").read_text()))

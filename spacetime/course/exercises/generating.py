@@ -57,7 +57,7 @@ def read_exercises(lesson: Path) -> list[WrittenExercise]:
         numbers that do not run 1, 2, ...
     """
     cells = nbformat.read(lesson, as_version=4).cells
-    found = []
+    found: list[WrittenExercise] = []
     for index, cell in enumerate(cells):
         if SOLUTION not in cell.metadata.get("tags", []):
             continue
@@ -96,8 +96,8 @@ def exercise_notebook(lesson: Path) -> str | None:
             f"{lesson.name.split('_')[0]}-exercises",
             f"# {title}: exercises\n\n"
             f"{len(exercises)} exercises on [the lesson](../{lesson.name}), about {minutes} minutes. Write each "
-            "function where it raises `NotImplementedError` and run the check below it: it passes, or says what is wrong. Hints "
-            "and solutions are folded.\n\n"
+            "function where it raises `NotImplementedError` and run the check below it: it passes, or says what is "
+            "wrong. Hints and solutions are folded.\n\n"
             "Work on a copy: this file is made from the lesson by `spacetime course exercises`, which writes it anew.",
         )
     ]

@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.
 WANTED = { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: help setup install course test test-all test-slow lint unit notebooks api lock clean
+.PHONY: help setup install course site test test-all test-slow lint unit notebooks api lock clean
 .NOTPARALLEL:
 
 help: ## show this list
@@ -31,8 +31,9 @@ help: ## show this list
 	@echo "make test-all    make test, and the slow tests"
 	@echo "make setup       make or renew .venv from requirements.lock"
 	@echo "make api         the API page from the docstrings: runs/api/spacetime.html"
+	@echo "make site        build pages to read without running anything: runs/site/index.html"
 	@echo "make lock        write requirements.lock from what .venv holds now"
-	@echo "make clean       remove caches, builds and runs/quick (not .venv, not other runs)"
+	@echo "make clean       remove caches, builds, runs/quick and runs/site (not .venv, not other runs)"
 
 setup:
 	@if $(WANTED) | cmp -s - $(STAMP) && $(PY) -c '' 2>/dev/null; then :; \
@@ -74,6 +75,10 @@ install:
 course: setup
 	@$(VENV)/bin/spacetime course run --profile $(PROFILE)
 
+# The lessons as they are committed, without running them.
+site: setup
+	@$(VENV)/bin/spacetime course site
+
 # Tests read nothing from the network: what they need is installed or shipped.
 test test-all test-slow unit notebooks: export HF_HUB_OFFLINE := 1
 
@@ -110,5 +115,5 @@ lock:
 	@echo "lock: requirements.lock holds $$(grep -c == requirements.lock) packages"
 
 clean:
-	rm -rf runs/quick build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf runs/quick runs/site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

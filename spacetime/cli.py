@@ -473,6 +473,14 @@ def _course_exercises(options: argparse.Namespace) -> int:
     return 0
 
 
+def _course_site(options: argparse.Namespace) -> int:
+    from spacetime.course.running import NOTEBOOKS
+    from spacetime.course.site import build_site
+
+    print(build_site((options.notebooks or NOTEBOOKS).resolve().parent, options.output))
+    return 0
+
+
 # --- what several commands share ----------------------------------------------------------------------
 
 
@@ -961,6 +969,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
     gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
+
+    site = _command(
+        course,
+        "site",
+        _course_site,
+        "pages to read without running anything, from the lessons as they are committed",
+        "spacetime course site",
+        "spacetime course site --output /tmp/site",
+    )
+    site.add_argument(
+        "--notebooks", type=Path, metavar="DIR", help="folder of the lessons, beside README.md (default: the clone's)"
+    )
+    site.add_argument(
+        "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
+    )
 
     exercises = _command(
         course,

@@ -1,0 +1,113 @@
+"""All ratios of one run on one machine, written to benchmarks/README.md.
+
+    python -m benchmarks.speed                            # everything: about two hours on two idle cores
+    python -m benchmarks.speed --only encoding,published  # some of it; the others' last results stay in the page
+    python -m benchmarks.speed --quick --only cost        # a minute, to see that it runs; writes nothing to the page
+
+What was measured is kept as JSON in `--output`: a run that was stopped goes on, and `--again` measures anew.  Let
+nothing else run meanwhile.  Contenders take turns, medians are shown, `--threads` (1) holds for all of them, and
+waiting threads sleep (OMP_WAIT_POLICY=PASSIVE).
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parent.parent / "README.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    # Read when torch is first imported, so set before; inherited by the processes that measure apart.
+    os.environ |= {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    import torch
+
+    from benchmarks.speed.timing import QUICK, Size
+
+    torch.set_num_threads(options.threads)
+    size = QUICK if options.quick else Size()
+    given = json.loads(json.dumps({"size": asdict(size), "threads": options.threads}))  # as it is read back
+    folder = options.output / ("quick" if options.quick else "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in options.only:
+        file = folder / f"{name}.json"
+        if not options.again and file.exists() and json.loads(file.read_text(encoding="utf-8"))["given"] == given:
+            print(f"{name}: measured before ({file}); --again measures anew", flush=True)
+            continue
+        began = time.perf_counter()
+        result = _sections()[name](size)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps({"given": given, "result": result}, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, file)
+        print(f"{name}: measured in {time.perf_counter() - began:.0f} s", flush=True)
+
+    found = {}
+    for name in _sections():
+        file = folder / f"{name}.json"
+        stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        if stored is not None and stored["given"] == given:
+            found[name] = stored["result"]
+    page = folder / "page.md" if options.quick else PAGE
+    lines = page_lines(found, page)
+    print("\n".join(lines))
+    if not options.quick:
+        from benchmarks.tables import write_between
+
+        write_between("speed", lines, f"Threads: {options.threads}; medians of {size.repeats} turns")
+    return 0
+
+
+def page_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
+    """What was measured, as Markdown; pictures are written beside the page."""
+    from benchmarks.speed.cost import cost_lines
+    from benchmarks.speed.encoding import encoding_lines
+    from benchmarks.speed.training import training_lines
+
+    lines = [*encoding_lines(found), *training_lines(found, page), *cost_lines(found, page)]
+    if missing := [name for name in _sections() if name not in found]:
+        lines.append(f"Not measured yet: {', '.join(missing)}.")
+    return lines
+
+
+def _sections() -> dict[str, Callable[[Any], dict[str, Any]]]:
+    from benchmarks.speed import cost, encoding, training
+
+    return {
+        "encoding": encoding.encoding,
+        "conditioning": encoding.conditioning,
+        "published": encoding.published,
+        "training": training.training,
+        "data": training.data,
+        "scale": training.scale,
+        "cost": cost.cost,
+    }
+
+
+NAMES = ("encoding", "conditioning", "published", "training", "data", "scale", "cost")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(NAMES), metavar="A,B", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--quick", action="store_true", help="very small sizes")
+    parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
+    parser.add_argument("--threads", type=int, default=1, help="of torch and of its libraries (default: 1)")
+    parser.add_argument("--output", type=Path, default=Path("runs/speed"), help="default: runs/speed")
+    options = parser.parse_args(arguments)
+    options.only = options.only.split(",")
+    if unknown := [name for name in options.only if name not in NAMES]:
+        parser.error(f"no section {unknown[0]!r}; sections: {', '.join(NAMES)}")
+    if options.threads < 1:
+        parser.error(f"--threads {options.threads}: at least 1")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

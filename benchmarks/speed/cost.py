@@ -1,0 +1,158 @@
+"""The cost curve: time and memory of every step of the way, from a thousand rows to a million.
+
+Every measurement runs in a process of its own, whose peak memory is its own.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed.timing import Size, apart, mixed_sentences
+
+WIDTH = 384
+STEPS = ("corpus check", "pair building", "encoding", "training step", "map")
+
+
+def cost(size: Size) -> dict[str, Any]:
+    """Seconds and peak memory of each step for each number of rows."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
+    with TemporaryDirectory() as name:
+        for rows in size.rows:
+            folder = Path(name) / str(rows)
+            folder.mkdir()
+            write_rows(folder / "rows.parquet", rows)
+            for step, call in (
+                ("corpus check", "cost:check"),
+                ("encoding", "cost:encode"),  # before the pairs, which read its vectors
+                ("pair building", "cost:pairs"),
+                ("training step", "cost:step"),
+                ("map", "cost:draw"),
+            ):
+                if step == "map" and rows > size.map_rows:
+                    continue
+                found[step].append({"rows": rows, **apart(call, str(folder))})
+    return {"steps": found}
+
+
+def write_rows(path: Path, count: int, chunk: int = 50_000) -> None:
+    """Rows of text, month and region as Parquet, every text another: its number stands in front."""
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in ("text", "month", "region")])
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, count, chunk):
+            texts, months, regions = mixed_sentences(min(chunk, count - start), seed=start)
+            texts = [f"{start + i} {text}" for i, text in enumerate(texts)]
+            writer.write_table(pyarrow.table([texts, months, regions], schema=schema))
+
+
+def _corpus(folder: Path) -> Any:
+    from spacetime.data import load_corpus
+
+    return load_corpus(folder / "rows.parquet", cache_dir=folder, show_progress=False)
+
+
+def check(folder: str) -> dict[str, Any]:
+    began = time.perf_counter()
+    _corpus(Path(folder))
+    return {"seconds": time.perf_counter() - began}
+
+
+def encode(folder: str) -> dict[str, Any]:
+    from spacetime.data.vectors import write_vectors
+    from spacetime.encoder import SpaceTimeEncoder
+
+    corpus, encoder = _corpus(Path(folder)), SpaceTimeEncoder.load(device="cpu")
+    began = time.perf_counter()
+    write_vectors(corpus.dataset, encoder, Path(folder) / "vectors.npy", show_progress=False)
+    return {"seconds": time.perf_counter() - began}
+
+
+def pairs(folder: str) -> dict[str, Any]:
+    """Without the encoding, which has its own line: the vectors are read."""
+    from spacetime.data.pairs import build_pairs
+
+    class Read:
+        def encode(self, texts: list[str], **_: Any) -> np.ndarray:
+            return np.load(Path(folder) / "vectors.npy").astype(np.float32)
+
+    corpus = _corpus(Path(folder))
+    began = time.perf_counter()
+    build_pairs(corpus.dataset, Read(), corpus.months, corpus.regions)  # type: ignore[arg-type]
+    return {"seconds": time.perf_counter() - began}
+
+
+def step(folder: str) -> dict[str, Any]:
+    """What comes before the first step of stage 1 (tokenising), and ten steps."""
+    from dataclasses import replace
+
+    from spacetime.data.batches import TripleBatches
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.training import STAGE1, train
+    from spacetime.training.objectives import stage1_loss
+
+    corpus = _corpus(Path(folder))
+    encoder = SpaceTimeEncoder.from_plain("multiplicative", corpus.months, corpus.regions, device="cpu")
+    began = time.perf_counter()
+    batches = TripleBatches(corpus.dataset, encoder, batch_size=32)
+    options = replace(STAGE1, max_steps=10)
+    train(encoder.model, batches, stage1_loss, options, Path(folder) / "run", show_progress=False)
+    return {"seconds": time.perf_counter() - began}
+
+
+def draw(folder: str) -> dict[str, Any]:
+    from spacetime.analysis import umap_map
+
+    vectors = np.load(Path(folder) / "vectors.npy").astype(np.float32)
+    umap_map(vectors[:100], seed=0)  # compiles UMAP, which takes half a minute whatever the size
+    began = time.perf_counter()
+    umap_map(vectors, seed=0)
+    return {"seconds": time.perf_counter() - began}
+
+
+def cost_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
+    """The result as a table of Markdown, and as a picture beside the page."""
+    if "cost" not in found:
+        return []
+    steps = {name: ones for name, ones in found["cost"]["steps"].items() if ones}
+    sizes = sorted({one["rows"] for ones in steps.values() for one in ones})
+    lines = [
+        "**The cost of size**: seconds, and the most memory in MB, of each step in a process of its own. The exponent "
+        "is that of the last two sizes: 1 is linear. The training step is the tokenising of all rows and ten steps.",
+        "",
+        "| | " + " | ".join(f"{size:,} rows" for size in sizes) + " | exponent |",
+        "|---|" + "---|" * (len(sizes) + 1),
+    ]
+    for name, ones in steps.items():
+        by_size = {one["rows"]: one for one in ones}
+        cells = [
+            f"{by_size[s]['seconds']:.1f} s, {by_size[s]['peak_mb']:,.0f}" if s in by_size else "not run" for s in sizes
+        ]
+        exponent = "-"
+        if len(ones) > 1:
+            a, b = ones[-2:]
+            exponent = f"{np.log(b['seconds'] / a['seconds']) / np.log(b['rows'] / a['rows']):.2f}"
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {exponent} |")
+    draw_cost(steps, page.with_name("speed_cost.svg"))
+    return [*lines, "", "![Seconds and memory by rows, both axes logarithmic](speed_cost.svg)", ""]
+
+
+def draw_cost(steps: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from benchmarks.speed.training import save_picture
+
+    figure, both = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for axes, key, title in zip(both, ("seconds", "peak_mb"), ("seconds", "most memory, MB"), strict=True):
+        for name, ones in steps.items():
+            axes.plot([one["rows"] for one in ones], [one[key] for one in ones], marker="o", label=name, linewidth=1)
+        axes.set(xscale="log", yscale="log", xlabel="rows", ylabel=title)
+    both[0].legend(frameon=False, fontsize=7)
+    save_picture(figure, path)

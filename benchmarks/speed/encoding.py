@@ -1,0 +1,211 @@
+"""Encoding: against sentence-transformers, with against without context, against the published way."""
+
+import importlib.util
+import math
+from tempfile import TemporaryDirectory
+from types import MethodType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.speed.timing import Size, in_turns, mixed_sentences
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model import find_plain_weights
+from spacetime.model.modeling import PUBLISHED_EPSILON, Context, SpaceTimeSelfAttention
+from spacetime.model.precision import multiplies_bfloat16
+
+SAFE = 0.995  # of the least cosine to float32: what falls under it is refused, however fast
+
+
+def encoding(size: Size) -> dict[str, Any]:
+    """Seconds of `SentenceTransformer.encode` and of ours, and how far ours is from it."""
+    from sentence_transformers import SentenceTransformer
+
+    sentences, months, regions = mixed_sentences(size.sentences)
+    theirs = SentenceTransformer(str(find_plain_weights()), device="cpu")
+    plain, released = SpaceTimeEncoder.load("plain", "cpu"), SpaceTimeEncoder.load(device="cpu")
+    contenders = {
+        "SentenceTransformer, float32": lambda: theirs.encode(sentences),
+        "float32": lambda: released.encode(sentences, months, regions, precision="float32"),
+        "bfloat16": lambda: released.encode(sentences, months, regions, precision="bfloat16"),
+    }
+    exact = released.encode(sentences, months, regions, precision="float32")
+    pieces = [len(ids) for ids in plain.word_pieces(sentences)]
+    result: dict[str, Any] = {
+        "sentences": size.sentences,
+        "mean_pieces": float(np.mean(pieces)),
+        "multiplies_bfloat16": multiplies_bfloat16(torch.device("cpu")),
+        "difference": {"float32": float(np.abs(plain.encode(sentences) - theirs.encode(sentences)).max())},
+        "least_cosine": {"bfloat16": least_cosine(exact, contenders["bfloat16"]())},
+    }
+    if importlib.util.find_spec("openvino") is not None:
+        compiled = OpenVino(plain)
+        contenders["OpenVINO bfloat16, plain model"] = lambda: compiled.encode(sentences)
+        cosine = least_cosine(plain.encode(sentences), compiled.encode(sentences))
+        result["least_cosine"]["OpenVINO bfloat16, plain model"] = cosine
+    result["seconds"] = in_turns(contenders, size.repeats)
+    return result
+
+
+def least_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a * b).sum(1).min())
+
+
+class OpenVino:
+    """The plain model in OpenVINO's bfloat16, in batches sorted by length; measured if `openvino` is installed."""
+
+    def __init__(self, encoder: SpaceTimeEncoder) -> None:
+        import openvino
+
+        self.encoder = encoder
+        ids = torch.ones(2, 8, dtype=torch.long)
+
+        class Backbone(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.bert = encoder.model.bert
+
+            def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+                words: Tensor = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+                real = attention_mask[..., None].to(words.dtype)
+                return torch.nn.functional.normalize((words * real).sum(1) / real.sum(1), dim=-1)
+
+        rows, length = torch.export.Dim("rows", min=1, max=512), torch.export.Dim("length", min=2, max=512)
+        shapes = {name: {0: rows, 1: length} for name in ("input_ids", "attention_mask")}
+        with torch.no_grad():
+            exported = torch.export.export(Backbone().eval(), (ids, ids), dynamic_shapes=shapes)
+        core = openvino.Core()
+        settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        self.model = core.compile_model(openvino.convert_model(exported), "CPU", settings)
+
+    def encode(self, sentences: list[str]) -> np.ndarray:
+        from spacetime.encoder import padded_batches
+
+        found = np.empty((len(sentences), self.encoder.model.config.hidden_size), dtype=np.float32)
+        rows = self.encoder._rows(sentences, None, None)
+        for chosen, batch in padded_batches(self.encoder, rows, 64, False):
+            found[chosen] = self.model([batch["input_ids"].numpy(), batch["attention_mask"].numpy()])[0]
+        return found
+
+
+def conditioning(size: Size) -> dict[str, Any]:
+    """The price of a month and a region: the same sentences and code, with and without them."""
+    sentences, months, regions = mixed_sentences(size.sentences)
+    encoder = SpaceTimeEncoder.load(device="cpu")
+    contenders = {}
+    for precision in ("float32", "bfloat16"):
+        contenders[f"{precision}, without"] = lambda p=precision: encoder.encode(sentences, precision=p)
+        contenders[f"{precision}, with"] = lambda p=precision: encoder.encode(sentences, months, regions, precision=p)
+    return {"sentences": size.sentences, "seconds": in_turns(contenders, size.repeats)}
+
+
+def published(size: Size) -> dict[str, Any]:
+    """The published way, one sentence a call, padded to 128, L x L products; seconds a sentence, and ours."""
+    sentences, months, regions = mixed_sentences(size.sentences)
+    encoder = SpaceTimeEncoder.from_plain("multiplicative", time_encoding="sinusoidal_published", device="cpu")
+    months = [month if month in encoder.months else None for month in months]
+    few = slice(0, size.published)
+
+    def one_by_one() -> np.ndarray:
+        with TemporaryDirectory() as folder:
+            encoder.tokenizer.save_pretrained(folder)  # a tokenizer of its own: padding would stay switched on
+            tokenizer = type(encoder.tokenizer).from_pretrained(folder)
+        found = []
+        for text, month, region in zip(sentences[few], months[few], regions[few], strict=True):
+            batch = tokenizer([text], padding="max_length", truncation=True, max_length=128, return_tensors="pt")
+            ids = encoder.model.label_ids([month], [region])
+            with torch.inference_mode():
+                found.append(encoder.model(batch["input_ids"], batch["attention_mask"], *ids).embedding.numpy()[0])
+        return np.stack(found)
+
+    def ours(precision: Any) -> np.ndarray:
+        return encoder.encode(sentences, months, regions, precision=precision)
+
+    expected = ours("float32")[few]
+    layers = [layer.attention.self for layer in encoder.model.bert.encoder.layer]
+    for layer in layers:
+        layer.forward = MethodType(published_attention, layer)  # type: ignore[method-assign]
+    difference = float(np.abs(one_by_one() - expected).max())
+    seconds = in_turns(
+        {"published": one_by_one, "float32": lambda: ours("float32"), "bfloat16": lambda: ours("bfloat16")},
+        size.repeats,
+    )
+    each = {
+        name: value / (size.published if name == "published" else size.sentences) for name, value in seconds.items()
+    }
+    return {"sentences": size.sentences, "published": size.published, "difference": difference, "seconds_each": each}
+
+
+def published_attention(
+    self: SpaceTimeSelfAttention,
+    hidden_states: Tensor,
+    attention_mask: Tensor | None = None,
+    context: Context | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """The published formula as it is written: T and S repeated for every word, and multiplied word by word."""
+    batch, length, size = hidden_states.shape
+    heads = (batch, length, self.num_attention_heads, self.attention_head_size)
+    query, key, value = (
+        project(hidden_states).view(heads).transpose(1, 2) for project in (self.query, self.key, self.value)
+    )
+    scores = query @ key.transpose(-1, -2)  # (B, H, L, L)
+    if context is not None:
+        for project, (vector, weight) in zip(
+            (self.conditioning.W_t, self.conditioning.W_s), context.parts(), strict=True
+        ):
+            words = project(vector[:, None].expand(batch, length, size)).view(heads).transpose(1, 2)
+            product = words @ words.transpose(-1, -2)
+            product = product / (torch.linalg.vector_norm(words, dim=-1, keepdim=True) + PUBLISHED_EPSILON)
+            scores = scores * torch.where(weight[..., None, None] > 0, product, 1.0)
+    scores = scores / math.sqrt(self.attention_head_size)
+    if attention_mask is not None:
+        lowest = torch.finfo(scores.dtype).min
+        mask = attention_mask if attention_mask.dtype != torch.bool else torch.where(attention_mask, 0.0, lowest)
+        scores = scores + mask
+    output = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, length, size)
+    return output, None
+
+
+def encoding_lines(found: dict[str, dict[str, Any]]) -> list[str]:
+    """The three results as tables of Markdown."""
+    lines = []
+    if result := found.get("encoding"):
+        base = result["seconds"]["SentenceTransformer, float32"]
+        lines += [
+            f"**Encoding**: {result['sentences']:,} sentences, {result['mean_pieces']:.1f} word pieces in the mean; "
+            "ours with month and region by the released model, except where it says plain.",
+            "",
+            "| | sentences a second | ratio | least cosine to float32 |",
+            "|---|---|---|---|",
+        ]
+        for name, seconds in result["seconds"].items():
+            cosine = result["least_cosine"].get(name)
+            shown = "-" if cosine is None else f"{cosine:.5f}"
+            ratio = f"{base / seconds:.2f}" if cosine is None or cosine >= SAFE else "refused"
+            lines.append(f"| {name} | {result['sentences'] / seconds:,.0f} | {ratio} | {shown} |")
+        lines += [
+            "",
+            "Largest difference of a number between the plain model here and there: "
+            f"{result['difference']['float32']:.1g}."
+            + ("" if result["multiplies_bfloat16"] else " This processor does not multiply bfloat16."),
+            "",
+        ]
+    if result := found.get("conditioning"):
+        prices = [
+            f"{result['seconds'][f'{p}, with'] / result['seconds'][f'{p}, without'] - 1:+.1%} in {p}"
+            for p in ("float32", "bfloat16")
+        ]
+        lines += [f"**The price of conditioning**, the same sentences with month and region: {', '.join(prices)}.", ""]
+    if result := found.get("published"):
+        each = result["seconds_each"]
+        lines += [
+            f"**Against the published way** (one sentence a call, padded to 128, L x L products; "
+            f"{1000 * each['published']:.1f} ms a sentence): {each['published'] / each['float32']:.0f} times as fast "
+            f"in float32, with the same embeddings to {result['difference']:.1g}; "
+            f"{each['published'] / each['bfloat16']:.0f} times in bfloat16.",
+            "",
+        ]
+    return lines

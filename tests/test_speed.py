@@ -1,0 +1,99 @@
+"""Promises of `benchmarks.speed`: every section runs, is kept, and comes into the page. No time is asserted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.speed.__main__ import NAMES, _sections, main, page_lines
+from benchmarks.speed.encoding import encoding_lines, published_attention
+from benchmarks.speed.timing import in_turns, mixed_sentences
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
+
+PAGE = Path(__file__).parent.parent / "benchmarks/README.md"
+
+
+def test_contenders_take_turns_in_both_orders() -> None:
+    order: list[str] = []
+    seconds = in_turns({name: lambda name=name: order.append(name) for name in "ab"}, 2)  # type: ignore[misc]
+    assert order == ["a", "b", "a", "b", "b", "a"], "once unmeasured, then there and back"
+    assert set(seconds) == {"a", "b"}
+
+
+def test_sentences_are_of_mixed_length_and_the_same_for_a_seed() -> None:
+    sentences, months, regions = mixed_sentences(500)
+    assert mixed_sentences(500)[0] == sentences and len(months) == len(regions) == 500
+    lengths = [len(ids) for ids in SpaceTimeEncoder.load("plain", "cpu").word_pieces(sentences)]
+    assert 23 < np.mean(lengths) < 28 and min(lengths) < 10 and max(lengths) > 60
+
+
+def test_every_section_has_a_name() -> None:
+    assert tuple(_sections()) == NAMES
+
+
+def test_an_unknown_section_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "encoding,decoding"])
+    assert "no section 'decoding'; sections: encoding, conditioning" in capsys.readouterr().err
+
+
+def test_a_measured_section_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr("benchmarks.speed.__main__._sections", lambda: {"data": lambda size: calls.append("data")})
+    monkeypatch.setattr("benchmarks.speed.__main__.page_lines", lambda found, page: [])
+    for more in ([], [], ["--again"], ["--threads", "2"]):
+        main(["--quick", "--only", "data", "--output", str(tmp_path), *more])
+    torch.set_num_threads(1)
+    assert len(calls) == 3, "twice at first, once when asked, once for another number of threads"
+
+
+def test_what_loses_too_much_is_refused() -> None:
+    result: dict[str, Any] = {
+        "sentences": 10,
+        "mean_pieces": 25.0,
+        "multiplies_bfloat16": True,
+        "difference": {"float32": 1e-7},
+        "least_cosine": {"good": 0.9996, "bad": 0.98},
+        "seconds": {"SentenceTransformer, float32": 4.0, "good": 1.0, "bad": 0.5},
+    }
+    lines = encoding_lines({"encoding": result})
+    assert "| good | 10 | 4.00 | 0.99960 |" in lines
+    assert "| bad | 20 | refused | 0.98000 |" in lines
+
+
+def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
+    assert page_lines({}, tmp_path / "page.md") == [f"Not measured yet: {', '.join(NAMES)}."]
+
+
+def test_the_page_has_a_place_for_the_table() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count("<!-- speed: begin -->") == text.count("<!-- speed: end -->") == 1
+
+
+def test_the_published_formula_as_written_is_the_models() -> None:
+    """Else the ratio to the published way would be one to something else."""
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 3}
+    model = SpaceTimeMiniLM(SpaceTimeConfig(intermediate_size=32, **sizes))  # type: ignore[arg-type]
+    for weight in model.parameters():
+        weight.data.add_(torch.randn_like(weight) * 0.2)
+    encoder = SpaceTimeEncoder(model, load_tokenizer(), "cpu")
+    inputs: Any = ["It snows.", "It rains in the north, says the forecast."], ["2020-01", None], ["UK", "CAN"]
+    expected = encoder.encode(*inputs)
+    layer: Any = model.bert.encoder.layer[0].attention.self
+    layer.forward = published_attention.__get__(layer)
+    np.testing.assert_allclose(encoder.encode(*inputs), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_section_runs_and_shows_what_it_found(name: str, tmp_path: Path) -> None:
+    assert main(["--quick", "--only", name, "--output", str(tmp_path)]) == 0
+    stored = json.loads((tmp_path / "quick" / f"{name}.json").read_text())
+    lines = page_lines({name: stored["result"]}, tmp_path / "page.md")
+    assert any(line.startswith("**") for line in lines) and name not in lines[-1].split(": ")[-1].split(", ")
+    assert "nan" not in "\n".join(lines)

@@ -62,11 +62,11 @@ def never_packed(encoder: SpaceTimeEncoder, *inputs: Any, **options: Any) -> np.
 
 @pytest.mark.parametrize("dials", [{}, {"time_weight": 0.3, "region_weight": 0.6}, {"time_weight": 0.0}], ids=str)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
-def test_packed_embeddings_are_the_models(way: dict[str, Any], dials: dict[str, float], always_packed: None) -> None:
+def test_packed_embeddings_are_the_models(way: dict[str, Any], dials: dict[str, Any], always_packed: None) -> None:
     encoder = small(**way)
     expected = never_packed(encoder, *sentences(), normalize=False, **dials)
-    # float32 sums in another order, after two layers
-    np.testing.assert_allclose(encoder.encode(*sentences(), normalize=False, **dials), expected, atol=1e-5, rtol=1e-5)
+    found = encoder.encode(*sentences(), normalize=False, **dials)
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)  # float32 sums in another order, two layers
 
 
 def test_without_onednn_the_numbers_are_the_same(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,8 @@ def test_the_size_of_a_step_changes_nothing(batch_size: int, always_packed: None
 def test_a_training_between_two_calls_is_seen(always_packed: None) -> None:
     encoder = small(conditioning="none")
     before = encoder.encode(*sentences())
-    encoder.model.bert.encoder.layer[0].output.dense.weight.data.mul_(2)  # `.data` leaves no trace in autograd
+    layers: Any = encoder.model.bert.encoder.layer
+    layers[0].output.dense.weight.data.mul_(2)  # `.data` leaves no trace in autograd
     assert np.abs(encoder.encode(*sentences()) - before).max() > 1e-3
 
 

@@ -84,7 +84,8 @@ def test_the_published_formula_as_written_is_the_models() -> None:
     encoder = SpaceTimeEncoder(model, load_tokenizer(), "cpu")
     inputs: Any = ["It snows.", "It rains in the north, says the forecast."], ["2020-01", None], ["UK", "CAN"]
     expected = encoder.encode(*inputs)
-    layer: Any = model.bert.encoder.layer[0].attention.self
+    layers: Any = model.bert.encoder.layer
+    layer = layers[0].attention.self
     layer.forward = published_attention.__get__(layer)
     np.testing.assert_allclose(encoder.encode(*inputs), expected, atol=1e-5)
 

@@ -155,9 +155,12 @@ def test_the_next_window_is_tokenised_in_another_thread(
 ) -> None:
     threads: list[str] = []
     pieces = encoder.word_pieces
-    monkeypatch.setattr(
-        encoder, "word_pieces", lambda texts: threads.append(threading.current_thread().name) or pieces(texts)
-    )
+
+    def noted(texts: list[str]) -> list[list[int]]:
+        threads.append(threading.current_thread().name)
+        return pieces(texts)
+
+    monkeypatch.setattr(encoder, "word_pieces", noted)
     write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW)
     assert len(threads) == 6 and all(name.startswith("tokenise") for name in threads)
 

@@ -22,14 +22,11 @@ from typing import Any, Literal
 
 import datasets
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from spacetime.encoder import Precision, Rows, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
+from spacetime.encoder import Embedder, Precision, Rows, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
 
 WINDOW = 16_384  # rows: enough to find sentences of one length, few enough for some tens of MB
-
-Done = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -137,12 +134,13 @@ def write_vectors(
     starts = range(0, len(dataset), window)
     _make_or_find(part, settings, (len(dataset), size), len(starts))
     vectors = np.lib.format.open_memmap(part / "vectors.npy", mode="r+")
-    done: Done = np.lib.format.open_memmap(part / "done.npy", mode="r+")
+    done = np.lib.format.open_memmap(part / "done.npy", mode="r+")
 
     # Fixed shares: a process needs to know nothing of the others, however often each was stopped.
     own = [number for number in range(len(starts)) if number % processes == process and not done[number]]
     earlier = int(sum(min(window, len(dataset) - starts[n]) for n in range(process, len(starts), processes) if done[n]))
-    embedded, embed = 0, None
+    embedded = 0
+    embed: Embedder | None = None
     total = earlier + sum(min(window, len(dataset) - starts[number]) for number in own)
     with _bar(total, earlier, process, show_progress) as bar:
         for number, rows in _windows(dataset, encoder, own, window, months, regions):

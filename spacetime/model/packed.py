@@ -14,7 +14,7 @@ It is made anew from the model's weights at each use (about 30 ms), so that it c
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -50,12 +50,13 @@ class PackedModel:
         self, model: SpaceTimeMiniLM, dtype: torch.dtype, time_weight: float = 1.0, region_weight: float = 1.0
     ) -> None:
         self.model, self.dtype = model, dtype
+        self.backbone = cast(Any, model.bert)
         self.weights = (time_weight, region_weight)
         config = model.config
         self.heads, self.head_size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
         self.conditioned = config.conditioning != "none"
         self.low_rank = self.conditioned and config.context_rank > 0
-        self.tables = [self._tables(layer.attention.self.conditioning) for layer in model.bert.encoder.layer]
+        self.tables = [self._tables(layer.attention.self.conditioning) for layer in self.backbone.encoder.layer]
         self.late = None if model.late is None else self._late_tables()
         self._layers: dict[float, list[_Layer]] = {}
 
@@ -99,20 +100,19 @@ class PackedModel:
             attended = self._attention(layer.projected(words), blocks, tables, ids)
             words = layer.attention_norm(layer.attended(attended, words))
             words = layer.output_norm(layer.outer(layer.inner(words), words))
-        pooled = torch.cat([words[b.words].view(b.count, b.length, -1).float().mean(1) for b in blocks])
+        pooled = torch.cat([words[b.words].view(b.number, b.length, -1).float().mean(1) for b in blocks])
         if self.late is not None:
-            for table, one in zip(self.late, ids, strict=True):
-                pooled = pooled + table[one]
+            pooled = pooled + _both(self.late, ids)
         return functional.normalize(pooled, dim=-1) if self.model.config.normalize else pooled
 
     def _embeddings(self, ids: NDArray[np.int64], blocks: "list[_Block]") -> Tensor:
         """BERT's embeddings of words, places and the one segment, (N, C)."""
-        parts = self.model.bert.embeddings
+        parts = self.backbone.embeddings
         longest = max(block.length for block in blocks)
         places = parts.position_embeddings.weight[:longest] + parts.token_type_embeddings.weight[0]
         words: Tensor = parts.word_embeddings(torch.from_numpy(ids))
         for block in blocks:
-            words[block.words].view(block.count, block.length, -1).add_(places[: block.length])
+            words[block.words].view(block.number, block.length, -1).add_(places[: block.length])
         normed: Tensor = parts.LayerNorm(words)
         return normed.to(self.dtype)
 
@@ -123,17 +123,17 @@ class PackedModel:
         heads, size = self.heads, self.head_size
         output = torch.empty(len(projected), heads * size, dtype=projected.dtype)
         for block in blocks:
-            flat = block.count * heads
-            parts = projected[block.words].view(block.count, block.length, 3, heads, size)
+            flat = block.number * heads
+            parts = projected[block.words].view(block.number, block.length, 3, heads, size)
             query, key, value = (
                 part.reshape(flat, block.length, size)  # (B H, L, D)
                 for part in parts.permute(2, 0, 3, 1, 4)
             )
-            of_block = [one[block.sentences] for one in ids]
+            of_block = (ids[0][block.sentences], ids[1][block.sentences])
             if tables.query is not None:
-                query = query + sum(t[i] for t, i in zip(tables.query, of_block, strict=True)).view(flat, 1, size)
+                query = query + _both(tables.query, of_block).view(flat, 1, size)
             if tables.value is not None:
-                value = value + sum(t[i] for t, i in zip(tables.value, of_block, strict=True)).view(flat, 1, size)
+                value = value + _both(tables.value, of_block).view(flat, 1, size)
             if tables.temperature is not None:
                 tau = tables.temperature[0][of_block[0]] * tables.temperature[1][of_block[1]]
                 query = query * tau.view(flat, 1, 1)
@@ -145,8 +145,8 @@ class PackedModel:
                 )
                 share = torch.bmm(query, keys.transpose(1, 2)).sigmoid()  # (B H, L, 2)
                 gathered = gathered.baddbmm_(share, values)
-            output[block.words].view(block.count, block.length, heads, size).copy_(
-                gathered.view(block.count, heads, block.length, size).transpose(1, 2)
+            output[block.words].view(block.number, block.length, heads, size).copy_(
+                gathered.view(block.number, heads, block.length, size).transpose(1, 2)
             )
         return output
 
@@ -154,24 +154,25 @@ class PackedModel:
 
     def _prepare(self, amount: float) -> "list[_Layer]":
         """The layers' weights for one amount of context."""
-        act = self.model.bert.encoder.layer[0].intermediate.intermediate_act_fn
+        act = self.backbone.encoder.layer[0].intermediate.intermediate_act_fn
         gelu = self.model.config.hidden_act == "gelu"
         layers = []
-        for layer in self.model.bert.encoder.layer:
+        for layer in self.backbone.encoder.layer:
             attention, conditioning = layer.attention.self, layer.attention.self.conditioning
-            projections = []
+            weights, biases = [], []
             for name in ("query", "key", "value"):
                 change = conditioning.low_rank[name] if name in conditioning.low_rank else None
                 weight, bias = _merged(getattr(attention, name), change, amount)
                 scale = attention.scaling if name == "query" else 1.0
-                projections.append((weight * scale, bias * scale))
+                weights.append(weight * scale)
+                biases.append(bias * scale)
             both = layer.conditioning
             inner = _merged(layer.intermediate.dense, None if both is None else both.inner, amount)
             outer = _merged(layer.output.dense, None if both is None else both.outer, amount)
             dense = layer.attention.output.dense
             layers.append(
                 _Layer(
-                    projected=_Linear(*(torch.cat(x) for x in zip(*projections, strict=True)), self.dtype),
+                    projected=_Linear(torch.cat(weights), torch.cat(biases), self.dtype),
                     attended=_Linear(dense.weight, dense.bias, self.dtype),
                     attention_norm=_norm(layer.attention.output.LayerNorm, self.dtype),
                     inner=_Linear(*inner, self.dtype, gelu=gelu, then=None if gelu else act),
@@ -227,10 +228,15 @@ class PackedModel:
         return tuple(torch.cat((rows, torch.full_like(rows[:1], missing))).to(self.dtype) for rows in tables)
 
 
+def _both(tables: tuple[Tensor, ...], ids: tuple[Tensor, Tensor]) -> Tensor:
+    """What the month and the region of each sentence bring, added."""
+    return tables[0][ids[0]] + tables[1][ids[1]]
+
+
 class _Block(NamedTuple):
     """Sentences of one length, that stand together."""
 
-    count: int
+    number: int
     length: int
     words: slice  # of all pieces
     sentences: slice

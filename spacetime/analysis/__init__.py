@@ -4,6 +4,7 @@
 embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09).
 """
 
+from spacetime.analysis.aligned import AlignedMap, aligned_maps, alignment
 from spacetime.analysis.clusters import (
     StableKMeans,
     class_tfidf,
@@ -31,9 +32,12 @@ from spacetime.analysis.maps import (
 
 __all__ = [
     "Agreement",
+    "AlignedMap",
     "CentroidPaths",
     "ChangePoints",
     "StableKMeans",
+    "aligned_maps",
+    "alignment",
     "centroid_paths",
     "class_tfidf",
     "cluster_names",

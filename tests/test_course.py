@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import psutil
 import pytest
 import yaml
 
-from spacetime.course import CourseRun, record, run_course
+from spacetime.course import CourseRun, gather, record, run_course
 from spacetime.course.parameters import read_parameters
+from spacetime.course.provenance import commit
 from spacetime.course.running import find_lessons
 
 PARAMETERS = """\
@@ -175,6 +177,39 @@ def test_an_old_figure_does_not_stand_for_a_run_that_recorded_none(tmp_path: Pat
     record("00", "from yesterday", {}, tmp_path / "runs/quick")
     run = run_course(notebooks=folder)
     assert run.results[0].headline == "" and "no figure recorded" in str(run)
+
+
+def test_a_run_is_kept_under_its_lesson_and_parameters_with_where_it_comes_from(course: CourseRun) -> None:
+    (kept,) = (course.output.parent / "00").glob("*/result.json")
+    found = json.loads(kept.read_text())
+    assert found == json.loads((course.output / "00/result.json").read_text())
+    assert (found["parameters"]["seed"], found["seed"], found["status"]) == (5, 5, "ok")
+    assert {"python", "torch", "numpy"} <= set(found["versions"]) and found["seconds"] > 0
+    assert found["commit"] is None, "the lessons of this test lie in no clone"
+    assert found["made_from"]["code"]["cells"] and "spacetime.course.recording" in found["made_from"]["modules"]
+
+
+def test_a_failed_lesson_keeps_no_record(course: CourseRun) -> None:
+    assert not (course.output.parent / "01").exists()
+
+
+def test_a_run_kept_in_two_places_is_gathered_once_and_survives_its_folder(course: CourseRun, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(course.output.parent, runs)
+    assert gather(runs, "00").runs["folder"].tolist() == ["quick"] and gather(runs, "00").repeated == []
+    shutil.rmtree(runs / "quick")
+    (folder,) = gather(runs, "00").runs["folder"]
+    assert folder.startswith("00/")
+
+
+def test_the_commit_says_whether_tracked_files_differ_from_it(tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(tmp_path)]
+    (tmp_path / "file").write_text("1")
+    for arguments in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    clean = commit(tmp_path)
+    (tmp_path / "file").write_text("2")
+    assert clean is not None and len(clean) == 40 and commit(tmp_path) == f"{clean}+changes"
 
 
 # --- refused before anything runs --------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from spacetime.course import figures
+from spacetime.course.freshness import fingerprint
 from spacetime.course.refreshing import refresh
 from spacetime.course.running import lesson_files
 
@@ -36,6 +37,18 @@ def test_outputs_and_counts_are_put_back_without_the_machine(folders: tuple[Path
     lesson = nbformat.read(lessons / "00_first.ipynb", as_version=4)
     assert lesson.cells[0].outputs[0].data["text/plain"] == "2" and lesson.cells[0].execution_count == 1
     assert "papermill" not in lesson.metadata
+
+
+def test_outputs_carry_what_they_were_made_from(folders: tuple[Path, Path]) -> None:
+    executed, lessons = folders
+    refresh(executed, lessons)
+    by_hand = nbformat.read(lessons / "00_first.ipynb", as_version=4).metadata["spacetime"]
+    assert by_hand == fingerprint(lessons / "00_first.ipynb")
+    (executed / "00").mkdir()
+    (executed / "00/result.json").write_text('{"made_from": {"code": {"cells": "before the run"}}}')
+    refresh(executed, lessons)
+    by_course = nbformat.read(lessons / "00_first.ipynb", as_version=4).metadata["spacetime"]
+    assert by_course == {"code": {"cells": "before the run"}}
 
 
 def test_a_run_of_another_text_is_refused(folders: tuple[Path, Path]) -> None:

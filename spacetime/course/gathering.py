@@ -230,23 +230,26 @@ def gather(folder: str | Path, lesson: str = "10") -> GatheredRuns:
     import pandas as pd
 
     folder = Path(folder)
-    lesson = str(lesson).zfill(2)
+    lesson = str(lesson).zfill(3 if str(lesson)[-1:].isalpha() else 2)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; name the one that holds the runs")
     found = sorted(path for path in folder.rglob(lesson) if path.is_dir() and _is_run(path))
+    found += sorted(path.parent for path in folder.rglob(f"{lesson}/*/result.json"))  # runs/<lesson>/<hash>
     if not found:
         raise FileNotFoundError(f"no run of lesson {lesson} in {folder}; first: spacetime course run --lesson {lesson}")
     left_out: list[str] = []
     repeated: list[str] = []
     newest: dict[str, tuple[str, dict[str, Any]]] = {}
     for run in sorted(found, key=lambda run: _modified(run / "result.json")):
-        name = run.parent.relative_to(folder).as_posix()
+        name = (run.parent if run.name == lesson else run).relative_to(folder).as_posix()
         try:
             result = _read(run)
         except ValueError as error:
             left_out.append(f"{name}: {error}")
             continue
         key = json.dumps({name: _rank(value) for name, value in result["parameters"].items()}, sort_keys=True)
+        if key in newest and newest[key][1] == result:
+            continue  # one run, kept in two places
         if key in newest:
             repeated.append(f"{newest[key][0]}: the parameters of {name}, which is newer")
         newest[key] = (name, result)

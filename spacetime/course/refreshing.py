@@ -1,10 +1,12 @@
 """Putting the outputs of a clean run back into the lessons, so that what is committed is what ran."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from spacetime.course.freshness import KEY, Fingerprint, fingerprint
 from spacetime.course.running import lesson_files
 
 # Kernel and language only: the rest of a notebook's metadata differs from machine to machine.
@@ -33,6 +35,11 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
     ------
     ValueError
         A copy was run with other parameters, or from another text than the lesson has now.
+
+    Notes
+    -----
+    The lesson's metadata gets the fingerprint of what the outputs were made from, as `run_course` took it before the
+    run.  A copy that was run by hand gets that of the present code.
     """
     written = []
     for lesson in lesson_files(Path(lessons)):
@@ -48,10 +55,17 @@ def refresh(executed: str | Path, lessons: str | Path) -> list[Path]:
             if cell.cell_type == "code":
                 cell.outputs = [_without_machine(output) for output in ran.outputs]
                 cell.execution_count = ran.execution_count
-        target.metadata = LESSON_METADATA
+        target.metadata = {**LESSON_METADATA, KEY: _made_from(Path(executed), lesson)}
         nbformat.write(target, lesson)
         written.append(lesson)
     return written
+
+
+def _made_from(executed: Path, lesson: Path) -> Fingerprint:
+    recorded = executed / lesson.name.split("_")[0] / "result.json"
+    stored = json.loads(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
+    found: Fingerprint = stored.get("made_from") or fingerprint(lesson)
+    return found
 
 
 def _without_machine(output: Any) -> Any:

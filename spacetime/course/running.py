@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import psutil
 import yaml
 from tqdm import tqdm
 
+from spacetime.course.freshness import fingerprint
+from spacetime.course.gathering import runs_folder
 from spacetime.course.parameters import Parameter, check_value, read_parameters, suggest
+from spacetime.course.provenance import commit, versions
 from spacetime.course.recording import NUMBER
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
@@ -213,7 +217,9 @@ def run_course(
     Returns
     -------
     CourseRun
-        Also written to ``<output>/results.json``, beside the lessons that ran there before.
+        Also written to ``<output>/results.json``, beside the lessons that ran there before.  What each lesson
+        recorded, with its parameters, versions, commit, hashes of code and data and time, is kept in
+        ``runs/<lesson>/<hash of its parameters>/result.json``.
 
     Raises
     ------
@@ -240,8 +246,9 @@ def run_course(
     with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
         for lesson in chosen:
             bar.set_description(lesson.name)
+            made_from = fingerprint(lesson.path)  # before the run: after it the code may be another
             result = _run(lesson, given[lesson.number], target, limit or sizes.limit, bar)
-            _complete(target / lesson.number / "result.json", lesson, given[lesson.number], sizes.name, result)
+            _complete(target, lesson, given[lesson.number], sizes.name, result, made_from)
             results.append(result)
             said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
             bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
@@ -256,18 +263,49 @@ def _short_name(chosen: list[Lesson], over: dict[str, Any]) -> str:
     for name, value in over.items():
         if lesson := next((lesson for lesson in chosen if name in lesson.parameters), None):
             read[name] = _read_text(lesson, name, value)
-    return hashlib.sha256(json.dumps(read, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    return _hash(read)
 
 
-def _complete(path: Path, lesson: Lesson, given: dict[str, Any], profile: str, result: LessonResult) -> None:
-    """Add to what a lesson recorded with which parameters it ran, how long, and how it ended: `gather` reads it."""
+def _complete(
+    output: Path,
+    lesson: Lesson,
+    given: dict[str, Any],
+    profile: str,
+    result: LessonResult,
+    made_from: dict[str, dict[str, str]],
+) -> None:
+    """Add to what a lesson recorded how it ran and from what, and keep it for good in `runs/<lesson>/<hash>`.
+
+    The hash is of the parameters: each choice of them has one place, where the newest run stands, whatever becomes of
+    the folder that holds executed copies and models.
+    """
+    path = output / lesson.number / "result.json"
     if not path.exists():
         return
     recorded = json.loads(path.read_text(encoding="utf-8"))
     own = {name: parameter.default for name, parameter in lesson.parameters.items()} | given
     own.pop("output", None)  # a place, not a setting
-    recorded |= {"parameters": own, "profile": profile, "seconds": result.seconds, "status": result.status}
-    path.write_text(json.dumps(recorded, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    recorded |= {
+        "parameters": own,
+        "seed": own.get("seed"),
+        "profile": profile,
+        "seconds": result.seconds,
+        "status": result.status,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "commit": commit(lesson.path.parent),
+        "made_from": made_from,
+    }
+    text = json.dumps(recorded, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+    if result.status == "ok":
+        kept = runs_folder(output) / lesson.number / _hash(own)
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "result.json").write_text(text, encoding="utf-8")
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _write_results(run: CourseRun) -> None:

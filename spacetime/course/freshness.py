@@ -1,0 +1,153 @@
+"""What a lesson's outputs were made from, as hashes: so that a test can tell when they are no longer true.
+
+Three things decide about the outputs: the lesson's own code, the modules of this package that it uses, and its data.
+`fingerprint` gives each a short hash; `spacetime.course.refreshing` stores them in the notebook beside the outputs, and
+`changes` says what is different now.  Code is hashed as a syntax tree without docstrings, so that comments, blank lines
+and wording may change freely.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+
+KEY = "spacetime"
+"""Where a notebook's metadata has the fingerprint."""
+
+# What a module reads besides code; a lesson that uses the module uses the data.
+DATA = {
+    "spacetime.data.almanac.assemble": (Path("data_samples/almanac.csv.gz"),),
+    "spacetime.encoder": (Path("spacetime/released/config.json"), Path("spacetime/released/delta.safetensors")),
+}
+
+Fingerprint = dict[str, dict[str, str]]
+
+
+def fingerprint(lesson: str | Path, root: str | Path = PACKAGE.parent) -> Fingerprint:
+    """What the outputs of a lesson depend on.
+
+    Parameters
+    ----------
+    lesson
+        A notebook.
+    root
+        The folder that holds `spacetime/` and `data_samples/`.
+
+    Returns
+    -------
+    dict
+        ``code`` (one hash, of all code cells), ``modules`` and ``data``, each a table of names and hashes.
+    """
+    root = Path(root)
+    cells = json.loads(Path(lesson).read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    modules = used_modules(sources, root)
+    data = sorted({path for module in modules for path in DATA.get(module, ())})
+    return {
+        "code": {"cells": _short(b"\n".join(map(_tree, sources)))},
+        "modules": {module: _short(_tree(modules[module].read_text(encoding="utf-8"))) for module in sorted(modules)},
+        "data": {path.as_posix(): _short((root / path).read_bytes()) for path in data if (root / path).exists()},
+    }
+
+
+def changes(stored: Mapping[str, Mapping[str, str]] | None, now: Fingerprint) -> list[str]:
+    """What is different between a stored fingerprint and the present one, a line each; empty if nothing is.
+
+    >>> changes({"code": {"cells": "1"}}, {"code": {"cells": "2"}})
+    ['code: cells changed']
+    """
+    if not stored:
+        return ["no fingerprint: the outputs were never put in by spacetime.course.refreshing.refresh"]
+    lines = []
+    for part, here in now.items():
+        there = stored.get(part, {})
+        lines += [f"{part}: {name} changed" for name in here if name in there and there[name] != here[name]]
+        lines += [f"{part}: {name} is new" for name in here if name not in there]
+        lines += [f"{part}: {name} is not used any more" for name in there if name not in here]
+    return lines
+
+
+def used_modules(sources: Sequence[str], root: Path) -> dict[str, Path]:
+    """Modules of `spacetime` that sources import, and those that they import, with their files.
+
+    A name that a part's ``__init__`` hands on counts as an import from the module that holds it: `from spacetime.course
+    import record` uses `recording`, not every module of the course.
+    """
+    found: dict[str, Path] = {}
+    waiting = set().union(*(_imported(source, "", root) for source in sources))
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            path = _file(module, root)
+            assert path is not None
+            found[module] = path
+            waiting |= _imported(path.read_text(encoding="utf-8"), module, root)
+    return found
+
+
+def _imported(source: str, module: str, root: Path) -> set[str]:
+    """Names of the modules of ours that a source imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(_parsed(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if _file(alias.name, root) and alias.name != "spacetime"}
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: -node.level] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            if origin.split(".")[0] == "spacetime":
+                names |= {home for alias in node.names if (home := _home(origin, alias.name, root))}
+    return names
+
+
+def _home(origin: str, name: str, root: Path) -> str | None:
+    """The module that holds what `from origin import name` gives; None for the package's version."""
+    if _file(f"{origin}.{name}", root):
+        return f"{origin}.{name}"
+    path = _file(origin, root)
+    if path is None or path.name != "__init__.py":
+        return origin if path else None
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and name in {a.asname or a.name for a in node.names}:
+            return _home(node.module, name, root)
+        # The front door has a table instead: module -> the names that it holds.
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_PARTS":
+            for module, names in ast.literal_eval(node.value).items():
+                if name in names:
+                    return _home(module, name, root)
+    return origin if origin != "spacetime" else None
+
+
+def _file(module: str, root: Path) -> Path | None:
+    path = root / Path(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _parsed(source: str) -> ast.Module:
+    """A syntax tree; empty for what is not Python alone (a magic, `!command`, a mistake that its run will show)."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def _tree(source: str) -> bytes:
+    """The syntax tree without docstrings, as bytes; comments and layout are not in a tree."""
+    tree = _parsed(source)
+    if not tree.body:
+        return source.encode()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [one for one in node.body if not _is_text(one)]
+    return ast.dump(tree).encode()
+
+
+def _is_text(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spacetime.data.pairs import PairRecipe
@@ -96,7 +96,7 @@ def rows_by_month(by_month: dict[str, int], months: MonthRange) -> Picture:
     empty = counts.count(0)
 
     def paint(_: Figure, axes: Axes) -> None:
-        axes.bar(range(len(counts)), counts, width=1.0 if len(counts) > 40 else 0.8, color="#0072B2")
+        axes.bar(range(len(counts)), counts, width=0.8, color="#0072B2")
         _label_months(axes, months)
         axes.set_ylabel("rows")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -154,7 +154,8 @@ def training_curves(log: Sequence[dict[str, Any]]) -> list[Picture]:
             log_scale: bool = name == "cosines",
         ) -> None:
             axes.plot(steps, values, ".", ms=3, color=colour, alpha=0.35)
-            axes.plot(steps[len(steps) - len(mean) :], mean, color=colour, lw=2)
+            first = (len(steps) - len(mean)) // 2  # each mean stands in the middle of its steps
+            axes.plot(steps[first : first + len(mean)], mean, color=colour, lw=2)
             if log_scale:
                 axes.set_yscale("log")
             axes.set_xlabel("step")
@@ -241,8 +242,8 @@ def map_by_month(coordinates: NDArray[Any], months: Sequence[str], span: MonthRa
         )
         _no_axes(axes)
         bar = figure.colorbar(points, ax=axes, location="top", aspect=40, pad=0.02)
-        bar.ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _month_at(span, place)))
+        ends = np.unique(np.linspace(0, len(span) - 1, 4).round().astype(int))
+        bar.ax.set_xticks(ends, span.labels(ends).tolist())
 
     alt = f"The same map of {len(coordinates):,} sentences, coloured by month from {span.start} to {span.end}."
     return draw(paint, alt, height=4.2)
@@ -252,15 +253,14 @@ def _no_axes(axes: Axes) -> None:
     """A map's axes have no unit and no direction."""
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_visible(False)
     axes.set_aspect("equal", adjustable="datalim")
 
 
 def _label_months(axes: Axes, months: MonthRange) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 3, 6, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _month_at(months, place)))
+    """Five labels at most; a year or more apart they are Januaries."""
+    step = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, len(months)) if len(months) <= 5 * step)
+    january = -(int(months.start[5:]) - 1) % 12
+    places = list(range(january if step >= 12 else 0, len(months), step))
+    axes.set_xticks(places, months.labels(places).tolist())
     axes.set_xlim(-0.6, len(months) - 0.4)
-
-
-def _month_at(months: MonthRange, place: float) -> str:
-    """The label at a place of an axis; none outside the range."""
-    return str(months.labels(int(place))) if 0 <= place < len(months) and place == int(place) else ""

@@ -7,6 +7,7 @@ forbids every request and every script.
 import base64
 import hashlib
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -66,7 +67,7 @@ def write_report(
     folder = resources.files("spacetime.own_corpus")
     template, style = (folder.joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"count": lambda number: f"{number:,.0f}", "figure": _figure}
+    environment.filters |= {"count": lambda number: f"{number:,.0f}", "figure": _figure, "shell": shlex.quote}
     page = environment.from_string(template).render(
         name=state["corpus"],
         rows=rows,
@@ -103,10 +104,9 @@ def in_short(metrics: Mapping[str, Any]) -> list[str]:
     lines = []
     meaning, pairs, decay, located = (metrics.get(name, {}) for name in ("meaning", "pairs", "decay", "locate"))
     if pairs:
-        better = pairs["pair_spearman"] > pairs["pair_spearman_plain"]
         lines.append(
-            f"Time and place are {'carried' if better else 'not carried'}: cosines of held-out pairs follow their "
-            f"labels at Spearman {pairs['pair_spearman']:.3f}; the plain model's at {pairs['pair_spearman_plain']:.3f}."
+            "Pairs: cosines of held-out pairs follow their labels of meaning, month and region at Spearman "
+            f"{pairs['pair_spearman']:.3f}; the plain model's at {pairs['pair_spearman_plain']:.3f}."
         )
     if meaning:
         lines.append(
@@ -115,11 +115,20 @@ def in_short(metrics: Mapping[str, Any]) -> list[str]:
             f"{meaning['rank_agreement']:.3f} of its ranking is kept."
         )
     if decay:
-        gap = f", and it loses {decay['region_gap']:.3f} in another region" if "region_gap" in decay else ""
-        lines.append(
-            "A sentence's cosine with itself falls from 1 in its own month to "
-            f"{decay['decay_cosine_farthest']:.3f} at the farthest{gap}."
+        farthest, asked = decay["decay_cosine_farthest"], metrics["asked"]["decay_cosine_farthest"]
+        line = (
+            f"Months: a sentence's cosine with itself falls from 1 in its own month to {farthest:.3f} at the farthest; "
+            f"the label asks for {asked:.3f}."
         )
+        if 1 - farthest < (1 - asked) / 2:
+            line += " So months hardly count yet: regions are learned first, and more --steps bring the months."
+        lines.append(line)
+        if "region_gap" in decay:
+            gap, asked = decay["region_gap"], metrics["asked"]["region_gap"]
+            lines.append(
+                f"Regions: in another region it loses {gap:.3f}; the label asks for {asked:.3f}."
+                + (" So regions hardly count yet; more --steps may help." if gap < asked / 2 else "")
+            )
     if located:
         region, most = located["locate_region_accuracy"], located["majority_region_accuracy"]
         month, middle = located["locate_month_error_median"], located["majority_month_error_median"]
@@ -227,6 +236,7 @@ def limits(rows: OwnRows, metrics: Mapping[str, Any], training: Mapping[str, Any
     found += [
         "The model reads English, as all-MiniLM-L6-v2 does.",
         "Do not use it to infer where a person lives or comes from.",
-        "map.html holds the sentences it shows, and rejects.csv values of your file: mind who gets them.",
+        "map.html holds sentences of your file, and this page and rejects.csv values that could not be read: mind who "
+        "gets them.",
     ]
     return found

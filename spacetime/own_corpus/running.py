@@ -237,6 +237,7 @@ def run_corpus(
         title=f"{Path(path).name}: sentences by month and region",
     )
     metrics: dict[str, Any] = report.metrics | {
+        "asked": _asked(rows, report.metrics.get("decay_table", [])),
         "map": {"sentences": len(mapped)} | fit,
         "corpus": {
             "rows": rows.report.rows,
@@ -362,6 +363,17 @@ def _with_context(rows: OwnRows) -> datasets.Dataset:
     whole = whole.select_columns(["text", "month", "region"])
     known = [None not in row for row in zip(whole["month"], whole["region"], strict=True)]
     return whole.select(np.flatnonzero(known))
+
+
+def _asked(rows: OwnRows, decay_table: list[dict[str, Any]]) -> dict[str, float]:
+    """What the label asks of a sentence and itself: its cosine at the farthest measured month, and its region gap."""
+    recipe = RECIPE.pairs
+    apart = max((line["months_apart"] for line in decay_table), default=0)
+    time, place = recipe.time_similarity(rows.months)[0], recipe.region_similarity(rows.regions)[0]
+    return {
+        "decay_cosine_farthest": float(1 - recipe.time_weight * (time[0] - time[apart])),
+        "region_gap": float(recipe.region_weight * (place[0] - place[-1])),
+    }
 
 
 def _map(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, mapped: datasets.Dataset, seed: int) -> tuple[Any, ...]:

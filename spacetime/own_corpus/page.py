@@ -67,7 +67,9 @@ def write_report(
     folder = resources.files("spacetime.own_corpus")
     template, style = (folder.joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"count": lambda number: f"{number:,.0f}", "figure": _figure, "shell": shlex.quote}
+    environment.filters["count"] = lambda number: f"{number:,.0f}"
+    environment.filters["figure"] = _figure
+    environment.filters["shell"] = shlex.quote
     page = environment.from_string(template).render(
         name=state["corpus"],
         rows=rows,

@@ -1,7 +1,9 @@
 """Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
 
-`geometry` holds what both others stand on (unit vectors, principal components, true neighbours), `maps` flattens
-embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09).
+`geometry` holds what all others stand on (unit vectors, principal components, true neighbours).  `maps` flattens
+embeddings to a plane and measures what that cost, `aligned` makes one map a period, `stored` keeps the almanac's maps,
+`drift` and `cosines` say in numbers what changes with the months and between regions (lesson 08).  `clusters` groups
+and names them (lesson 09).
 """
 
 from spacetime.analysis.aligned import AlignedMap, aligned_maps, alignment

@@ -462,6 +462,18 @@ def _course_gather(options: argparse.Namespace) -> int:
     return 1 if gathered.left_out else 0
 
 
+def _course_refresh(options: argparse.Namespace) -> int:
+    from spacetime.course.refreshing import refresh
+    from spacetime.course.running import NOTEBOOKS
+
+    folder = options.folder or NOTEBOOKS.parent / "runs/quick"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; first: spacetime course run")
+    written = refresh(folder, options.notebooks or NOTEBOOKS)
+    print("\n".join(map(str, written)) or f"no executed lesson in {folder}")
+    return 0 if written else 1
+
+
 def _course_exercises(options: argparse.Namespace) -> int:
     from spacetime.course.exercises.generating import write_exercises
     from spacetime.course.running import NOTEBOOKS
@@ -984,6 +996,18 @@ def _parser() -> argparse.ArgumentParser:
     site.add_argument(
         "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
     )
+
+    refresh = _command(
+        course,
+        "refresh",
+        _course_refresh,
+        "put the outputs of a clean run into the lessons, with hashes of what they were made from",
+        "spacetime course refresh",
+    )
+    refresh.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="executed lessons, at their defaults (default: runs/quick)"
+    )
+    refresh.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
     exercises = _command(
         course,

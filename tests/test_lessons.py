@@ -180,5 +180,9 @@ def test_no_word_is_misspelt(tmp_path: Path) -> None:
     """codespell knows common misspellings of English, with American and British both right."""
     for page in PAGES:
         (tmp_path / f"{page.stem}-{len(list(tmp_path.iterdir()))}.md").write_text(prose(page), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-m", "codespell_lib", str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "codespell_lib", "--ignore-words-list", "fro", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.replace(f"{tmp_path}/", "") == "" and done.returncode == 0, done.stderr

@@ -1,0 +1,36 @@
+"""The syllabus knows every lesson and exercise, with its minutes, and fits into its sessions."""
+
+import re
+from pathlib import Path
+
+from spacetime.course.exercises.generating import read_exercises
+from spacetime.course.running import lesson_files
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs/syllabus.md").read_text(encoding="utf-8")
+LESSONS = {path.name.split("_")[0]: path for path in lesson_files(ROOT / "notebooks")}
+ROWS = [line for line in TEXT.splitlines() if re.match(r"\| \d ", line)]
+
+
+def test_it_has_six_sessions_that_link_every_lesson_once() -> None:
+    linked = re.findall(r"\]\(\.\./notebooks/([^)]+)\)", TEXT)
+    assert len(ROWS) == 6
+    assert sorted(linked) == sorted(path.name for path in LESSONS.values())
+
+
+def test_it_names_every_exercise_once_with_its_minutes() -> None:
+    named = re.findall(r"(\d\d[a-z]?)\.(\d) \((\d+)\)", "\n".join(ROWS))
+    there = [
+        (number, str(one.number), str(one.minutes)) for number, path in LESSONS.items() for one in read_exercises(path)
+    ]
+    assert sorted(named) == sorted(there)
+
+
+def test_the_exercises_in_class_take_about_half_an_hour() -> None:
+    for row in ROWS:
+        minutes = sum(map(int, re.findall(r"\((\d+)\)", row.split("|")[4])))
+        assert 20 <= minutes <= 45, row[:40]
+
+
+def test_it_is_one_page() -> None:
+    assert len(TEXT.split()) < 600

@@ -71,8 +71,8 @@ QUICK = Size(
 )
 
 
-def in_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median seconds of each contender.
+def in_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, dict[str, float]]:
+    """Median `seconds` of each contender, and its `processor_seconds`, which other work on the machine moves less.
 
     Each runs once unmeasured; then they take turns, in the reverse order every other time, so that a machine that
     grows slower is slower for all.
@@ -80,12 +80,17 @@ def in_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str
     for run in contenders.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    processor: dict[str, list[float]] = {name: [] for name in contenders}
     for repeat in range(repeats):
         for name in list(contenders)[:: -1 if repeat % 2 else 1]:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             contenders[name]()
             seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+            processor[name].append(time.process_time() - used)
+    return {
+        key: {name: statistics.median(times) for name, times in found.items()}
+        for key, found in (("seconds", seconds), ("processor_seconds", processor))
+    }
 
 
 def mixed_sentences(count: int, seed: int = 0) -> tuple[list[str], list[str | None], list[str | None]]:

@@ -2,9 +2,9 @@
 
 The model is the released one's design (`spacetime.training.release.released_start`) on a frozen backbone, so that
 all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given.  Both stages are trained at once
-(`train_joint`) without what needs events or questions: a hundred and fifty steps reach what two stages in a row do not
-reach in twice the time, as every step sees the cosines of all its sentences with each other.  The heads of stage 1
-are replaced by a locator, fitted on the frozen vectors, which takes seconds.
+(`train_joint`) without what needs events or questions: every step sees the cosines of all its sentences with each
+other, so a hundred and fifty steps are enough to start with.  The heads of stage 1 are replaced by a locator, fitted on
+the frozen vectors, which takes seconds.
 """
 
 import hashlib

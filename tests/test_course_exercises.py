@@ -1,5 +1,6 @@
 """Exercises: solutions pass, stubs say that nothing is written yet, every diagnosis goes to the mistake it names."""
 
+import ast
 import importlib
 import json
 import re
@@ -88,6 +89,18 @@ def test_lesson_and_package_have_the_same_exercises(path: Path) -> None:
 @pytest.mark.parametrize("lesson", lesson_files(NOTEBOOKS), ids=lambda path: path.stem)
 def test_a_lesson_has_two_to_four_exercises(lesson: Path) -> None:
     assert 2 <= len(read_exercises(lesson)) <= 4
+
+
+@pytest.mark.parametrize("lesson", lesson_files(NOTEBOOKS), ids=lambda path: path.stem)
+def test_a_solution_takes_no_name_that_the_lesson_uses_after_it(lesson: Path) -> None:
+    cells = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
+    taken: set[str] = set()
+    for cell in cells:
+        tree = ast.parse(cell.source)
+        if "solution" in cell.metadata.get("tags", []):
+            taken |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        elif "import check" not in cell.source:
+            assert taken & {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} == set()
 
 
 def test_the_committed_exercise_notebooks_are_those_of_the_lessons() -> None:

@@ -29,7 +29,7 @@ def rate_at(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * warmup_then_decay(step, steps, 0.0, warmup)
 
 
-def hide_context(month_ids: Ints, region_ids: Ints, dice: Floats, share: float) -> tuple[Ints, Ints]:
+def drop_context(month_ids: Ints, region_ids: Ints, dice: Floats, share: float) -> tuple[Ints, Ints]:
     """Ids with a share of them made -1, by two columns of `dice` (n, 2) between 0 and 1."""
     hidden = dice < share
     return np.where(hidden[:, 0], MISSING, month_ids), np.where(hidden[:, 1], MISSING, region_ids)
@@ -67,7 +67,7 @@ def _nothing_at_first(step: int, steps: int, peak: float, warmup: int) -> float:
 
 
 def _one_die(month_ids: Ints, region_ids: Ints, dice: Floats, share: float) -> tuple[Ints, Ints]:
-    return hide_context(month_ids, region_ids, dice[:, [0, 0]], share)
+    return drop_context(month_ids, region_ids, dice[:, [0, 0]], share)
 
 
 def _zero(month_ids: Ints, region_ids: Ints, dice: Floats, share: float) -> tuple[Ints, Ints]:
@@ -132,7 +132,7 @@ EXERCISES = (
     ),
     Exercise(
         "04",
-        hide_context,
+        drop_context,
         {
             "share .3": (_MONTHS, _REGIONS, _DICE, 0.3),
             "share .5": (_MONTHS, _REGIONS, _DICE, 0.5),

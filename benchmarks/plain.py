@@ -223,7 +223,7 @@ def write(file: Path, record: dict[str, Any]) -> None:
 FULL_LENGTH = 128
 ACCELERATOR, PEAK = "NVIDIA H100 (SXM), dense bfloat16", 989e12  # operations a second, as its data sheet says
 SHARES = (0.1, 0.2, 0.4)  # of that peak: assumed, not measured
-SPEED_BATCH, SPEED_STEPS = 32, (1, 3)
+SPEED_BATCH, SPEED_STEPS = 16, (1, 2)
 
 
 def bert_config(layers: int) -> SpaceTimeConfig:

@@ -29,6 +29,7 @@ from tqdm.auto import tqdm
 
 from spacetime.data.batches import Batch, Batches, SharedBatches
 from spacetime.model import SpaceTimeMiniLM
+from spacetime.model.precision import multiplies_bfloat16
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
@@ -330,16 +331,6 @@ def mixed_precision(options: TrainingOptions, device: torch.device) -> Literal["
     if options.precision == "auto":
         return "bf16" if multiplies_bfloat16(device) else "no"
     return "bf16" if options.precision == "bfloat16" else "no"
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware has bfloat16 products; without them autocast is slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        known = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
-        return any(test() for test in known if test is not None)
-    return False
 
 
 def set_dropout(model: nn.Module, share: float) -> None:

@@ -246,9 +246,10 @@ def run_course(
     with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
         for lesson in chosen:
             bar.set_description(lesson.name)
-            made_from = fingerprint(lesson.path)  # before the run: after it the code may be another
+            # Before the run: after it the code may be another.
+            origin = {"versions": versions(), "commit": commit(folder), "made_from": fingerprint(lesson.path)}
             result = _run(lesson, given[lesson.number], target, limit or sizes.limit, bar)
-            _complete(target, lesson, given[lesson.number], sizes.name, result, made_from)
+            _complete(target, lesson, given[lesson.number], sizes.name, result, origin)
             results.append(result)
             said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
             bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
@@ -272,7 +273,7 @@ def _complete(
     given: dict[str, Any],
     profile: str,
     result: LessonResult,
-    made_from: dict[str, dict[str, str]],
+    origin: dict[str, Any],
 ) -> None:
     """Add to what a lesson recorded how it ran and from what, and keep it for good in `runs/<lesson>/<hash>`.
 
@@ -292,9 +293,7 @@ def _complete(
         "seconds": result.seconds,
         "status": result.status,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "commit": commit(lesson.path.parent),
-        "made_from": made_from,
+        **origin,
     }
     text = json.dumps(recorded, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")

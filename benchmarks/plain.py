@@ -24,12 +24,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.science.runs import commit
+from benchmarks.science import runs as science_runs
 from benchmarks.tables import write_between
 from spacetime.course.gathering import t_interval
 from spacetime.course.students import Start, student
@@ -45,6 +46,8 @@ from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.cost import forward_operations, most_pieces
 from spacetime.training.loop import environment, read_log
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain
+
+commit = cache(science_runs.commit)  # of the code that was loaded, whatever is committed while it runs
 
 FACTS, BANKS, STS = "facts", "banks", "sts"
 PAIRS = 6000  # of facts and of banks, drawn once; the STS benchmark has 1,394 such pairs
@@ -362,6 +365,7 @@ def main() -> int:
     options = parser.parse_args()
 
     options.output.mkdir(parents=True, exist_ok=True)
+    commit()
     torch.set_num_threads(1)  # so that processor time is the work done, on a machine that others use, too
     files = {run.key(): options.output / f"{run.key()}.json" for run in runs(options.seeds)}
     speeds = [options.output / f"speed-{layers}-layers.json" for layers in (6, 12)]

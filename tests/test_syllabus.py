@@ -34,3 +34,17 @@ def test_the_exercises_in_class_take_about_half_an_hour() -> None:
 
 def test_it_is_one_page() -> None:
     assert len(TEXT.split()) < 600
+
+
+def test_exercises_of_a_lesson_come_after_or_with_it_unless_the_row_says_that_they_stand_alone() -> None:
+    session_of: dict[str, int] = {}
+    for session, row in enumerate(ROWS):
+        for name in re.findall(r"\]\(\.\./notebooks/([^)]+)\)", row):
+            session_of[name.split("_")[0]] = session
+    early = [
+        (session, number)
+        for session, row in enumerate(ROWS)
+        for number, _, _ in re.findall(r"(\d\d[a-z]?)\.(\d) \((\d+)\)", row)
+        if session < session_of[number] and f"nothing else of lesson {number}" not in row
+    ]
+    assert early == []

@@ -236,9 +236,10 @@ def main() -> int:
     where = options.model / METRICS_FILE
     kept = json.loads(where.read_text(encoding="utf-8")) if where.exists() else {}
     for name in chosen:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         found = {key: round(value, 5) for key, value in measure[name]().items()}
-        print(f"\n{name} ({time.perf_counter() - began:.0f} s)", flush=True)
+        wall, processor = time.perf_counter() - began, time.process_time() - worked
+        print(f"\n{name} ({wall:.0f} s, of the processor {processor:.0f} s)", flush=True)
         for key, value in found.items():
             print(f"  {key:60s} {value:.4f}", flush=True)
         kept[name] = found

@@ -15,9 +15,9 @@ from spacetime.training.plain import PLAIN
 def test_operations_are_what_torch_counts(length: int) -> None:
     config = BertConfig(
         vocab_size=20, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=40,
-        attn_implementation="eager",
     )  # fmt: skip
     bert = BertModel(config, add_pooling_layer=False).eval()
+    bert.set_attn_implementation("eager")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         bert(torch.ones(5, length, dtype=torch.long))

@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import pytest
@@ -55,7 +55,7 @@ def corpus(rows: int = 21) -> datasets.Dataset:
     )
 
 
-def tiny(conditioning: str = "multiplicative") -> SpaceTimeEncoder:
+def tiny(conditioning: Literal["multiplicative", "none"] = "multiplicative") -> SpaceTimeEncoder:
     """A random model of two narrow layers, far from embedding all texts alike."""
     torch.manual_seed(0)
     config = SpaceTimeConfig(
@@ -92,7 +92,7 @@ def mixture(folder: Path) -> Path:
 
 def train(what: str, folder: Path, resume: bool = False) -> SpaceTimeEncoder:
     """One of the recipes on a tiny model, into `folder/what`."""
-    encoder, settings = tiny("none" if what == "plain" else "multiplicative"), {"resume": resume}
+    encoder, settings = tiny("none" if what == "plain" else "multiplicative"), dict[str, Any](resume=resume)
     if what == "stage1":
         train_stage1(corpus(), encoder, folder / what, RUNS[what], validation=corpus(6), **settings)
     elif what == "stage2":
@@ -303,7 +303,8 @@ def test_the_command_runs_under_torchrun_and_prints_once(tmp_path: Path) -> None
     rows = corpus(80)
     lines = [f"{row['text']},{row['month'] or ''},{row['region'] or ''}" for row in rows] + ["odd,2019-13,UK"]
     (tmp_path / "corpus.csv").write_text("\n".join(["text,month,region", *lines]) + "\n")
-    command = ["train", "stage1", tmp_path / "corpus.csv", "--output", tmp_path / "run", "--max-steps", "2"]
+    command: list[str | Path] = ["train", "stage1", tmp_path / "corpus.csv"]
+    command += ["--output", tmp_path / "run", "--max-steps", "2"]
     output, errors = end(torchrun(*command, "--batch-size", "4", "--near-duplicates", "none", module="spacetime.cli"))
     assert output.count("2 steps in") == 1 and output.count("model: ") == 1
     assert errors.count("split by") == 1 and errors.count("rejected rows") == 1

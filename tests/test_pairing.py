@@ -11,8 +11,8 @@ from spacetime.evaluation.pairing import partners_found
 class Angles:
     """A text is an angle in degrees."""
 
-    def encode(self, texts: list[str], **_: Any) -> np.ndarray:
-        angles = np.radians([float(text) for text in texts])
+    def encode(self, sentences: Any, *_: Any, **__: Any) -> np.ndarray:
+        angles = np.radians([float(text) for text in sentences])
         return np.stack((np.cos(angles), np.sin(angles)), axis=1)
 
 

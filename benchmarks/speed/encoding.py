@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.speed.timing import Size, in_turns, mixed_sentences
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights
-from spacetime.model.modeling import PUBLISHED_EPSILON, Context, SpaceTimeSelfAttention
+from spacetime.model.modeling import PUBLISHED_EPSILON, Context
 from spacetime.model.precision import multiplies_bfloat16
 
 SAFE = 0.995  # of the least cosine to float32: what falls under it is refused, however fast
@@ -56,7 +56,7 @@ class OpenVino:
     """The plain model in OpenVINO's bfloat16, in batches sorted by length; measured if `openvino` is installed."""
 
     def __init__(self, encoder: SpaceTimeEncoder) -> None:
-        import openvino
+        import openvino  # type: ignore[import-not-found,unused-ignore]
 
         self.encoder = encoder
         ids = torch.ones(2, 8, dtype=torch.long)
@@ -93,7 +93,7 @@ def conditioning(size: Size) -> dict[str, Any]:
     """The price of a month and a region: the same sentences and code, with and without them."""
     sentences, months, regions = mixed_sentences(size.sentences)
     encoder = SpaceTimeEncoder.load(device="cpu")
-    contenders = {}
+    contenders: dict[str, Any] = {}
     for precision in ("float32", "bfloat16"):
         contenders[f"{precision}, without"] = lambda p=precision: encoder.encode(sentences, precision=p)
         contenders[f"{precision}, with"] = lambda p=precision: encoder.encode(sentences, months, regions, precision=p)
@@ -123,9 +123,9 @@ def published(size: Size) -> dict[str, Any]:
         return encoder.encode(sentences, months, regions, precision=precision)
 
     expected = ours("float32")[few]
-    layers = [layer.attention.self for layer in encoder.model.bert.encoder.layer]
+    layers: list[Any] = [layer.attention.self for layer in encoder.model.bert.encoder.layer]  # type: ignore[union-attr]
     for layer in layers:
-        layer.forward = MethodType(published_attention, layer)  # type: ignore[method-assign]
+        layer.forward = MethodType(published_attention, layer)
     difference = float(np.abs(one_by_one() - expected).max())
     times = in_turns(
         {"published": one_by_one, "float32": lambda: ours("float32"), "bfloat16": lambda: ours("bfloat16")},
@@ -139,7 +139,7 @@ def published(size: Size) -> dict[str, Any]:
 
 
 def published_attention(
-    self: SpaceTimeSelfAttention,
+    self: Any,  # a SpaceTimeSelfAttention
     hidden_states: Tensor,
     attention_mask: Tensor | None = None,
     context: Context | None = None,

@@ -156,7 +156,7 @@ def training(size: Size) -> dict[str, Any]:
             for length in size.lengths:
                 rates: dict[str, list[float]] = {}
                 for turn in range(2):
-                    contenders = {
+                    contenders: dict[str, Any] = {
                         "ours": lambda s=stage, r=rows, n=length: ours(s, r, n, size.steps),
                         "plain": lambda s=stage, r=rows, n=length: plain_loop(s, r, n, size.steps),
                     }
@@ -192,7 +192,7 @@ def curves(steps: int) -> dict[str, Any]:
         if name == "plain loop":
             follow_plainly(encoder, batches, noted, steps)
         else:
-            options = replace(STAGE1, max_steps=steps, precision=precision)
+            options = replace(STAGE1, max_steps=steps, precision=precision)  # type: ignore[arg-type]
             with TemporaryDirectory() as folder:
                 train(encoder.model, batches, noted, options, folder, show_progress=False)
         result[name] = losses

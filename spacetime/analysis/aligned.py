@@ -20,12 +20,23 @@ from spacetime.analysis.maps import PCA_DIMENSIONS
 
 
 class AlignedMap(NamedTuple):
-    """The map of one period."""
+    """The map of one period.
+
+    Parameters
+    ----------
+    period
+        Its label.
+    rows : array of int, shape (points,)
+        Rows of the embeddings that it shows.
+    coordinates : array, shape (points, 2)
+    own : array of bool, shape (points,)
+        Which rows are of this period; the others belong to the one before.
+    """
 
     period: Any
-    rows: Ids  # (points,) rows of the embeddings that it shows
-    coordinates: Floats  # (points, 2)
-    own: Any  # (points,) bool: of this period; the others belong to the one before
+    rows: Ids
+    coordinates: Floats
+    own: Any
 
 
 def aligned_maps(

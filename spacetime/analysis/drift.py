@@ -17,11 +17,20 @@ from spacetime.analysis.geometry import Floats, Ids, checked_labels, labelled_ro
 
 
 class CentroidPaths(NamedTuple):
-    """The middle of every region in every month."""
+    """The middle of every region in every month.
 
-    table: pd.DataFrame  # one row a region and month: region, month, sentences, x, y, step
-    centroids: Floats  # (rows of the table, width)
-    variance_shown: float  # share of the middles' variance that x and y show
+    Parameters
+    ----------
+    table
+        One row a region and month: region, month, sentences, x, y, step.
+    centroids : array, shape (rows of the table, width)
+    variance_shown
+        Share of the middles' variance that x and y show.
+    """
+
+    table: pd.DataFrame
+    centroids: Floats
+    variance_shown: float
 
 
 def centroid_paths(

@@ -135,6 +135,16 @@ def test_masking_of_the_exercise_is_the_packages() -> None:
     assert by_exercise[0].tolist() == changed[0].tolist() and by_exercise[1].tolist() == asked[0].tolist()
 
 
+def test_decay_and_dial_of_the_exercises_are_the_searches() -> None:
+    from spacetime.course.exercises.lesson_11 import decayed_share, score_parts
+    from spacetime.search import _Ask, _corner_weights
+
+    months, corners = np.array([24_000, 24_006, 24_036]), np.array([0.5, 0.75, 0.54, 0.8])
+    ask = _Ask(np.zeros((4, 1, 2), np.float32), months[:1], np.array([3]), (1.0, 1.0), 12.0, 0.2)
+    assert np.allclose(ask.decayed(np.ones(3), 0, months), decayed_share(months - months[0], 12.0, 0.2))
+    assert np.isclose(sum(score_parts(corners, 0.3, 0.6)), corners @ _corner_weights(0.3, 0.6))
+
+
 # --- what every check can say ---------------------------------------------------------------------------
 
 

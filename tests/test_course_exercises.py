@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import datasets
 import nbformat
 import numpy as np
 import pytest
@@ -143,6 +144,39 @@ def test_decay_and_dial_of_the_exercises_are_the_searches() -> None:
     ask = _Ask(np.zeros((4, 1, 2), np.float32), months[:1], np.array([3]), (1.0, 1.0), 12.0, 0.2)
     assert np.allclose(ask.decayed(np.ones(3), 0, months), decayed_share(months - months[0], 12.0, 0.2))
     assert np.isclose(sum(score_parts(corners, 0.3, 0.6)), corners @ _corner_weights(0.3, 0.6))
+
+
+def test_split_by_days_of_the_exercise_is_the_packages() -> None:
+    from spacetime.course.exercises.lesson_12 import sides_by_day
+    from spacetime.data import split_corpus
+
+    days = [f"2019-{month:02d}-{day:02d}" for month in (4, 5, 6) for day in range(1, 31)]
+    rows = datasets.Dataset.from_list([{"text": day, "month": day[:7], "date": day} for day in days])
+    split = split_corpus(rows, by="date", validation=0.0, near_duplicates=None)
+    sides = dict(zip(days, sides_by_day(days, split.test["date"][:]), strict=True))
+    assert [day for day in days if sides[day] == "train"] == split.train["date"][:]
+    assert list(sides.values()).count("gap") == split.dropped["gap day"] > 0
+
+
+def test_accounting_of_the_exercise_is_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spacetime.course.exercises.lesson_12 import account_for, month_of
+    from spacetime.own_corpus.rows import LEAST_OF_REGION, read_rows
+
+    monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
+    # NZ has 20 rows, one of which cannot be read; FR has 20 that can.
+    regions = ["UK"] * 200 + ["US"] * 200 + ["FR"] * 20 + ["NZ"] * 20
+    dates = [f"2019-0{n % 5 + 1}" for n in range(len(regions))]
+    dates[3] = dates[-1] = "03/04/2019"
+    file = tmp_path / "my.csv"
+    lines = [f"Text {n}.,{date},{region}" for n, (date, region) in enumerate(zip(dates, regions, strict=True))]
+    file.write_text("\n".join(["text,month,region", *lines]), encoding="utf-8")
+    read = read_rows(file)
+    assert account_for([month_of(date) for date in dates], regions, LEAST_OF_REGION) == {
+        "used": read.used,
+        "no month": read.report.rejected,
+        "rare region": sum(read.rare_regions.values()),
+    }
+    assert read.rare_regions == {"NZ": 19}
 
 
 # --- what every check can say ---------------------------------------------------------------------------

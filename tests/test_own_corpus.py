@@ -20,6 +20,7 @@ from spacetime.own_corpus.page import evaluation_table, in_short, limits, write_
 from spacetime.own_corpus.rows import LEAST_ROWS
 from spacetime.regions import RegionSet
 from spacetime.training import loop
+from spacetime.training.loop import read_log
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
 DEEDS = ("opens its doors", "closes early", "raises its prices", "hires ten people", "is painted green", "floods again")
@@ -344,8 +345,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monk
         run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL)
     assert not (tmp_path / "out" / "report.html").exists()
     again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=True)
+    # Bit for bit is what tests/test_training.py holds.  Here measurements and maps were made in this process before,
+    # after which the last bits of a gradient were seen to differ; Adam's first steps, mere signs, made 2e-4 of that.
+    whole, gone_on = (
+        [line for line in read_log(each / "log.jsonl") if "losses" in line] for each in (out, tmp_path / "out")
+    )
+    assert [line["step"] for line in gone_on] == [1, 2, 3, 4]
+    for before, after in zip(whole, gone_on, strict=True):
+        assert after["losses"]["loss"] == pytest.approx(before["losses"]["loss"], rel=2e-3)
     first = SpaceTimeEncoder.load(out / "model").encode("The market opens.", "2019-02", "UK")
-    assert np.allclose(again.encoder.encode("The market opens.", "2019-02", "UK"), first, atol=1e-5)
+    assert again.encoder.encode("The market opens.", "2019-02", "UK") @ first > 0.99995
     assert not list((tmp_path / "out").glob("checkpoint-*"))
 
 

@@ -345,8 +345,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monk
         run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL)
     assert not (tmp_path / "out" / "report.html").exists()
     again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=True)
-    # Bit for bit is what tests/test_training.py holds.  Here measurements and maps were made in this process before,
-    # after which the last bits of a gradient were seen to differ; Adam's first steps, mere signs, made 2e-4 of that.
+    # Bit for bit is what tests/test_training.py holds.  Here UMAP ran in this process before, and numba gives torch
+    # another number of threads than OMP_NUM_THREADS=1 did: the last bits of a gradient differ, and Adam's first steps,
+    # mere signs, made 2e-4 of that.
     whole, gone_on = (
         [line for line in read_log(each / "log.jsonl") if "losses" in line] for each in (out, tmp_path / "out")
     )

@@ -270,6 +270,10 @@ def _locate(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
 
     texts = _read_lines("-") if options.text == ["-"] else options.text
+    if options.model == "plain":
+        raise ValueError("the plain model was never trained to locate; leave --model out for the released one")
+    if options.top < 1:
+        raise ValueError(f"--top must be at least 1, not {options.top}")
     encoder = SpaceTimeEncoder.load(options.model)
     location = encoder.locate(texts)
     rows = []
@@ -369,8 +373,7 @@ def _index(options: argparse.Namespace) -> int:
     known = () if encoder is None else (encoder.months, encoder.regions)
     corpus = _load_corpus(options, *known)
     print(str(corpus.report).splitlines()[0], file=sys.stderr)
-    if corpus.report.rejected:
-        print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
+    _say_rejected(corpus, options)
     index = SpaceTimeIndex.build(
         corpus,
         encoder,
@@ -522,6 +525,17 @@ def _load_corpus(
     )
 
 
+def _say_rejected(corpus: "Corpus", options: argparse.Namespace) -> None:
+    """On stderr: the first rejected row, where all of them are, and what would take more of them."""
+    report = corpus.report
+    if not report.rejected:
+        return
+    print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
+    print(f"the first of them: {report.rejects[0]}", file=sys.stderr)
+    if not options.any_spelling:
+        print("--any-spelling takes more forms of months and regions, such as 'Nov 2019' or 'uk'", file=sys.stderr)
+
+
 def _first_process() -> bool:
     """Whether this process prints and writes for all those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
@@ -554,8 +568,7 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
     split = split_corpus(corpus.dataset, **how)
     if _first_process():
         print(str(corpus.report).splitlines()[0], file=sys.stderr)
-        if corpus.report.rejected:
-            print(f"rejected rows, each with its reason: {corpus.report.rejects_path}", file=sys.stderr)
+        _say_rejected(corpus, options)
         print(f"split by {how['by']}: {split}", file=sys.stderr)
     return split, made
 
@@ -770,6 +783,8 @@ def _parser() -> argparse.ArgumentParser:
         "spacetime train plain --config data_config.json --output runs/plain --from MiniLM-L12-H384-uncased",
         "spacetime train plain --config data_config.json --output runs/small --batch-size 128 --max-steps 2000",
         after="What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.\n\n"
+        'data_config.json is a list such as [{"name": "pairs.jsonl.gz", "lines": 5000, "weight": 3}, ...]; the files\n'
+        'beside it have a JSON value a line: ["a text", "its partner"] or ["a text", "its partner", "a wrong one"].\n\n'
         + _SEVERAL.format("plain"),
     )
     _add_mixture_options(plain)

@@ -285,6 +285,24 @@ def test_locate_shows_the_most_likely_first(capsys: pytest.CaptureFixture[str]) 
     assert shown.err == ""  # the released model's locator was trained: nothing to warn of
 
 
+def test_the_plain_model_cannot_locate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["locate", "Rain in Kent.", "--model", "plain"]) == 2
+    assert "never trained to locate" in capsys.readouterr().err
+
+
+def test_rejected_rows_come_with_their_file_and_with_the_option_that_takes_more(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with corpus.open("a", encoding="utf-8") as file:
+        file.write("Late frost in Kent,Nov 2019,UK,2019-11-02\n")
+    index = ["index", str(corpus), "--model", "plain", "--output"]
+    assert main([*index, str(tmp_path / "strict")]) == 0
+    said = capsys.readouterr().err
+    assert "the first of them: row " in said and "'Nov 2019'" in said and "--any-spelling takes more" in said
+    assert main([*index, str(tmp_path / "folded"), "--any-spelling"]) == 0
+    assert "rejected rows" not in capsys.readouterr().err
+
+
 def test_locate_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["locate", "It snows."]) == 0
     assert "regions" in capsys.readouterr().out

@@ -102,7 +102,7 @@ def test_wanted_months_and_regions_leave_the_others_out_and_count_them(tmp_path)
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (lines(LEAST_ROWS - 1), f"my.csv: 199 rows have .* a run needs {LEAST_ROWS}"),
+        (lines(LEAST_ROWS - 1), f"my.csv: 199 of 199 rows could be read, .* a run needs {LEAST_ROWS}"),
         (lines(300, months=1), "my.csv: all 300 rows that can be used have one month, 2019-01 .*--model plain"),
         (lines(300, ("UK",)), "my.csv: all 300 rows that can be used have one region, UK .*--model plain"),
         (
@@ -143,6 +143,14 @@ def test_strict_stops_at_the_first_bad_row(tmp_path):
 
 
 # --- the folder ---------------------------------------------------------------------------------------
+
+
+def test_what_a_refused_file_left_behind_does_not_stop_the_next_run(tmp_path):
+    rows = [*lines(LEAST_ROWS - 1), "A stray date.,2019-13,UK"]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="199 of 200 rows could be read"):
+            run_corpus(written(tmp_path, rows), tmp_path / "out", **COLUMNS)
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["rejects.csv"]
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):

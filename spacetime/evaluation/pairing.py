@@ -37,7 +37,7 @@ def partners_found(
     Examples
     --------
     >>> class Letters:
-    ...     def encode(self, sentences):
+    ...     def encode(self, sentences, batch_size):
     ...         return np.array([[text.count(letter) for letter in "abc"] for text in sentences], dtype=float)
     >>> partners_found(Letters(), ["a", "b"], ["aa", "bc"])
     {'partner_accuracy': 1.0, 'partner_pairs': 2.0}

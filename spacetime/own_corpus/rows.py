@@ -123,8 +123,9 @@ def read_rows(
     known = labels.notna().all(axis=1) & ~labels["region"].isin(rare)
     if (count := int(known.sum())) < LEAST_ROWS:
         raise ValueError(
-            f"{name}: {count:,} rows have a text, a month and a region of at least {LEAST_OF_REGION} rows; a run needs "
-            f"{LEAST_ROWS}, as it must keep some to be tested on. {_search_instead(name)}"
+            f"{name}: {report.kept:,} of {report.rows:,} rows could be read, and {count:,} of them have a month and a "
+            f"region that at least {LEAST_OF_REGION} rows have; a run needs {LEAST_ROWS}, as it must keep some to be "
+            f"tested on. {_search_instead(name)}"
         )
     for kind, column, found in (("month", month, labels["month"]), ("region", region, labels["region"])):
         if len(values := found[known].unique()) == 1:

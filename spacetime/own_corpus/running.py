@@ -39,6 +39,7 @@ from spacetime.training.objectives import JointLoss
 from spacetime.training.recipes import JOINT, train_joint
 from spacetime.training.release import released_start
 
+REJECTS = "rejects.csv"
 STATE = "run.json"  # what the run was asked for, so that --resume goes on with the same
 RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
 LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
@@ -192,7 +193,7 @@ def run_corpus(
         months=months,
         regions=regions,
         strict=strict,
-        rejects=folder / "rejects.csv",
+        rejects=folder / REJECTS,
     )
     state = {
         "corpus": Path(path).name,
@@ -278,8 +279,8 @@ def run_corpus(
 def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder for the run")
-    if not folder.exists() or resume or not any(folder.iterdir()):
-        return
+    if not folder.exists() or resume or {path.name for path in folder.iterdir()} <= {REJECTS}:
+        return  # a file that was refused leaves its rejected rows behind, and nothing else
     if not (folder / STATE).is_file():
         raise ValueError(f"{folder} holds something else; name an empty or a new folder for the run")
     if not overwrite:
@@ -289,7 +290,7 @@ def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         )
     for left in ("model", *(checkpoint.name for checkpoint in checkpoints(folder))):
         shutil.rmtree(folder / left, ignore_errors=True)
-    for left in (STATE, LOG_FILE, "training.json", "metrics.json", "report.html", "map.html", "rejects.csv"):
+    for left in (STATE, LOG_FILE, "training.json", "metrics.json", "report.html", "map.html", REJECTS):
         (folder / left).unlink(missing_ok=True)
 
 

@@ -21,7 +21,7 @@ PAGES = [*LESSONS, *sorted(NOTEBOOKS.glob("exercises/*.ipynb")), *ROOT.glob("*.m
 
 WORDS = (1200, 2500)
 CODE_CELLS = (20, 30)
-SECTIONS = (3, 6)
+SECTIONS = (3, 5)
 LINES, LISTING_LINES = 25, 40  # of a cell; of a cell that shows a class
 OUTPUT_BYTES = 500_000
 ENDING = ["Check yourself", "Exercises", "Summary", "Limits", "References"]

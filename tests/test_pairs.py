@@ -108,6 +108,22 @@ def test_the_same_recipe_gives_the_same_pairs(plain: SpaceTimeEncoder) -> None:
     assert one["text2"][:] != another["text2"][:]
 
 
+def test_a_large_corpus_finds_near_sentences_by_an_index(
+    plain: SpaceTimeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, recipe = corpus(600), PairRecipe(near_meaning=1.0, same_cell=0, same_month=0, same_region=0)
+    texts = rows["text"][:]
+    cosine = plain.encode(texts) @ plain.encode(texts).T
+    np.fill_diagonal(cosine, -2)
+    tenth = dict(zip(texts, np.sort(cosine, axis=1)[:, -10], strict=True))
+    monkeypatch.setattr("spacetime.data.pairs.EXACT_ROWS", 200)
+    pairs = build_pairs(rows, plain, MONTHS, REGIONS, recipe)
+    assert set(pairs["kind"]) == {"near meaning"}
+    assert all(one != other for one, other in zip(pairs["text1"], pairs["text2"], strict=True))
+    near = [found >= tenth[text] - 1e-3 for text, found in zip(pairs["text1"], pairs["cosine"], strict=True)]
+    assert np.mean(near) > 0.9  # of random pairs about one in sixty
+
+
 def test_great_circle_distance() -> None:
     london, new_york, sydney = [51.5, -0.1], [40.7, -74.0], [-33.9, 151.2]
     distance = great_circle_km(np.array([london, new_york, sydney]))

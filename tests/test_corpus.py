@@ -317,6 +317,8 @@ def test_the_rejects_file_holds_every_bad_row_and_exists_only_if_there_are_any(t
         rows = list(csv.DictReader(stream))
     assert len(rows) == 1500
     assert rows[-1] == {"row": "1500", "line": "1501", "column": "text", "value": "", "reason": "the text is empty"}
+    plain_file = written(tmp_path, "", "other.csv")
+    assert rejects.stat().st_mode == plain_file.stat().st_mode, "readable by whom any new file is"
     load_corpus(written(tmp_path, "text,month,region\nGood.,2019-01,UK\n"), rejects=rejects)
     assert not rejects.exists()
 

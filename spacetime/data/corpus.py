@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import sys
-import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -385,13 +385,13 @@ def _copy_rejects(report: CorpusReport, target: Path) -> None:
 @contextlib.contextmanager
 def _replaced(target: Path) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of `target` only when it is complete."""
-    stream = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")  # not of `tempfile`, whose files only we may read
     try:
-        with stream:
-            yield stream  # type: ignore[misc]  # the wrapper writes like any binary file
-        os.replace(stream.name, target)
+        with open(part, "xb") as stream:
+            yield stream
+        os.replace(part, target)
     except BaseException:
-        os.unlink(stream.name)
+        part.unlink(missing_ok=True)
         raise
 
 

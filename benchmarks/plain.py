@@ -24,14 +24,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.science import runs as science_runs
-from benchmarks.tables import write_between
+from benchmarks.tables import commit, write_between
 from spacetime.course.gathering import t_interval
 from spacetime.course.students import Start, student
 from spacetime.data.almanac.two_wordings import template_names, two_wordings
@@ -46,8 +44,6 @@ from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.cost import forward_operations, most_pieces
 from spacetime.training.loop import environment, read_log
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain
-
-commit = cache(science_runs.commit)  # of the code that was loaded, whatever is committed while it runs
 
 FACTS, BANKS, STS = "facts", "banks", "sts"
 PAIRS = 6000  # of facts and of banks, drawn once; the STS benchmark has 1,394 such pairs

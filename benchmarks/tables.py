@@ -1,10 +1,19 @@
-"""Putting a table between its marks in benchmarks/README.md, with the machine it was measured on."""
+"""Putting a table between its marks in benchmarks/README.md, with the machine and the commit it was measured on."""
 
+from functools import cache
 from pathlib import Path
 
+from spacetime.course import provenance
 from spacetime.training.loop import environment
 
 README = Path(__file__).with_name("README.md")
+
+
+@cache
+def commit() -> str:
+    """The commit of the code that was loaded, with a + if files differ from it; "unknown" outside a git checkout."""
+    head, _, changes = (provenance.commit(Path(__file__).parent) or "").partition("+")
+    return head[:7] + ("+" if changes else "") if head else "unknown"
 
 
 def write_between(name: str, lines: list[str], note: str, readme: Path = README) -> None:

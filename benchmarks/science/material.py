@@ -22,11 +22,12 @@ from spacetime.evaluation.contrast import contrast_questions
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training import TrainingOptions, train_stage1
+from spacetime.training.recipes import HEADS, LOCATION_HEADS
 from spacetime.training.release import COLUMNS, almanac_rows, training_rows
 
 MAX_LENGTH = 64
 """Word pieces of a text while training."""
-HEAD = ("mlm_transform.", "mlm_head.bias")
+WORDS_HEAD = tuple(name for name in HEADS if name not in LOCATION_HEADS)
 
 ASKED_YEAR = 2021
 """Contrast sets of this year are asked, and never trained on (`spacetime.training.release.CONTRAST_UNTIL`)."""
@@ -302,7 +303,7 @@ def words_head(
     train_stage1(rows, encoder, folder, options, overwrite=True, show_progress=False)
     shutil.rmtree(folder)
     weights = encoder.model.state_dict()
-    return {name: weights[name].clone() for name in weights if name.startswith(HEAD)}
+    return {name: weights[name].clone() for name in weights if name.startswith(WORDS_HEAD)}
 
 
 def read_material(folder: Path) -> Material:

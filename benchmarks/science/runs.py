@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import time
 from dataclasses import asdict, replace
 from functools import partial
@@ -18,6 +17,7 @@ from benchmarks.science import measures
 from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Settings
 from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
+from benchmarks.tables import commit
 from spacetime.data.pairs import build_pairs
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation.baselines import (
@@ -96,25 +96,6 @@ def run(
     return record
 
 
-def commit() -> str:
-    """The commit of this code, with a + if files differ from it; "unknown" outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        name = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
-        state = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name.stdout.strip() + ("+" if state.stdout.strip() else "")
-
-
 # -------------------------------------------------------------------------------------------------- encoders
 
 
@@ -188,17 +169,12 @@ def _stages(
     """
     train = _seen(row, material.train)
     encoder = _start(row, seed, material.head)
-    whole = encoder.model.config.max_length
-    encoder.model.config.max_length = MAX_LENGTH
     if row.stage1 is not None:
-        with measured.part("training"):
-            options = _planned(row.stage1, settings.stage1_steps, seed)
-            train_stage1(train, encoder, folder / "stage1", options, show_progress=False)
-        encoder.model.config.max_length = whole
+        _stage1(train, encoder, row.stage1, settings.stage1_steps, seed, folder, measured)
         if row.group == "main":
             measures.words(encoder, material, settings, measured, folder)
             measures.encoder_location(encoder, material, measured)
-        encoder.model.config.max_length = MAX_LENGTH
+    whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
     assert row.stage2 is not None
     with measured.part("training"):
         options = _planned(row.stage2, settings.stage2_steps, seed)
@@ -231,12 +207,24 @@ def _wide_words(row: Row, seed: int, material: Material, settings: Settings, fol
         encoder = SpaceTimeEncoder.load()
     else:
         encoder = _start(row, seed, wide.head, wide.months, wide.regions)
-        whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
-        with measured.part("training"):
-            options = _planned(row.stage1, settings.wide_steps, seed)
-            train_stage1(wide.train, encoder, folder / "stage1", options, show_progress=False)
-        encoder.model.config.max_length = whole
+        _stage1(wide.train, encoder, row.stage1, settings.wide_steps, seed, folder, measured)
     measures.masked_words(encoder, wide.test, settings.wide_word_sentences, measured, folder)
+
+
+def _stage1(
+    train: datasets.Dataset,
+    encoder: SpaceTimeEncoder,
+    options: TrainingOptions,
+    steps: int,
+    seed: int,
+    folder: Path,
+    measured: Measured,
+) -> None:
+    """Stage 1 on texts cut to `MAX_LENGTH` word pieces; what is measured afterwards reads them whole."""
+    whole, encoder.model.config.max_length = encoder.model.config.max_length, MAX_LENGTH
+    with measured.part("training"):
+        train_stage1(train, encoder, folder / "stage1", _planned(options, steps, seed), show_progress=False)
+    encoder.model.config.max_length = whole
 
 
 def _planned(options: TrainingOptions, steps: int, seed: int) -> TrainingOptions:

@@ -372,8 +372,7 @@ def _index(options: argparse.Namespace) -> int:
     encoder = None if name == "plain" else SpaceTimeEncoder.load(name)  # the plain one takes any months and regions
     known = () if encoder is None else (encoder.months, encoder.regions)
     corpus = _load_corpus(options, *known)
-    print(str(corpus.report).splitlines()[0], file=sys.stderr)
-    _say_rejected(corpus, options)
+    _say_rows(corpus, options)
     index = SpaceTimeIndex.build(
         corpus,
         encoder,
@@ -525,9 +524,10 @@ def _load_corpus(
     )
 
 
-def _say_rejected(corpus: "Corpus", options: argparse.Namespace) -> None:
-    """On stderr: the first rejected row, where all of them are, and what would take more of them."""
+def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
+    """On stderr: how many rows there are, the first rejected one, where all of them are, what would take more."""
     report = corpus.report
+    print(str(report).splitlines()[0], file=sys.stderr)
     if not report.rejected:
         return
     print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
@@ -567,8 +567,7 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
             )
     split = split_corpus(corpus.dataset, **how)
     if _first_process():
-        print(str(corpus.report).splitlines()[0], file=sys.stderr)
-        _say_rejected(corpus, options)
+        _say_rows(corpus, options)
         print(f"split by {how['by']}: {split}", file=sys.stderr)
     return split, made
 
@@ -945,9 +944,7 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw but the split's (default: 0)")
     own.add_argument("--resume", action="store_true", help="go on where the same run was stopped")
     own.add_argument("--overwrite", action="store_true", help="delete an earlier run in DIR first")
-    group = own.add_argument_group("corpus")
-    for column in ("text", "month", "region"):
-        group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    group = _add_columns(own)
     group.add_argument("--months", metavar="FIRST..LAST", help="leave rows of other months out (default: as found)")
     group.add_argument(
         "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
@@ -1098,12 +1095,18 @@ def _add_model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="DIR", help="folder of a trained model, 'released' (default) or 'plain'")
 
 
-def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
-    """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
-    parser.set_defaults(outside="reject", strict=every_row, rejects=None)
+def _add_columns(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """A group of options about a corpus, which begins with the names of its three columns."""
     group = parser.add_argument_group("corpus")
     for column in ("text", "month", "region"):
         group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    return group
+
+
+def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
+    """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
+    parser.set_defaults(outside="reject", strict=every_row, rejects=None)
+    group = _add_columns(parser)
     group.add_argument(
         "--any-spelling", action="store_true", help="take 'Nov 2019', '2019-11-30 10:22', 'uk' as well, as `run` does"
     )

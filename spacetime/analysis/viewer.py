@@ -40,9 +40,9 @@ _SPACES = ("space-time", "plain")
 
 # Okabe and Ito's colours, told apart by colour-blind readers.  7 and 8 have no common divisor, so that the i-th colour
 # with the i-th shape is another pair for each of 56 regions.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _SHAPES = ("circle", "square", "up", "diamond", "down", "plus", "cross", "star")
-_MOST_REGIONS = len(_COLOURS) * len(_SHAPES)
+MOST_REGIONS = len(COLOURS) * len(_SHAPES)
 _PUBLISHED = ("UK", "US", "AUS", "CAN")  # look the same here as in the lessons' figures
 
 
@@ -268,13 +268,13 @@ def _regions(regions: Iterable[Any] | None, count: int) -> tuple[Ids, list[dict[
                 "RegionSet.labels turns ids into labels"
             )
     numbers: Counter[str] = Counter(region for region in listed if isinstance(region, str) and region)
-    if len(numbers) > _MOST_REGIONS:
+    if len(numbers) > MOST_REGIONS:
         raise ValueError(
-            f"{len(numbers)} regions; {_MOST_REGIONS} can be told apart by colour and shape: put the rare ones together"
+            f"{len(numbers)} regions; {MOST_REGIONS} can be told apart by colour and shape: put the rare ones together"
         )
     names = sorted(numbers, key=lambda name: (-numbers[name], name))
     style = {name: look for look, name in enumerate(_PUBLISHED) if name in numbers}
-    free = iter(look for look in range(_MOST_REGIONS) if look not in style.values())
+    free = iter(look for look in range(MOST_REGIONS) if look not in style.values())
     style |= {name: next(free) for name in names if name not in style}
     place = {name: index for index, name in enumerate(names)}
     ids = np.array([MISSING if is_missing(region) else place[region] for region in listed], dtype=np.int64)
@@ -282,7 +282,7 @@ def _regions(regions: Iterable[Any] | None, count: int) -> tuple[Ids, list[dict[
         {
             "name": name,
             "count": numbers[name],
-            "colour": _COLOURS[style[name] % len(_COLOURS)],
+            "colour": COLOURS[style[name] % len(COLOURS)],
             "shape": _SHAPES[style[name] % len(_SHAPES)],
         }
         for name in names

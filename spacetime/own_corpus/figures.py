@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from spacetime.analysis.viewer import COLOURS
 from spacetime.data.pairs import PairRecipe
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
@@ -21,15 +22,8 @@ WIDTH = 4.4  # inches: text of 9 points can still be read where the page shows a
 DOTS = 200  # an inch
 _THEMES = {"light": ("#ffffff", "#1c1c1a", "#d9d9d3"), "dark": ("#16181b", "#f0f0ec", "#3a3e44")}  # paper, ink, grid
 
-# Okabe and Ito's colours that show on both papers, each with a marker of its own.
-_LOOKS = (
-    ("#0072B2", "o"),
-    ("#D55E00", "s"),
-    ("#009E73", "^"),
-    ("#CC79A7", "D"),
-    ("#E69F00", "v"),
-    ("#56B4E9", "P"),
-)
+# The map's colours that show on both papers, which its yellow does not, each with a marker of its own.
+_LOOKS = tuple(zip(COLOURS[:6], "os^DvP", strict=True))
 _REST = ("#8a8a84", ".")
 _MOST_BARS = 20
 

@@ -11,6 +11,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from spacetime.analysis.viewer import MOST_REGIONS
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.corpus import CorpusReport
 from spacetime.months import MonthRange, month_number
@@ -18,7 +19,6 @@ from spacetime.regions import RegionSet
 
 LEAST_ROWS = 200  # with text, month and region: a tenth of them is all there is to test on
 LEAST_OF_REGION = 20  # rows; a vector for a region of fewer would be noise
-MOST_REGIONS = 56  # what a map can tell apart by colour and shape
 LEAST_TESTED = 20  # rows of a test side
 TAIL = 0.005  # share of the rows at either end that may not stretch the range of months
 _SHOWN = 12  # labels that an error names

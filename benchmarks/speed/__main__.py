@@ -5,7 +5,7 @@
     python -m benchmarks.speed --quick --only cost        # a minute, to see that it runs; writes nothing to the page
 
 What was measured is kept as JSON in `--output`: a run that was stopped goes on, and `--again` measures anew.  Let
-nothing else run meanwhile.  Contenders take turns, medians are shown, `--threads` (1) holds for all of them, and
+nothing else run meanwhile.  Contenders take turns, medians are shown, `--threads` (2) holds for all of them, and
 waiting threads sleep (OMP_WAIT_POLICY=PASSIVE).
 """
 
@@ -98,7 +98,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(NAMES), metavar="A,B", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="very small sizes")
     parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
-    parser.add_argument("--threads", type=int, default=1, help="of torch and of its libraries (default: 1)")
+    parser.add_argument("--threads", type=int, default=2, help="of torch and of its libraries (default: 2)")
     parser.add_argument("--output", type=Path, default=Path("runs/speed"), help="default: runs/speed")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")

@@ -30,7 +30,7 @@ class Size:
     published
         Sentences embedded in the published way, which is slow.
     steps
-        Timed training steps of each contender, after two that are not.
+        Timed training steps of each contender and turn, after two that are not; 3 where a step is large.
     batches, lengths
         Rows and word pieces of the training steps.
     curve
@@ -46,7 +46,7 @@ class Size:
     sentences: int = 2000
     repeats: int = 5
     published: int = 100
-    steps: int = 10
+    steps: int = 6
     batches: tuple[int, ...] = (32, 128)
     lengths: tuple[int, ...] = (32, 64, 128)
     curve: int = 300

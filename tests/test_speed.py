@@ -45,7 +45,7 @@ def test_a_measured_section_is_not_measured_again(tmp_path: Path, monkeypatch: p
     calls: list[str] = []
     monkeypatch.setattr("benchmarks.speed.__main__._sections", lambda: {"data": lambda size: calls.append("data")})
     monkeypatch.setattr("benchmarks.speed.__main__.page_lines", lambda found, page: [])
-    for more in ([], [], ["--again"], ["--threads", "2"]):
+    for more in ([], [], ["--again"], ["--threads", "1"]):
         main(["--quick", "--only", "data", "--output", str(tmp_path), *more])
     torch.set_num_threads(1)
     assert len(calls) == 3, "twice at first, once when asked, once for another number of threads"

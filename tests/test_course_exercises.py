@@ -107,7 +107,7 @@ def test_a_solution_takes_no_name_that_the_lesson_uses_after_it(lesson: Path) ->
 def test_the_committed_exercise_notebooks_are_those_of_the_lessons() -> None:
     wanted = {lesson.name: exercise_notebook(lesson) for lesson in lesson_files(NOTEBOOKS)}
     there = {path.name: path.read_text(encoding="utf-8") for path in (NOTEBOOKS / "exercises").glob("*.ipynb")}
-    stale = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
+    stale = [name for name, text in wanted.items() if text != there.get(name)]  # a learner's copies are no concern
     assert stale == [], "run: spacetime course exercises"
 
 
@@ -230,6 +230,30 @@ def test_what_no_known_mistake_explains_is_described(answer: Callable[..., Any],
     assert said in diagnosis(TOY, answer)
 
 
+def shown_by_a_notebook(cell: str) -> str:
+    """What IPython shows of a failing cell in which `toy` is the exercise, without colours."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell(user_ns={"toy": TOY, "halves": halves})
+    shell.colors = "nocolor"
+    error = shell.run_cell(cell, silent=True).error_in_exec
+    assert error is not None
+    if hasattr(error, "_render_traceback_"):
+        return "\n".join(error._render_traceback_())
+    lines = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__, tb_offset=1)
+    return "\n".join(lines)
+
+
+def test_a_notebook_shows_a_diagnosis_in_one_line() -> None:
+    assert shown_by_a_notebook("toy.check(lambda values: halves(values) * 4)") == "WrongAnswer: halves: doubled"
+
+
+def test_a_notebook_shows_the_line_to_be_written_and_none_of_the_checks() -> None:
+    shown = shown_by_a_notebook("def halves(values):\n    raise NotImplementedError('write me')\ntoy.check(halves)")
+    assert "raise NotImplementedError('write me')" in shown and "toy.check(halves)" in shown
+    assert "checking.py" not in shown
+
+
 def test_a_right_answer_of_another_library_passes(capsys: pytest.CaptureFixture[str]) -> None:
     TOY.check(lambda values: torch.as_tensor(halves(values)))
     assert capsys.readouterr().out == "passed: each value is halved\n"
@@ -293,6 +317,13 @@ def test_writing_twice_changes_nothing_and_a_lesson_without_exercises_has_no_not
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 00")]), tmp_path / "00_first.ipynb")
     assert write_exercises(tmp_path) == [tmp_path / "exercises/00_first.ipynb"]
     assert not (tmp_path / "exercises/00_first.ipynb").exists()
+
+
+def test_a_learners_copy_is_left_as_it_is(tmp_path: Path) -> None:
+    (written,) = write_exercises(write(tmp_path).parent)
+    copy = written.with_name("00_first-Copy1.ipynb")  # JupyterLab's name for a duplicate
+    copy.write_text("an answer", encoding="utf-8")
+    assert write_exercises(tmp_path) == [] and copy.read_text(encoding="utf-8") == "an answer"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,13 @@ NO_ANSWER = "returns nothing; is there a `return`?"
 ARGUMENTS_CHANGED = "the result is right, but the function changes what it was given; work on a copy"
 
 
+class WrongAnswer(AssertionError):
+    """What is wrong with an answer, in one sentence; a notebook shows it without the way through this module."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [f"{type(self).__name__}: {self}"]
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A wrong way that a check knows.
@@ -79,26 +86,34 @@ class Exercise:
 
         A NotImplementedError of the answer comes through as it is: nothing has been written yet.
         """
+        __tracebackhide__ = True  # a notebook shows the learner's own lines, not ours
         expected, given = self._outcomes(self.right), self._outcomes(answer)
         wrong = [case for case in self.cases if not self._same(expected[case], given[case])]
         if not wrong:
             changed = [case for case in self.cases if given[case].changed]
             if changed:
-                raise AssertionError(f"{self.name}: {ARGUMENTS_CHANGED} (case: {changed[0]})")
+                raise WrongAnswer(f"{self.name}: {ARGUMENTS_CHANGED} (case: {changed[0]})")
             print(f"passed: {self.passed}")
             return
         for mistake in self.mistakes:
             theirs = self._outcomes(mistake.example)
             if all(self._same(theirs[case], given[case]) for case in self.cases):
-                raise AssertionError(f"{self.name}: {mistake.says}")
+                raise WrongAnswer(f"{self.name}: {mistake.says}")
         case = wrong[0]
-        error = given[case].error
-        raise AssertionError(f"{self.name}: {self._difference(expected[case], given[case])} (case: {case})") from error
+        said = f"{self.name}: {self._difference(expected[case], given[case])} (case: {case})"
+        if error := given[case].error:
+            raise AssertionError(said) from error  # with the traceback: where in the answer was it?
+        raise WrongAnswer(said)
 
     def _outcomes(self, function: Callable[..., Any]) -> "dict[str, _Outcome]":
-        return {case: self._outcome(function, arguments) for case, arguments in self.cases.items()}
+        __tracebackhide__ = True
+        outcomes = {}
+        for case, arguments in self.cases.items():  # no comprehension: it would show up in tracebacks
+            outcomes[case] = self._outcome(function, arguments)
+        return outcomes
 
     def _outcome(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> "_Outcome":
+        __tracebackhide__ = True
         own = copy.deepcopy(arguments)
         try:
             result = function(*own)
@@ -146,6 +161,7 @@ class Checks:
 
     def __call__(self, answer: Callable[..., Any]) -> None:
         """Check a function by its name; ValueError if no exercise asks for one of that name."""
+        __tracebackhide__ = True
         known = {exercise.name: exercise for exercise in self.exercises}
         name = getattr(answer, "__name__", repr(answer))
         if name not in known:

@@ -98,7 +98,8 @@ def exercise_notebook(lesson: Path) -> str | None:
             f"{len(exercises)} exercises on [the lesson](../{lesson.name}), about {minutes} minutes. Write each "
             "function where it raises `NotImplementedError` and run the check below it: it passes, or says what is "
             "wrong. Hints and solutions are folded.\n\n"
-            "Work on a copy: this file is made from the lesson by `spacetime course exercises`, which writes it anew.",
+            "Work on a copy (in JupyterLab: right-click the file, *Duplicate*): `spacetime course exercises` writes "
+            "this file anew, and leaves copies as they are.",
         )
     ]
     for exercise in exercises:
@@ -118,6 +119,8 @@ def exercise_notebook(lesson: Path) -> str | None:
 def write_exercises(notebooks: Path) -> list[Path]:
     """Write ``exercises/NN_topic.ipynb`` for every lesson that has exercises, and remove those of lessons that don't.
 
+    Files of other names are left as they are: they may be somebody's work.
+
     Returns
     -------
     list of Path
@@ -126,12 +129,11 @@ def write_exercises(notebooks: Path) -> list[Path]:
     folder = notebooks / "exercises"
     wanted = {lesson.name: exercise_notebook(lesson) for lesson in lesson_files(notebooks)}
     changed = []
-    for path in sorted(folder.glob("*.ipynb")):
-        if wanted.get(path.name) is None:
-            path.unlink()
-            changed.append(path)
     for name, text in wanted.items():
         path = folder / name
+        if text is None and path.exists():
+            path.unlink()
+            changed.append(path)
         if text is None or (path.exists() and path.read_text(encoding="utf-8") == text):
             continue
         folder.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
@@ -600,8 +601,21 @@ class Embedder:
                 with self.encoder._autocast(self.precision):
                     yield chosen, self.encoder.model(**batch, **self.weights).embedding
             return
-        for chosen in shown(packed_steps(rows, self.packed, batch_size), show_progress):
-            yield chosen, self.packed.embed(*rows.take(chosen))
+        packed, steps = self.packed, packed_steps(rows, self.packed, batch_size)
+        threads = torch.get_num_threads()
+        if threads == 1 or len(steps) < 4 * threads:  # too few to keep every thread busy to the end
+            for chosen in shown(steps, show_progress):
+                yield chosen, packed.embed(*rows.take(chosen))
+            return
+        # A step for each thread is faster than all threads in each small product: they need not wait for each other.
+        packed.prepare(rows.month_ids, rows.region_ids)
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            embedded = pool.map(lambda chosen: packed.embed(*rows.take(chosen)), steps)
+            yield from zip(shown(steps, show_progress), embedded, strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)  # a reader that stops early, or Ctrl-C, need not wait for the rest
+            torch.set_num_threads(threads)
 
 
 def padded_batches(

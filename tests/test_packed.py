@@ -83,6 +83,37 @@ def test_the_size_of_a_step_changes_nothing(batch_size: int, always_packed: None
     np.testing.assert_allclose(encoder.encode(*sentences(), batch_size=batch_size), expected, atol=2e-6)
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_steps_that_threads_share_come_in_order(always_packed: None, three_threads: None) -> None:
+    encoder = small(conditioning="prefix", context_rank=3)
+    expected = never_packed(encoder, *sentences())
+    assert np.abs(encoder.encode(*sentences(), batch_size=2) - expected).max() < 1e-5
+    assert torch.get_num_threads() == 3
+
+
+def test_threads_stop_and_are_given_back_when_a_step_fails(
+    always_packed: None, three_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def broken(self: Any, pieces: Any, *ids: Any) -> torch.Tensor:
+        calls.append(len(pieces))
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(packed.PackedModel, "embed", broken)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        small(conditioning="none").encode(*sentences(400), batch_size=1)
+    assert torch.get_num_threads() == 3
+    assert len(calls) < 400, "what waits is given up"
+
+
 def test_a_training_between_two_calls_is_seen(always_packed: None) -> None:
     encoder = small(conditioning="none")
     before = encoder.encode(*sentences())

@@ -10,6 +10,7 @@ waiting threads sleep (OMP_WAIT_POLICY=PASSIVE).
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -42,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name}: measured before ({file}); --again measures anew", flush=True)
             continue
         began = time.perf_counter()
-        result = _sections()[name](size)
+        result = (_sections() | _optional())[name](size)
         part = file.with_suffix(".part")
         part.write_text(json.dumps({"given": given, "result": result}, indent=2) + "\n", encoding="utf-8")
         os.replace(part, file)
         print(f"{name}: measured in {time.perf_counter() - began:.0f} s", flush=True)
 
     found = {}
-    for name in _sections():
+    for name in (*_sections(), *OPTIONAL):
         file = folder / f"{name}.json"
         stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
         if stored is not None and stored["given"] == given:
@@ -68,9 +69,10 @@ def page_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
     """What was measured, as Markdown; pictures are written beside the page."""
     from benchmarks.speed.cost import cost_lines
     from benchmarks.speed.encoding import encoding_lines
+    from benchmarks.speed.runtimes import runtimes_lines
     from benchmarks.speed.training import training_lines
 
-    lines = [*encoding_lines(found), *training_lines(found, page), *cost_lines(found, page)]
+    lines = [*encoding_lines(found), *runtimes_lines(found), *training_lines(found, page), *cost_lines(found, page)]
     if missing := [name for name in _sections() if name not in found]:
         lines.append(f"Not measured yet: {', '.join(missing)}.")
     return lines
@@ -90,20 +92,30 @@ def _sections() -> dict[str, Callable[[Any], dict[str, Any]]]:
     }
 
 
+def _optional() -> dict[str, Callable[[Any], dict[str, Any]]]:
+    from benchmarks.speed import runtimes
+
+    return {"runtimes": runtimes.runtimes}
+
+
 NAMES = ("encoding", "conditioning", "published", "training", "data", "scale", "cost")
+OPTIONAL = {"runtimes": "openvino"}  # sections that run only where --only names them, and what each needs
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(NAMES), metavar="A,B", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--only", default=",".join(NAMES), metavar="A,B", help=f"of {', '.join((*NAMES, *OPTIONAL))}")
     parser.add_argument("--quick", action="store_true", help="very small sizes")
     parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
     parser.add_argument("--threads", type=int, default=2, help="of torch and of its libraries (default: 2)")
     parser.add_argument("--output", type=Path, default=Path("runs/speed"), help="default: runs/speed")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")
-    if unknown := [name for name in options.only if name not in NAMES]:
-        parser.error(f"no section {unknown[0]!r}; sections: {', '.join(NAMES)}")
+    if unknown := [name for name in options.only if name not in (*NAMES, *OPTIONAL)]:
+        parser.error(f"no section {unknown[0]!r}; sections: {', '.join((*NAMES, *OPTIONAL))}")
+    for name in options.only:
+        if name in OPTIONAL and importlib.util.find_spec(OPTIONAL[name]) is None:
+            parser.error(f"section {name!r} needs {OPTIONAL[name]}: pip install {OPTIONAL[name]}")
     if options.threads < 1:
         parser.error(f"--threads {options.threads}: at least 1")
     return options

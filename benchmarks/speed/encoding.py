@@ -1,6 +1,5 @@
 """Encoding: against sentence-transformers, with against without context, against the published way."""
 
-import importlib.util
 import math
 from tempfile import TemporaryDirectory
 from types import MethodType
@@ -16,6 +15,7 @@ from spacetime.model import find_plain_weights
 from spacetime.model.modeling import PUBLISHED_EPSILON, Context
 from spacetime.model.precision import multiplies_bfloat16
 
+BASE = "SentenceTransformer, float32"
 SAFE = 0.995  # of the least cosine to float32: what falls under it is refused, however fast
 
 
@@ -27,7 +27,7 @@ def encoding(size: Size) -> dict[str, Any]:
     theirs = SentenceTransformer(str(find_plain_weights()), device="cpu")
     plain, released = SpaceTimeEncoder.load("plain", "cpu"), SpaceTimeEncoder.load(device="cpu")
     contenders = {
-        "SentenceTransformer, float32": lambda: theirs.encode(sentences),
+        BASE: lambda: theirs.encode(sentences),
         "float32": lambda: released.encode(sentences, months, regions, precision="float32"),
         "bfloat16": lambda: released.encode(sentences, months, regions, precision="bfloat16"),
     }
@@ -40,53 +40,11 @@ def encoding(size: Size) -> dict[str, Any]:
         "difference": {"float32": float(np.abs(plain.encode(sentences) - theirs.encode(sentences)).max())},
         "least_cosine": {"bfloat16": least_cosine(exact, contenders["bfloat16"]())},
     }
-    if importlib.util.find_spec("openvino") is not None:
-        compiled = OpenVino(plain)
-        contenders["OpenVINO bfloat16, plain model"] = lambda: compiled.encode(sentences)
-        cosine = least_cosine(plain.encode(sentences), compiled.encode(sentences))
-        result["least_cosine"]["OpenVINO bfloat16, plain model"] = cosine
     return result | in_turns(contenders, size.repeats)
 
 
 def least_cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum(1).min())
-
-
-class OpenVino:
-    """The plain model in OpenVINO's bfloat16, in batches sorted by length; measured if `openvino` is installed."""
-
-    def __init__(self, encoder: SpaceTimeEncoder) -> None:
-        import openvino  # type: ignore[import-not-found,unused-ignore]
-
-        self.encoder = encoder
-        ids = torch.ones(2, 8, dtype=torch.long)
-
-        class Backbone(torch.nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.bert = encoder.model.bert
-
-            def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-                words: Tensor = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-                real = attention_mask[..., None].to(words.dtype)
-                return torch.nn.functional.normalize((words * real).sum(1) / real.sum(1), dim=-1)
-
-        rows, length = torch.export.Dim("rows", min=1, max=512), torch.export.Dim("length", min=2, max=512)
-        shapes = {name: {0: rows, 1: length} for name in ("input_ids", "attention_mask")}
-        with torch.no_grad():
-            exported = torch.export.export(Backbone().eval(), (ids, ids), dynamic_shapes=shapes)
-        core = openvino.Core()
-        settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        self.model = core.compile_model(openvino.convert_model(exported), "CPU", settings)
-
-    def encode(self, sentences: list[str]) -> np.ndarray:
-        from spacetime.encoder import padded_batches
-
-        found = np.empty((len(sentences), self.encoder.model.config.hidden_size), dtype=np.float32)
-        rows = self.encoder._rows(sentences, None, None)
-        for chosen, batch in padded_batches(self.encoder, rows, 64, False):
-            found[chosen] = self.model([batch["input_ids"].numpy(), batch["attention_mask"].numpy()])[0]
-        return found
 
 
 def conditioning(size: Size) -> dict[str, Any]:
@@ -169,27 +127,31 @@ def published_attention(
     return output, None
 
 
+def rate_table(result: dict[str, Any]) -> list[str]:
+    """Every contender's rate, against that of sentence-transformers; refused where too much is lost."""
+    lines = [
+        "| | sentences a second | ratio | of processor seconds | least cosine to float32 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, seconds in result["seconds"].items():
+        cosine = result["least_cosine"].get(name)
+        shown = "-" if cosine is None else f"{cosine:.5f}"
+        ratios = [f"{result[key][BASE] / result[key][name]:.2f}" for key in ("seconds", "processor_seconds")]
+        if cosine is not None and cosine < SAFE:
+            ratios = ["refused", "refused"]
+        lines.append(f"| {name} | {result['sentences'] / seconds:,.0f} | {' | '.join(ratios)} | {shown} |")
+    return lines
+
+
 def encoding_lines(found: dict[str, dict[str, Any]]) -> list[str]:
     """The three results as tables of Markdown."""
     lines = []
     if result := found.get("encoding"):
-        base = result["seconds"]["SentenceTransformer, float32"]
         lines += [
             f"**Encoding**: {result['sentences']:,} sentences, {result['mean_pieces']:.1f} word pieces in the mean; "
-            "ours with month and region by the released model, except where it says plain.",
+            "ours with month and region by the released model.",
             "",
-            "| | sentences a second | ratio | of processor seconds | least cosine to float32 |",
-            "|---|---|---|---|---|",
-        ]
-        for name, seconds in result["seconds"].items():
-            cosine = result["least_cosine"].get(name)
-            shown = "-" if cosine is None else f"{cosine:.5f}"
-            used = result["processor_seconds"]
-            ratios = [f"{base / seconds:.2f}", f"{used['SentenceTransformer, float32'] / used[name]:.2f}"]
-            if cosine is not None and cosine < SAFE:
-                ratios = ["refused", "refused"]
-            lines.append(f"| {name} | {result['sentences'] / seconds:,.0f} | {' | '.join(ratios)} | {shown} |")
-        lines += [
+            *rate_table(result),
             "",
             "Largest difference of a number between the plain model here and there: "
             f"{result['difference']['float32']:.1g}."

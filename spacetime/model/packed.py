@@ -70,6 +70,15 @@ class PackedModel:
         time, region = self.weights
         return 1 - (1 - time * (month_ids >= 0)) * (1 - region * (region_ids >= 0))
 
+    def prepare(self, month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]) -> None:
+        """Make the weights for every amount of context that these sentences have, unless they are there.
+
+        `embed` does it, too; threads that share this object need it done before.
+        """
+        for amount in np.unique(self.amounts(month_ids, region_ids)).tolist():
+            if amount not in self._layers:
+                self._layers[amount] = self._prepare(amount)
+
     @torch.inference_mode()
     def embed(
         self, pieces: Sequence[Sequence[int]], month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]
@@ -89,9 +98,8 @@ class PackedModel:
             end = start + count * length
             blocks.append(_Block(count, length, slice(start, end), slice(sentence, sentence + count)))
             start, sentence = end, sentence + count
+        self.prepare(month_ids[:1], region_ids[:1])
         amount = float(self.amounts(month_ids[:1], region_ids[:1])[0])
-        if amount not in self._layers:
-            self._layers[amount] = self._prepare(amount)
         # A missing month or region has the id -1: the last row of each table, which does nothing.
         ids = torch.from_numpy(month_ids), torch.from_numpy(region_ids)
 

@@ -98,6 +98,23 @@ def test_formulas_become_mathml_and_dollars_in_code_stay(tmp_path: Path) -> None
     assert "echo $way $x" in main.select("pre")[0].get_text()
 
 
+def test_an_option_in_a_long_command_is_not_broken_after_its_dash(tmp_path: Path) -> None:
+    lesson = notebook("# A\n\nRun `spacetime index my.csv --any-spelling --text headline` or `--resume`.")
+    main = page(build_site(clone(tmp_path, _01_a=lesson)), "notebooks/01_a.html")
+    assert [one.get_text() for one in main.select("code .short, code.short")] == [
+        "--any-spelling",
+        "--text",
+        "--resume",
+    ]
+    assert main.select("code")[0].get_text() == "spacetime index my.csv --any-spelling --text headline"
+
+
+def test_bars_stand_close_to_what_they_enclose(tmp_path: Path) -> None:
+    main = page(build_site(clone(tmp_path, _01_a=notebook("# A\n\n$|T|$"))), "notebooks/01_a.html")
+    bars = [(mark.get("lspace"), mark.get("rspace")) for mark in main.select("mo") if mark.get_text() == "|"]
+    assert bars == [("0", "0"), ("0", "0")]
+
+
 def test_alt_text_answers_and_tables_are_kept(tmp_path: Path) -> None:
     table = '<style scoped>td {color: red}</style><table border="1"><thead><tr><th></th><th>n</th></tr></thead>'
     table += "<tbody><tr><th>UK</th><td>1.5</td></tr></tbody></table>"
@@ -115,12 +132,53 @@ def test_alt_text_answers_and_tables_are_kept(tmp_path: Path) -> None:
     assert main.select(".scroll td.number")[0].get_text() == "1.5"
 
 
+def test_numbers_stand_under_their_heading_beside_a_row_heading_that_spans_rows(tmp_path: Path) -> None:
+    table = "<table><thead><tr><th></th><th></th><th>text</th><th>n</th></tr></thead><tbody>"
+    table += "<tr><th rowspan='2'>all</th><th>UK</th><td>a</td><td>1</td></tr><tr><th>US</th><td>b</td><td>2</td></tr>"
+    main = page(build_site(clone(tmp_path, _01_a=notebook("# A", output({"text/html": table})))), "notebooks/01_a.html")
+    assert [cell.get_text() for cell in main.select(".number")] == ["n", "1", "2"]
+
+
+def test_months_and_intervals_in_a_table_stay_on_one_line_and_long_cells_have_room(tmp_path: Path) -> None:
+    rows = "| changes | cosine |\n|---|---|\n| 2018-02, 2020-03 | 0.45 ± 0.01 |\n| none | 0.99 [0.98, 1.00] |"
+    rows += f"\n| {'words ' * 9} | 0.5 |"
+    main = page(build_site(clone(tmp_path, _01_a=notebook(f"# A\n\n{rows}"))), "notebooks/01_a.html")
+    assert [one.get_text() for one in main.select(".short")] == [
+        "2018-02",
+        "2020-03",
+        "0.45 ± 0.01",
+        "0.99 [0.98, 1.00]",
+    ]
+    assert [one.get_text(strip=True) for one in main.select(".long")] == [("words " * 9).strip()]
+
+
+def test_worked_solutions_are_folded_and_found_as_code(tmp_path: Path) -> None:
+    solution = new_code_cell("def f():\n    return 1", metadata={"tags": ["solution"]})
+    site = build_site(clone(tmp_path, _01_a=notebook("# A\n\n## Exercise", solution, new_code_cell("f()"))))
+    main = page(site, "notebooks/01_a.html")
+    assert [fold.summary.get_text() for fold in main.select(".code > details") if fold.summary] == ["Solution"]
+    assert "return 1" in main.select(".code > details pre")[0].get_text()
+    assert sections(site)[-1][4].split() == "Solution def f(): return 1 f()".split()
+
+
+def test_what_one_print_wrote_in_two_pieces_is_one_line(tmp_path: Path) -> None:
+    printed = new_code_cell("print()", outputs=[new_output("stream", text=text) for text in ("72", " heads\n")])
+    main = page(build_site(clone(tmp_path, _01_a=notebook("# A", printed))), "notebooks/01_a.html")
+    assert [pre.get_text().strip() for pre in main.select(".outputs pre")] == ["72 heads"]
+
+
 def test_what_only_jupyter_runs_is_shown_as_text_and_counted(tmp_path: Path) -> None:
     live = output({"text/html": "<iframe src='map.html'></iframe>", "text/plain": "open map.html"})
     site = build_site(clone(tmp_path, _01_a=notebook("# A", live)))
     assert site.simplified == ["notebooks/01_a.ipynb: cell 2, text/html with <iframe>"]
     assert "open map.html" in page(site, "notebooks/01_a.html").get_text()
     assert "as plain text: notebooks/01_a.ipynb: cell 2" in str(site)
+
+
+def test_no_address_of_an_object_is_shown(tmp_path: Path) -> None:
+    live = output({"text/html": "<iframe src='x'></iframe>", "text/plain": "<IPython.lib.display.IFrame at 0x7f1>"})
+    main = page(build_site(clone(tmp_path, _01_a=notebook("# A", live))), "notebooks/01_a.html")
+    assert main.select(".outputs")[0].get_text(strip=True) == "(runs in Jupyter only)"
 
 
 def test_search_knows_headings_text_and_code_of_each_section(tmp_path: Path) -> None:

@@ -155,6 +155,26 @@ def test_the_keyboard_comes_to_the_skip_link_first_and_then_to_the_text(browser:
     browser.wait("document.activeElement.id === 'Main'")
 
 
+def test_what_has_the_focus_has_a_frame(browser: Chromium) -> None:
+    for place in ("skip", "home", "Query", "Theme"):
+        browser.press("Tab")
+        assert float(browser.run("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")) >= 2, place
+        assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid", place
+
+
+def test_the_contents_show_the_entry_of_the_page_that_one_reads(browser: Chromium, site: Site) -> None:
+    browser.open(site.folder / site.pages[-1])
+    where = browser.run("document.querySelector('#Contents [aria-current=page]').getBoundingClientRect().top")
+    assert 0 < where < 900
+
+
+def test_a_figure_has_the_whole_width_of_a_phone(browser: Chromium, site: Site) -> None:
+    browser.resize(390, 844, phone=True)
+    browser.open(site.folder / site.pages[1])
+    width = browser.run("document.querySelector('.outputs img').getBoundingClientRect().width")
+    assert width == pytest.approx(390, abs=0.5)
+
+
 def test_a_folded_answer_unfolds(browser: Chromium, site: Site) -> None:
     browser.open(site.folder / site.pages[1])
     height = "document.querySelector('main details').getBoundingClientRect().height"

@@ -30,6 +30,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const fold = () => { contents.open = wide.matches; };
   wide.addEventListener("change", fold);
   fold();
+  // The contents scroll by themselves, and the page's own entry may lie below their edge.
+  const here = contents.querySelector("[aria-current=page]");
+  if (here && wide.matches && here.getBoundingClientRect().bottom > innerHeight) {
+    contents.closest("nav").scrollTop += here.getBoundingClientRect().top - innerHeight / 3;
+  }
   contents.addEventListener("click", (event) => {
     if (event.target.closest("a") && !wide.matches) contents.open = false;
   });

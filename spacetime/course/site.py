@@ -23,10 +23,11 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import nbformat
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from traitlets.config import Config
 
 _START = PurePosixPath("README.md")
 _LESSONS = ("notebooks", "[0-9][0-9]*_*.ipynb")
@@ -38,6 +39,15 @@ _SHOWN = ("text/html", "text/markdown", "image/svg+xml", "text/latex", "image/pn
 _LIVE = "script, iframe, object, embed, form, input, button, video, audio, link"
 
 _NUMBER = re.compile(r"\s*([-+−±]?[\d.,]+(e[-+]?\d+)?\s*%?|nan|NaN|inf|-)?\s*")
+
+# What stays on one line in a table: 0.45 ± 0.01, 0.99 [0.98, 1.00], and a month or a day wherever it stands.
+_WITH_INTERVAL = re.compile(r"\s*[-+−]?[\d.,]+\s*%?\s*(±\s*[\d.,]+|\[[-+−\d.,\s]+\])\s*")
+_MONTH = re.compile(r"\b(\d{4}-\d{2}(?:-\d{2}(?:T[\d:.]+Z?)?)?)\b")
+_DASHED = re.compile(r"(?<!\S)((?=\S*-)\S{2,24})(?!\S)")  # in a command
+_LONG = 40  # characters from which a cell on a narrow screen needs a width of its own
+
+# What an object shows of itself where nobody taught it better, with an address that is another one in each run.
+_NAMELESS = re.compile(r"<[\w.]+( object)? at 0x[0-9a-f]+>")
 
 
 @dataclass(frozen=True)
@@ -214,7 +224,8 @@ def _mathml(formula: str, display: str) -> str:
     unknown = re.search(r"\\[A-Za-z]+", html.unescape(re.sub(r"<[^>]*>", " ", made)))
     if unknown:
         raise ValueError(f"formula {formula.strip()!r} cannot be converted: {unknown[0]} is unknown to latex2mathml")
-    return made
+    # A bar stands close to what it encloses; browsers would space every second one as an operator.
+    return re.sub(r"<mo( stretchy=\"false\")?>(\||&#x0007C;)</mo>", r'<mo\1 lspace="0" rspace="0">\2</mo>', made)
 
 
 class _Exporter(HTMLExporter):
@@ -225,7 +236,9 @@ class _Exporter(HTMLExporter):
 
 def _exporter() -> HTMLExporter:
     template = resources.files("spacetime.course").joinpath("site_cells.html.j2")
-    return _Exporter(template_name="base", template_file=str(template))
+    # What one print wrote in two pieces stays on one line.
+    config = Config({"CoalesceStreamsPreprocessor": {"enabled": True}})
+    return _Exporter(template_name="base", template_file=str(template), config=config)
 
 
 def _read(clone: Path, source: PurePosixPath, exporter: HTMLExporter, simplified: list[str]) -> _Page:
@@ -258,6 +271,8 @@ def _keep_what_stands_still(output: Any) -> Iterator[str]:
         if kind not in _SHOWN or live:
             del data[kind]
             yield f"{kind} with <{live.name}>" if live else kind
+            if _NAMELESS.fullmatch(str(data.get("text/plain", "")).strip()):
+                data["text/plain"] = "(runs in Jupyter only)"
 
 
 def _mend_tables(body: BeautifulSoup) -> None:
@@ -276,15 +291,41 @@ def _mend_tables(body: BeautifulSoup) -> None:
                         cell.name = "td"  # a corner is nobody's heading
                     else:
                         cell["scope"] = "col" if cell.find_parent("thead") else "row"
-        for column in range(max(map(len, rows), default=0)):
-            cells = [row[column] for row in rows if column < len(row)]
+        for cells in _columns(rows):
             values = [cell for cell in cells if cell.name == "td" and not cell.find_parent("thead")]
             if any(value.get_text(strip=True) for value in values) and all(
                 _NUMBER.fullmatch(value.get_text()) for value in values
             ):
                 for cell in cells:
                     cell["class"] = "number"
+        for cell in (cell for row in rows for cell in row if not cell.get("class")):
+            _keep_on_one_line(body, cell, _MONTH)
+            if _WITH_INTERVAL.fullmatch(cell.get_text()):
+                cell["class"] = "short"
+            elif len(cell.get_text(strip=True)) >= _LONG:
+                cell["class"] = "long"
         table.wrap(body.new_tag("div", attrs={"class": "scroll"}))
+
+
+def _columns(rows: list[list[Tag]]) -> list[list[Tag]]:
+    """The cells of each column; one that spans several rows moves those below it to the right."""
+    columns: list[list[Tag]] = []
+    covered: dict[int, int] = {}  # column -> rows that a cell above still reaches into
+    for row in rows:
+        at, below = 0, {column: left - 1 for column, left in covered.items() if left > 1}
+        for cell in row:
+            while covered.get(at):
+                at += 1
+            wide, high = (int(str(cell.get(name, 1))) for name in ("colspan", "rowspan"))
+            for column in range(at, at + wide):
+                columns.extend([] for _ in range(column + 1 - len(columns)))
+                if wide == 1:
+                    columns[column].append(cell)
+                if high > 1:
+                    below[column] = high - 1
+            at += wide
+        covered = below
+    return columns
 
 
 def _mend_code(body: BeautifulSoup) -> None:
@@ -292,6 +333,24 @@ def _mend_code(body: BeautifulSoup) -> None:
     for code in body.select(":not(pre) > code"):
         if len(code.get_text()) <= 24:
             code["class"] = "short"
+        else:
+            _keep_on_one_line(body, code, _DASHED)
+
+
+def _keep_on_one_line(body: BeautifulSoup, element: Tag, what: re.Pattern[str]) -> None:
+    """Put what the pattern's one group finds in the element's texts where no line is broken."""
+    for text in element.find_all(string=what):
+        if element.name != "code" and text.find_parent("code"):
+            continue  # has its own rule
+        made: list[Tag | NavigableString] = []
+        for number, part in enumerate(what.split(str(text))):
+            if number % 2:  # every second one is a find
+                kept = body.new_tag("span", attrs={"class": "short"})
+                kept.append(part)
+                made.append(kept)
+            elif part:
+                made.append(NavigableString(part))
+        text.replace_with(*made)
 
 
 def _mend_images(body: BeautifulSoup) -> None:

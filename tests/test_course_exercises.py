@@ -219,8 +219,9 @@ def broken(values: np.ndarray) -> np.ndarray:
         (lambda values: halves(values)[:2], "halves: the result has shape (2,), not (3,) (case: three)"),
         (not_a_number, "halves: the result holds NaN (case: three)"),
         (lambda values: "half" if len(values) else halves(values), "the result is 'half', which is not of the kind"),
-        (lambda values: halves(values) + 1, "halves: the result is [2., 3., 4.], not [1., 2., 3.] (case: three)"),
+        (lambda values: halves(values) + 1, "halves: the result is [2, 3, 4], not [1, 2, 3] (case: three)"),
         (lambda values: values / 2, "halves: should raise ValueError, but returned [] (case: none)"),
+        (lambda values: halves(values) + 5e-5, "halves: the result is [1.00005, 2.00005, 3.00005], not [1, 2, 3]"),
         (broken, "halves: raised KeyError: 'no such key' (case: three)"),
         (in_place, "the result is right, but the function changes what it was given"),
         (lambda values: halves(values) * 4, "halves: doubled"),
@@ -259,6 +260,15 @@ def test_a_right_answer_of_another_library_passes(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "passed: each value is halved\n"
 
 
+def test_a_result_with_names_is_described_by_them() -> None:
+    def counted(n: int) -> dict[str, int]:
+        return {"all": n, "half": n // 2}
+
+    count = Exercise("00", counted, {"ten": (10,)}, "counted", ())
+    said = diagnosis(count, lambda n: {"half": 4, "all": n})
+    assert said == "counted: the result is {'half': 4, 'all': 10}, not {'all': 10, 'half': 5} (case: ten)"
+
+
 def test_a_view_lets_many_answers_be_right(capsys: pytest.CaptureFixture[str]) -> None:
     def direction(n: int) -> np.ndarray:
         return np.eye(n)[0]
@@ -266,7 +276,7 @@ def test_a_view_lets_many_answers_be_right(capsys: pytest.CaptureFixture[str]) -
     length = Exercise("00", direction, {"two": (2,)}, "of length 1", (), view=lambda v, n: np.linalg.norm(v))
     length.check(lambda n: np.full(n, n**-0.5))
     assert "passed" in capsys.readouterr().out
-    assert "the result is 'north', which is not of the kind of 1." in diagnosis(length, lambda n: "north")
+    assert "the result is 'north', which is not of the kind of 1" in diagnosis(length, lambda n: "north")
 
 
 def test_a_function_of_another_name_is_told_the_names() -> None:

@@ -150,7 +150,8 @@ class Exercise:
                 return "the result holds NaN"
         elif type(one) is not type(other):
             return f"the result is {_said(other)}, which is not of the kind of {_said(one)}"
-        return f"the result is {_said(other)}, not {_said(one)}"
+        digits = 4 if _said(one) != _said(other) else 12  # near misses need more digits to be told apart
+        return f"the result is {_said(other, digits)}, not {_said(one, digits)}"
 
 
 @dataclass(frozen=True)
@@ -177,13 +178,13 @@ class _Outcome:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of any library as a float64 array; texts as they are; other rows as tuples."""
+    """Numbers of any library as a float64 array; texts as they are; tables by name as dicts; other rows as tuples."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return tuple((key, _plain(value[key])) for key in sorted(value, key=repr))
+        return {key: _plain(item) for key, item in value.items()}
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -195,12 +196,19 @@ def _equal(one: Any, other: Any, tolerance: float) -> bool:
         return one.shape == other.shape and np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(_equal(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key], tolerance) for key in one)
     return type(one) is type(other) and bool(one == other)
 
 
-def _said(value: Any) -> str:
-    """A result in one short line."""
+def _said(value: Any, digits: int = 4) -> str:
+    """A result in one short line, numbers with so many significant digits."""
     if isinstance(value, np.ndarray):
-        text = np.array2string(value + 0.0, precision=4, threshold=12, separator=", ", suppress_small=True)
+        shown = {"float_kind": lambda number: f"{number:.{digits}g}"}
+        text = np.array2string(value + 0.0, threshold=12, separator=", ", formatter=shown)  # type: ignore[arg-type]
         return " ".join(text.split())
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_said(item, digits)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_said(item, digits) for item in value) + ")"
     return repr(value)

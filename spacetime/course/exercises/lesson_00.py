@@ -57,6 +57,11 @@ def _inner_products(query: Floats, others: Floats) -> list[int]:
     return order
 
 
+def _by_distance(query: Floats, others: Floats) -> list[int]:
+    order: list[int] = np.argsort(np.linalg.norm(others - query, axis=1), kind="stable").tolist()
+    return order
+
+
 def _farthest_first(query: Floats, others: Floats) -> list[int]:
     return nearest_first(query, others)[::-1]
 
@@ -84,6 +89,10 @@ def _time_to_zero(months_apart: int, num_months: int, same_region: bool, num_reg
 
 def _opposite_regions(months_apart: int, num_months: int, same_region: bool, num_regions: int) -> float:
     return 0.6 + 0.2 * _time(months_apart, num_months) + 0.2 * (1.0 if same_region else -1.0)
+
+
+def _always_four_regions(months_apart: int, num_months: int, same_region: bool, num_regions: int) -> float:
+    return own_label(months_apart, num_months, same_region, 4)
 
 
 def _other_region_zero(months_apart: int, num_months: int, same_region: bool, num_regions: int) -> float:
@@ -124,6 +133,10 @@ EXERCISES = (
         (
             Mistake("the order of inner products: a long vector comes first wherever it points", _inner_products),
             Mistake("the farthest comes first; sort by falling cosine", _farthest_first),
+            Mistake(
+                "the order of distances: a short vector of the right direction is far from a long query, too",
+                _by_distance,
+            ),
             Mistake("these are the cosines; asked for are the row numbers in their order", _cosines),
             Mistake("the nearest row alone; asked for are all rows, nearest first", _nearest_alone),
         ),
@@ -145,6 +158,7 @@ EXERCISES = (
                 "another region counts -1, which only two regions can have; for n it is -1/(n-1)", _opposite_regions
             ),
             Mistake("another region counts 0; it is -1/(n-1) among n regions", _other_region_zero),
+            Mistake("another region counts -1/3 among four only; among n it is -1/(n-1)", _always_four_regions),
         ),
     ),
 )

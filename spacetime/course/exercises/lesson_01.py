@@ -100,6 +100,10 @@ EXERCISES = (
         "each row chooses its partner, and the mean of minus the logarithms is the loss",
         (
             Mistake("the scale is not used", lambda cosines, scale: in_batch_loss(cosines, 1.0)),
+            Mistake(
+                "divided by the scale; the cosines are multiplied by it",
+                lambda cosines, scale: in_batch_loss(cosines, 1 / scale),
+            ),
             Mistake("the softmax runs down the columns: second sentences choose the first", _share_of_columns),
             Mistake("the logarithm of the mean share; take the mean of the logarithms", _log_of_mean),
             Mistake(

@@ -131,6 +131,10 @@ EXERCISES = (
             ),
             Mistake("the weights are multiplied by the lines; a weight is not a weight a line", _by_lines),
             Mistake(
+                "divided by the lines of all files together; divide by those of each file",
+                lambda lines, weights, rows: [rows * weight / sum(weights) / sum(lines) for weight in weights],
+            ),
+            Mistake(
                 "the weights are not divided by their sum",
                 lambda lines, weights, rows: [
                     rows * weight / count for count, weight in zip(lines, weights, strict=True)

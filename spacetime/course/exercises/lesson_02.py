@@ -70,6 +70,7 @@ EXERCISES = (
             Mistake("each column has a speed of its own; a sine and its cosine share one", _own_speed_each),
             Mistake("all sines, then all cosines; they take turns", _in_halves),
             Mistake("sine and cosine are exchanged: column 0 is a sine", _cosine_first),
+            Mistake("counts from 1; the first month has number 0", lambda month, size: month_code(month + 1, size)),
         ),
     ),
     Exercise(
@@ -83,6 +84,7 @@ EXERCISES = (
                 lambda month, region: (month @ month) * (region @ region),
             ),
             Mistake("a sum; the two factors multiply", lambda month, region: month.norm() + region.norm()),
+            Mistake("the month's factor alone; the region's is missing", lambda month, region: month.norm()),
             Mistake("month times region: each is multiplied with itself", lambda month, region: month @ region),
             Mistake(
                 "further divided by the root of D: that belongs to the scores, not to the temperature",
@@ -103,6 +105,10 @@ EXERCISES = (
             Mistake(
                 "the score is not divided by the root of D",
                 lambda query, key, value, gate: gate * torch.sigmoid(query @ key) * value,
+            ),
+            Mistake(
+                "the score is divided by D; divide by its root",
+                lambda query, key, value, gate: gate * torch.sigmoid(query @ key / len(query)) * value,
             ),
             Mistake(
                 "a softmax over one score is always 1; the empty token with score 0 takes part",

@@ -100,6 +100,10 @@ EXERCISES = (
         (
             Mistake("the commonest label of the test: a line that has seen the answers", _peeks),
             Mistake("measured on the training side; the score it is held against is the test's", _on_training),
+            Mistake(
+                "0 in every case: `most_common(1)[0]` is a pair of label and count, which is no label of the test",
+                lambda train_labels, test_labels: 0.0,
+            ),
             Mistake("1 over the number of labels is the line for labels of equal size only", _even_labels),
         ),
     ),

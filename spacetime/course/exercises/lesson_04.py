@@ -62,6 +62,10 @@ def _cosine_decay(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
 
 
+def _ends_a_step_early(step: int, steps: int, peak: float, warmup: int) -> float:
+    return rate_at(step, steps - 1, peak, warmup)
+
+
 def _nothing_at_first(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * step / warmup if step < warmup else rate_at(step, steps, peak, warmup)
 
@@ -126,6 +130,7 @@ EXERCISES = (
                 "falls as if from step 0, so it misses the peak; start the fall after the warm-up", _from_the_start
             ),
             Mistake("falls along a cosine; asked for is a straight line", _cosine_decay),
+            Mistake("is 0 at the last step already; the line ends at `steps`, one step later", _ends_a_step_early),
             Mistake("the first step has the rate 0 and learns nothing: (step + 1) / (warmup + 1)", _nothing_at_first),
         ),
         tolerance=1e-9,

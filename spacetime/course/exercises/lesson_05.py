@@ -59,6 +59,10 @@ EXERCISES = (
             ),
             Mistake("a missing part counts as the same month or region, which nobody said", _missing_is_same),
             Mistake("all parts weigh alike; they weigh .6, .2 and .2", _plain_mean),
+            Mistake(
+                "a missing part makes the sum NaN; nothing equals NaN, not even NaN, so ask `np.isnan`",
+                lambda cosine, time, region: 0.6 * cosine + 0.2 * time + 0.2 * region,
+            ),
             Mistake("meaning takes all of a missing weight; the other part has its share of it", _rest_to_meaning),
         ),
     ),

@@ -57,6 +57,11 @@ def _orders(one: Floats, other: Floats) -> float:
     return float(np.corrcoef(np.argsort(one, kind="stable"), np.argsort(other, kind="stable"))[0, 1])
 
 
+def _lowest_ranks(one: Floats, other: Floats) -> float:
+    first, second = ((values < values[:, None]).sum(axis=1) for values in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])
+
+
 def _short_formula(one: Floats, other: Floats) -> float:
     from scipy.stats import rankdata
 
@@ -82,6 +87,10 @@ EXERCISES = (
             Mistake(
                 "inner products of vectors that are not of length 1; divide by both lengths",
                 lambda one, other, labels: (((one * other).sum(-1) - labels) ** 2).mean(),
+            ),
+            Mistake(
+                "all lengths together: each row has a length of its own",
+                lambda one, other, labels: (((one * other).sum(-1) / (one.norm() * other.norm()) - labels) ** 2).mean(),
             ),
             Mistake("the root of it; the loss is the mean squared error", lambda *a: pair_loss(*a).sqrt()),
             Mistake(
@@ -123,6 +132,7 @@ EXERCISES = (
             Mistake(
                 "equal values got different ranks, by the accident of their order; share the mean rank", _ranks_in_order
             ),
+            Mistake("equal values share the lowest of their ranks; share the mean", _lowest_ranks),
             Mistake("argsort gives the order, not the ranks; ranks are the argsort of the argsort", _orders),
             Mistake("1 - 6 sum d^2 / (n (n^2 - 1)) holds without equal values only", _short_formula),
         ),

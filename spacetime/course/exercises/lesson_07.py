@@ -95,6 +95,10 @@ EXERCISES = (
                 ),
             ),
             Mistake(
+                "a count of questions; divide by their number",
+                lambda right, wrong: len(right) * contrast_accuracy(right, wrong),
+            ),
+            Mistake(
                 "a mean of differences; asked for is a share of questions", lambda right, wrong: (right - wrong).mean()
             ),
         ),

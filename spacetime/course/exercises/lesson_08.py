@@ -95,6 +95,10 @@ EXERCISES = (
         (
             Mistake("a point may be drawn twice; the other one is one of n - 1", _with_itself),
             Mistake(
+                "half of it: n (n - 1) ordered pairs stand below the line, so count ordered pairs above it, too",
+                lambda labels: chance_of_agreement(labels) / 2,
+            ),
+            Mistake(
                 "1 over the number of labels holds for labels of equal size, and with a point as its own neighbour",
                 lambda labels: 1 / len(set(labels)),
             ),

@@ -32,6 +32,12 @@ def _expected(counts: Ints) -> Floats:
     return counts.sum(1, keepdims=True) * counts.sum(0, keepdims=True) / counts.sum()
 
 
+def _adjusted(counts: Ints, expected: Floats) -> Floats:
+    row, column = counts.sum(1, keepdims=True) / counts.sum(), counts.sum(0, keepdims=True) / counts.sum()
+    residual: Floats = (counts - expected) / np.sqrt(expected * (1 - row) * (1 - column))
+    return residual
+
+
 _COUNTS = np.array([[1, 2, 0], [1, 0, 1]])
 _MORE = np.array([[4, 1, 0, 3], [2, 2, 5, 3], [0, 1, 1, 9]])
 _TABLE = np.array([[12, 8, 10], [3, 15, 2]])
@@ -78,6 +84,10 @@ EXERCISES = (
             Mistake(
                 "Pearson's residual: its spread is below 1; the factors (1 - row share) (1 - column share) are missing",
                 lambda counts: (counts - _expected(counts)) / np.sqrt(_expected(counts)),
+            ),
+            Mistake(
+                "expected shares beside counts: times the number of all sentences they are counts",
+                lambda counts: _adjusted(counts, _expected(counts) / counts.sum()),
             ),
             Mistake(
                 "relative to the expected count: a large cell and a small one are not comparable so",

@@ -37,6 +37,10 @@ def _normal(values: Sequence[float], confidence: float) -> Ends:
     return _around(values, norm.ppf((1 + confidence) / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
+def _always_196(values: Sequence[float], confidence: float) -> Ends:
+    return _around(values, 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
 def _of_n(values: Sequence[float], confidence: float) -> Ends:
     return _around(values, _half(values, confidence) * math.sqrt(1 - 1 / len(values)))
 
@@ -60,6 +64,11 @@ def _unpaired(one: Sequence[float], other: Sequence[float]) -> Ends:
 
     found = ttest_ind(one, other, equal_var=True).confidence_interval(0.95)
     return float(found.low), float(found.high)
+
+
+def _added_variances(one: Sequence[float], other: Sequence[float]) -> Ends:
+    half = math.hypot(_half(one, 0.95), _half(other, 0.95))
+    return _around(np.subtract(one, other).tolist(), half)
 
 
 def _welch(one: Sequence[float], other: Sequence[float]) -> Ends:
@@ -93,6 +102,7 @@ EXERCISES = (
         "t with n - 1 degrees, s with n - 1 below the line, over the root of n",
         (
             Mistake("1.96 is the normal distribution's; n values need Student's t with n - 1 degrees", _normal),
+            Mistake("1.96 is for the normal distribution and 95 % only; ask Student's t for the quantile", _always_196),
             Mistake("the standard deviation has n - 1 below the line (ddof=1)", _of_n),
             Mistake("the spread of single values; the mean of n is surer by the root of n", _of_one_value),
             Mistake("all of 1 - confidence lies at one end; half of it belongs at either", _one_sided),
@@ -109,6 +119,9 @@ EXERCISES = (
         "what a seed does to both ways is gone before the interval is made",
         (
             Mistake("the pairs are not used: take the difference of each seed first", _unpaired),
+            Mistake(
+                "both variances are added, as if the ways shared no seeds; take differences first", _added_variances
+            ),
             Mistake("Welch's interval of two independent groups; these share their seeds", _welch),
             Mistake("ends minus ends: two means' intervals do not give that of their difference", _ends_apart),
             Mistake("sorted, each for itself: value i of both must come from the same seed", _sorted_first),

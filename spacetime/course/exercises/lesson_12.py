@@ -68,6 +68,12 @@ def _rare_among_all(months: Sequence[str | None], regions: Sequence[str], least:
     return {"used": kept.total() - rare, "no month": list(months).count(None), "rare region": rare}
 
 
+def _all_rows_of_rare(months: Sequence[str | None], regions: Sequence[str], least: int) -> dict[str, int]:
+    rare = sum(count for count in Counter(regions).values() if count < least)
+    unread = list(months).count(None)
+    return {"used": len(months) - unread - rare, "no month": unread, "rare region": rare}
+
+
 def _regions_not_rows(months: Sequence[str | None], regions: Sequence[str], least: int) -> dict[str, int]:
     right = account_for(months, regions, least)
     readable = Counter(region for month, region in zip(months, regions, strict=True) if month is not None)
@@ -130,6 +136,10 @@ EXERCISES = (
             Mistake("a row without a month is counted again with its rare region; one row, one reason", _counted_twice),
             Mistake("a region is rare by the rows that can be read, not by all rows of the file", _rare_among_all),
             Mistake("those are regions; count their rows", _regions_not_rows),
+            Mistake(
+                "rows without a month make their region look larger, or are counted with it; leave them out first",
+                _all_rows_of_rare,
+            ),
             Mistake(
                 "a region with exactly `least` rows is not rare",
                 lambda months, regions, least: account_for(months, regions, least + 1),

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -307,7 +307,7 @@ def _mend_tables(body: BeautifulSoup) -> None:
         table.wrap(body.new_tag("div", attrs={"class": "scroll"}))
 
 
-def _columns(rows: list[list[Tag]]) -> list[list[Tag]]:
+def _columns(rows: Sequence[Sequence[Tag]]) -> list[list[Tag]]:
     """The cells of each column; one that spans several rows moves those below it to the right."""
     columns: list[list[Tag]] = []
     covered: dict[int, int] = {}  # column -> rows that a cell above still reaches into
@@ -316,7 +316,7 @@ def _columns(rows: list[list[Tag]]) -> list[list[Tag]]:
         for cell in row:
             while covered.get(at):
                 at += 1
-            wide, high = (int(str(cell.get(name, 1))) for name in ("colspan", "rowspan"))
+            wide, high = (int(str(cell.get(name) or 1)) for name in ("colspan", "rowspan"))
             for column in range(at, at + wide):
                 columns.extend([] for _ in range(column + 1 - len(columns)))
                 if wide == 1:

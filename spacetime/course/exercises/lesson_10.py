@@ -38,7 +38,7 @@ def _normal(values: Sequence[float], confidence: float) -> Ends:
 
 
 def _always_196(values: Sequence[float], confidence: float) -> Ends:
-    return _around(values, 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return _around(values, 1.96 * float(np.std(values, ddof=1)) / math.sqrt(len(values)))
 
 
 def _of_n(values: Sequence[float], confidence: float) -> Ends:

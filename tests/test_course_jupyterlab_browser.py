@@ -1,4 +1,4 @@
-"""A lesson and its exercises in JupyterLab in a real browser: what a newcomer sees after `jupyter lab notebooks`."""
+"""A lesson and its exercises in JupyterLab in a real browser: what a newcomer sees after `jupyter lab`."""
 
 import importlib.util
 import json
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     own = {home: str(folder / home.lower()) for home in homes} | {"PYTHONPATH": str(NOTEBOOKS.parent)}
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token="]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "notebooks", "--LabApp.expose_app_in_browser=True", *options],
+        [sys.executable, "-m", "jupyterlab", "--LabApp.expose_app_in_browser=True", *options],
         cwd=folder,
         env=os.environ | own,
         stdout=subprocess.DEVNULL,
@@ -93,14 +93,14 @@ def run_all_cells(browser: Chromium, server: str, path: str) -> list[dict[str, A
 
 
 def test_a_lesson_runs_to_its_end_without_an_error(browser: Chromium, server: str) -> None:
-    cells = run_all_cells(browser, server, LESSON)
+    cells = run_all_cells(browser, server, f"notebooks/{LESSON}")
     assert [int(cell["count"]) for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell["said"]]
     assert [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"] == []
 
 
 def test_an_exercise_not_yet_written_says_so_in_few_lines(browser: Chromium, server: str) -> None:
-    cells = run_all_cells(browser, server, f"exercises/{LESSON}")
+    cells = run_all_cells(browser, server, f"notebooks/exercises/{LESSON}")
     (said,) = (output for cell in cells for output in cell["said"])  # the first check stops the run
     shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(said["traceback"]))
     assert shown.endswith("NotImplementedError: exercise 1: write this function, then run the check")

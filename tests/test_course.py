@@ -19,7 +19,7 @@ import yaml
 from spacetime.course import CourseRun, gather, record, run_course
 from spacetime.course.parameters import read_parameters
 from spacetime.course.provenance import commit
-from spacetime.course.running import find_lessons
+from spacetime.course.running import find_lessons, lesson_files
 
 PARAMETERS = """\
 from typing import Literal
@@ -292,6 +292,12 @@ def test_two_lessons_of_one_number_are_refused(notebooks: Path) -> None:
     write_lesson(notebooks, "04_again")
     with pytest.raises(ValueError, match="lesson 04 is there twice"):
         run_course(notebooks=notebooks)
+
+
+def test_copies_that_jupyterlab_makes_are_no_lessons(notebooks: Path) -> None:
+    before = lesson_files(notebooks)
+    write_lesson(notebooks, "04_again-Copy1")
+    assert lesson_files(notebooks) == before != []
 
 
 def test_a_folder_without_lessons_is_named(tmp_path: Path) -> None:

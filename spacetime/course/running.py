@@ -119,8 +119,12 @@ class CourseRun:
 
 
 def lesson_files(folder: Path) -> list[Path]:
-    """The notebooks ``NN_name.ipynb`` of a folder, in order; ``01b_name.ipynb`` comes after ``01_name.ipynb``."""
-    return sorted(path for path in folder.glob("*_*.ipynb") if re.fullmatch(NUMBER, path.name.split("_")[0]))
+    """The notebooks ``NN_name.ipynb`` of a folder, in order; ``01b_name.ipynb`` comes after ``01_name.ipynb``.
+
+    A reader's own copies, which JupyterLab names ``NN_name-Copy1.ipynb``, are none of the course.
+    """
+    named = (path for path in folder.glob("*_*.ipynb") if re.fullmatch(NUMBER, path.name.split("_")[0]))
+    return sorted(path for path in named if not re.search(r"-Copy\d+$", path.stem))
 
 
 def find_lessons(folder: Path) -> dict[str, Lesson]:

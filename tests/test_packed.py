@@ -1,5 +1,6 @@
 """Promises of `spacetime.model.packed` and of `precision`: other arithmetic, the same embeddings."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,7 @@ def test_threads_stop_and_are_given_back_when_a_step_fails(
 
     def broken(self: Any, pieces: Any, *ids: Any) -> torch.Tensor:
         calls.append(len(pieces))
+        time.sleep(0.01)
         raise RuntimeError("no memory left")
 
     monkeypatch.setattr(packed.PackedModel, "embed", broken)

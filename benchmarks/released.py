@@ -7,7 +7,7 @@ benchmark.  Scored are the days, topics and almanac sentences that `spacetime.tr
 the model and the weights of every baseline are chosen on its validation days.  Results go to
 `spacetime/released/metrics.json` with `--write`, and between the marks of the model's card.
 
-TF-IDF learns from all training sentences only with `--all-tfidf` (ten minutes); else from 6,000 of them.
+TF-IDF learns from all training sentences only with `--all-tfidf` (a quarter of an hour); else from 6,000 of them.
 """
 
 import argparse
@@ -213,7 +213,7 @@ def main() -> int:
     parser.add_argument("--word-sentences", type=int, default=2000, help="sentences whose words are masked")
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument(
-        "--all-tfidf", action="store_true", help="baselines of locate learn from every row; ten minutes"
+        "--all-tfidf", action="store_true", help="baselines of locate learn from every row; a quarter of an hour"
     )
     parser.add_argument("--write", action="store_true", help="keep the numbers as the model's metrics.json and card")
     parser.add_argument("--only", help="some of: " + ", ".join(PARTS))

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from spacetime import __version__
 
-SHOWN_REJECTS = 20  # so many a printed report names itself
-
 # What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
 if TYPE_CHECKING:
     from spacetime.data import Corpus, Split
+    from spacetime.data.corpus import CorpusReport
     from spacetime.data.pairs import PairRecipe
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.months import MonthRange
@@ -86,10 +85,8 @@ def _data_check(options: argparse.Namespace) -> int:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         print(report)  # ends with the first rejected rows
-        for reject in report.rejects[SHOWN_REJECTS:]:
-            print(f"  {reject}")
-        if report.rejected > len(report.rejects):
-            print(f"  ... and {report.rejected - len(report.rejects):,} more in {report.rejects_path}")
+        if report.rejected:
+            _say_rejects(report, options)
     return 1 if report.rejected else 0
 
 
@@ -245,16 +242,20 @@ def _encode_corpus(options: argparse.Namespace, encoder: "SpaceTimeEncoder", how
 
     options.corpus = options.what[0]
     corpus = _load_corpus(options, encoder.months, encoder.regions)
-    written = write_vectors(
-        corpus.dataset,
-        encoder,
-        options.output,
-        months=options.in_month,
-        regions=options.in_region,
-        dtype=options.dtype or "float16",
-        precision=options.precision or "auto",
-        **how,
-    )
+    try:
+        written = write_vectors(
+            corpus.dataset,
+            encoder,
+            options.output,
+            months=options.in_month,
+            regions=options.in_region,
+            dtype=options.dtype or "float16",
+            precision=options.precision or "auto",
+            **how,
+        )
+    except KeyboardInterrupt:
+        print(f"stopped; {options.output}.part keeps what is done, and the same command goes on", file=sys.stderr)
+        raise
     rate = (
         f", {written.embedded / written.seconds:,.0f} rows a second in {written.precision}" if written.embedded else ""
     )
@@ -525,13 +526,17 @@ def _load_corpus(
 
 
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
-    """On stderr: how many rows there are, the first rejected one, where all of them are, what would take more."""
+    """On stderr: how many rows there are, and what was rejected."""
     report = corpus.report
     print(str(report).splitlines()[0], file=sys.stderr)
-    if not report.rejected:
-        return
+    if report.rejected:
+        print(f"the first rejected row: {report.rejects[0]}", file=sys.stderr)
+        _say_rejects(report, options)
+
+
+def _say_rejects(report: "CorpusReport", options: argparse.Namespace) -> None:
+    """On stderr: where all rejected rows are, and what would take more of them."""
     print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
-    print(f"the first of them: {report.rejects[0]}", file=sys.stderr)
     if not options.any_spelling:
         print("--any-spelling takes more forms of months and regions, such as 'Nov 2019' or 'uk'", file=sys.stderr)
 

@@ -157,12 +157,16 @@ def test_a_good_corpus_is_exit_code_0(corpus: Path, capsys: pytest.CaptureFixtur
     assert "576 rows, 576 kept, 0 rejected" in capsys.readouterr().out
 
 
-def test_rejected_rows_are_exit_code_1_and_each_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejected_rows_are_exit_code_1_and_each_is_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [("fine", "2019-01", "UK", ""), *[(f"bad {n}", "2019-13", "UK", "") for n in range(50)]]
     path = write_corpus(tmp_path / "some.csv", rows)
     assert main(["data", "check", str(path), "--rejects", str(tmp_path / "rejects.csv")]) == 1
-    page = capsys.readouterr().out
-    assert [n for n in range(2, 52) if f"row {n} " not in page] == []
+    page, said = capsys.readouterr()
+    assert [n for n in range(2, 22) if f"row {n} " not in page] == []
+    assert "... and 30 more" in page and "row 22 " not in page
+    assert f"each with its reason: {tmp_path / 'rejects.csv'}" in said and "--any-spelling" in said
     assert len((tmp_path / "rejects.csv").read_text().splitlines()) == 51
 
 
@@ -298,7 +302,7 @@ def test_rejected_rows_come_with_their_file_and_with_the_option_that_takes_more(
     index = ["index", str(corpus), "--model", "plain", "--output"]
     assert main([*index, str(tmp_path / "strict")]) == 0
     said = capsys.readouterr().err
-    assert "the first of them: row " in said and "'Nov 2019'" in said and "--any-spelling takes more" in said
+    assert "the first rejected row: row " in said and "'Nov 2019'" in said and "--any-spelling takes more" in said
     assert main([*index, str(tmp_path / "folded"), "--any-spelling"]) == 0
     assert "rejected rows" not in capsys.readouterr().err
 

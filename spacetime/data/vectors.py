@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from spacetime.encoder import Embedder, Precision, Rows, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
 
-WINDOW = 16_384  # rows: enough to find sentences of one length, few enough for some tens of MB
+WINDOW = 4_096  # rows: enough to find sentences of one length, few enough that a stop loses seconds
 
 
 @dataclass(frozen=True)

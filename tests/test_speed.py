@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.speed import cost as cost_module
 from benchmarks.speed.__main__ import NAMES, _sections, main, page_lines
 from benchmarks.speed.encoding import encoding_lines, published_attention
-from benchmarks.speed.timing import in_turns, mixed_sentences
+from benchmarks.speed.timing import QUICK, in_turns, mixed_sentences
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 
@@ -43,12 +44,30 @@ def test_an_unknown_section_is_named(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_measured_section_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr("benchmarks.speed.__main__._sections", lambda: {"data": lambda size: calls.append("data")})
+    monkeypatch.setattr("benchmarks.speed.__main__._sections", lambda *_: {"data": lambda size: calls.append("data")})
     monkeypatch.setattr("benchmarks.speed.__main__.page_lines", lambda found, page: [])
     for more in ([], [], ["--again"], ["--threads", "1"]):
         main(["--quick", "--only", "data", "--output", str(tmp_path), *more])
     torch.set_num_threads(1)
     assert len(calls) == 3, "twice at first, once when asked, once for another number of threads"
+
+
+def test_a_cost_curve_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def measured(call: str, folder: str) -> dict[str, float]:
+        calls.append((call, Path(folder).name))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return {"seconds": len(calls), "peak_mb": 1.0}
+
+    monkeypatch.setattr(cost_module, "apart", measured)
+    monkeypatch.setattr(cost_module, "write_rows", lambda path, count: path.write_text(""))
+    with pytest.raises(KeyboardInterrupt):
+        cost_module.cost(QUICK, tmp_path)
+    found = cost_module.cost(QUICK, tmp_path)["steps"]
+    assert calls[3] == calls[4] and len(calls) == 2 * 4 + 1, "only the one that was stopped is measured twice"
+    assert [one["seconds"] for one in found["corpus check"]] == [1, 6]
 
 
 def test_what_loses_too_much_is_refused() -> None:

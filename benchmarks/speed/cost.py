@@ -3,6 +3,8 @@
 Every measurement runs in a process of its own, whose peak memory is its own.
 """
 
+import json
+import shutil
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,14 +18,16 @@ WIDTH = 384
 STEPS = ("corpus check", "pair building", "encoding", "training step", "map")
 
 
-def cost(size: Size) -> dict[str, Any]:
-    """Seconds and peak memory of each step for each number of rows."""
+def cost(size: Size, kept: Path | None = None) -> dict[str, Any]:
+    """Seconds and peak memory of each step for each number of rows; what `kept` holds is not measured again."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
     with TemporaryDirectory() as name:
         for rows in size.rows:
-            folder = Path(name) / str(rows)
-            folder.mkdir()
-            write_rows(folder / "rows.parquet", rows)
+            folder = (kept or Path(name)) / str(rows)
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "rows.parquet").exists():
+                write_rows(folder / "rows.part", rows)
+                (folder / "rows.part").rename(folder / "rows.parquet")
             for step, call in (
                 ("corpus check", "cost:check"),
                 ("encoding", "cost:encode"),  # before the pairs, which read its vectors
@@ -33,7 +37,10 @@ def cost(size: Size) -> dict[str, Any]:
             ):
                 if step == "map" and rows > size.map_rows:
                     continue
-                found[step].append({"rows": rows, **apart(call, str(folder))})
+                file = folder / f"{step}.json"
+                if not file.exists():
+                    file.write_text(json.dumps({"rows": rows, **apart(call, str(folder))}), encoding="utf-8")
+                found[step].append(json.loads(file.read_text(encoding="utf-8")))
     return {"steps": found}
 
 
@@ -100,6 +107,7 @@ def step(folder: str) -> dict[str, Any]:
     began = time.perf_counter()
     batches = TripleBatches(corpus.dataset, encoder, batch_size=32)
     options = replace(STAGE1, max_steps=10)
+    shutil.rmtree(Path(folder) / "run", ignore_errors=True)  # of a measurement that was stopped
     train(encoder.model, batches, stage1_loss, options, Path(folder) / "run", show_progress=False)
     return {"seconds": time.perf_counter() - began}
 

@@ -75,10 +75,10 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> CourseRun:
         folder,
         "03_reading",
         "import json\nfrom pathlib import Path\n"
-        "headline = json.loads((Path(output) / '00/result.json').read_text())['headline']",
+        "headline = json.loads((Path(output) / '00/result.json').read_text())['headline']\nprint(type(rate), rate)",
         RECORD.format(lesson="03").replace('f"seed {seed}"', "'read ' + headline"),
     )
-    write_profile(folder, common={"seed": 5}, **{"03": {"rate": 1}})
+    write_profile(folder, common={"seed": 5}, **{"03": {"rate": 5e-05}})
     return run_course("quick", notebooks=folder)
 
 
@@ -101,6 +101,10 @@ def executed(course: CourseRun, name: str) -> str:
 
 
 # --- a run -------------------------------------------------------------------------------------------
+
+
+def test_a_small_number_arrives_as_a_number(course: CourseRun) -> None:
+    assert "<class 'float'> 5e-05" in executed(course, "03_reading.ipynb"), "JSON's 5e-05 is text to YAML"
 
 
 def test_a_lesson_gets_the_profiles_values_and_its_figure_is_gathered(course: CourseRun) -> None:

@@ -394,7 +394,7 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
         "python",
         "--no-progress-bar",
         "--parameters_yaml",
-        json.dumps(differing),
+        yaml.safe_dump(differing, default_flow_style=True),  # not JSON, whose 5e-05 is text to YAML
     ]
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "JUPYTER_PLATFORM_DIRS": "1"}
     total, done = _code_cells(lesson.path), 0

@@ -32,8 +32,8 @@ def test_sentences_are_of_mixed_length_and_the_same_for_a_seed() -> None:
     assert 23 < np.mean(lengths) < 28 and min(lengths) < 10 and max(lengths) > 60
 
 
-def test_every_section_has_a_name() -> None:
-    assert tuple(_sections()) == NAMES
+def test_every_section_has_a_name(tmp_path: Path) -> None:
+    assert tuple(_sections(tmp_path)) == NAMES
 
 
 def test_an_unknown_section_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: measured in {time.perf_counter() - began:.0f} s", flush=True)
 
     found = {}
-    for name in (*_sections(), *OPTIONAL):
+    for name in (*NAMES, *OPTIONAL):
         file = folder / f"{name}.json"
         stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
         if stored is not None and stored["given"] == given:
@@ -79,12 +79,12 @@ def page_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
     from benchmarks.speed.training import training_lines
 
     lines = [*encoding_lines(found), *runtimes_lines(found), *training_lines(found, page), *cost_lines(found, page)]
-    if missing := [name for name in _sections() if name not in found]:
+    if missing := [name for name in NAMES if name not in found]:
         lines.append(f"Not measured yet: {', '.join(missing)}.")
     return lines
 
 
-def _sections(kept: Path | None = None) -> dict[str, Callable[[Any], dict[str, Any]]]:
+def _sections(kept: Path) -> dict[str, Callable[[Any], dict[str, Any]]]:
     """What measures each section; the last takes so long that it keeps every measurement in a folder."""
     from benchmarks.speed import cost, encoding, training
 

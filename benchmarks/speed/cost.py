@@ -7,7 +7,6 @@ import json
 import shutil
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,29 +17,28 @@ WIDTH = 384
 STEPS = ("corpus check", "pair building", "encoding", "training step", "map")
 
 
-def cost(size: Size, kept: Path | None = None) -> dict[str, Any]:
+def cost(size: Size, kept: Path) -> dict[str, Any]:
     """Seconds and peak memory of each step for each number of rows; what `kept` holds is not measured again."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
-    with TemporaryDirectory() as name:
-        for rows in size.rows:
-            folder = (kept or Path(name)) / str(rows)
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / "rows.parquet").exists():
-                write_rows(folder / "rows.part", rows)
-                (folder / "rows.part").rename(folder / "rows.parquet")
-            for step, call in (
-                ("corpus check", "cost:check"),
-                ("encoding", "cost:encode"),  # before the pairs, which read its vectors
-                ("pair building", "cost:pairs"),
-                ("training step", "cost:step"),
-                ("map", "cost:draw"),
-            ):
-                if step == "map" and rows > size.map_rows:
-                    continue
-                file = folder / f"{step}.json"
-                if not file.exists():
-                    file.write_text(json.dumps({"rows": rows, **apart(call, str(folder))}), encoding="utf-8")
-                found[step].append(json.loads(file.read_text(encoding="utf-8")))
+    for rows in size.rows:
+        folder = kept / str(rows)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "rows.parquet").exists():
+            write_rows(folder / "rows.part", rows)
+            (folder / "rows.part").rename(folder / "rows.parquet")
+        for step, call in (
+            ("corpus check", "cost:check"),
+            ("encoding", "cost:encode"),  # before the pairs, which read its vectors
+            ("pair building", "cost:pairs"),
+            ("training step", "cost:step"),
+            ("map", "cost:draw"),
+        ):
+            if step == "map" and rows > size.map_rows:
+                continue
+            file = folder / f"{step}.json"
+            if not file.exists():
+                file.write_text(json.dumps({"rows": rows, **apart(call, str(folder))}), encoding="utf-8")
+            found[step].append(json.loads(file.read_text(encoding="utf-8")))
     return {"steps": found}
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ from spacetime.model.packed import PackedModel
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import multiplies_bfloat16
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
-from spacetime.months import MISSING, MonthRange
+from spacetime.months import MISSING, MonthRange, quoted
 from spacetime.regions import RegionSet
 
 DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
@@ -389,9 +390,9 @@ class SpaceTimeEncoder:
         """
         weights = {"time_weight": time_weight, "region_weight": region_weight}
         for name, weight in weights.items():
-            if not 0 <= weight <= 1:
+            if not isinstance(weight, int | float | np.number) or not 0 <= weight <= 1:
                 raise ValueError(f"{name} must lie between 0 (as if missing) and 1 (full context), not {weight!r}")
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        texts = texts_of(sentences)
         if mode == "concatenation":
             joined = with_codes(
                 self.encode(texts, batch_size=batch_size, precision=precision, show_progress=show_progress),
@@ -477,7 +478,7 @@ class SpaceTimeEncoder:
 
         A locator gives them, where the model has one (the released model does), or the heads of stage 1.  Heads can
         infer only what they had to infer in training: a model trained without context dropout has read month and
-        region from its inputs, and says little about a text alone.
+        region from its inputs, and says little about a text alone.  Of heads that were never trained a warning tells.
 
         Parameters
         ----------
@@ -498,7 +499,10 @@ class SpaceTimeEncoder:
         """
         if self.model.locator is not None and not (months is None and regions is None):
             raise ValueError("this model's locator reads the text alone; leave months and regions out")
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        if not (self.model.locator or self.model.time_head.bias.any() or self.model.space_head.bias.any()):
+            text = "this model was never trained to locate: its probabilities mean nothing; see stage 1, or the locator"
+            warnings.warn(text, stacklevel=3)  # 2 is the decorator
+        texts = texts_of(sentences)
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
         precision = _known_precision(self.precision)
@@ -683,6 +687,15 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
         padded[row, : len(ids)] = ids
         mask[row, : len(ids)] = 1
     return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def texts_of(sentences: str | Iterable[str]) -> list[str]:
+    """One sentence or many as a list."""
+    if isinstance(sentences, str):
+        return [sentences]
+    if not isinstance(sentences, Iterable):
+        raise ValueError(f"give a sentence or a list of sentences, not {type(sentences).__name__}: {quoted(sentences)}")
+    return list(sentences)
 
 
 def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: str) -> NDArray[np.int64]:

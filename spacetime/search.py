@@ -65,6 +65,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from spacetime.data import Corpus
+from spacetime.data.neighbours import inverted_file
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
 from spacetime.regions import RegionSet, find_place
@@ -881,17 +882,9 @@ def _write_approximate(
     for corner, rows in _of_corners(months, regions):
         if len(rows) <= exact_rows:
             continue
-        faiss: Any = import_module("faiss")  # its stubs do not know the arguments of its Python side
-
-        vectors = _open_array(folder, f"vectors-{_CORNERS[corner]}.npy")
-        lists = max(1, int(2 * math.sqrt(len(rows))))
-        sample = np.random.default_rng(0).choice(rows, min(len(rows), 40 * lists), replace=False)
-        index = faiss.index_factory(vectors.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-        index.train(vectors[np.sort(sample)].astype(np.float32))
-        steps = range(0, len(rows), _SCANNED_AT_ONCE)
-        for start in tqdm(steps, desc=f"index {_CORNERS[corner]}", disable=not show_progress, file=sys.stderr):
-            block = rows[start : start + _SCANNED_AT_ONCE]
-            index.add_with_ids(vectors[block].astype(np.float32), block)
-        faiss.write_index(index, str(folder / f"vectors-{_CORNERS[corner]}.faiss"))
-        made.append(_CORNERS[corner])
+        name = _CORNERS[corner]
+        vectors = _open_array(folder, f"vectors-{name}.npy")
+        index = inverted_file(vectors, rows, title=f"index {name}", show_progress=show_progress)
+        import_module("faiss").write_index(index, str(folder / f"vectors-{name}.faiss"))
+        made.append(name)
     return made

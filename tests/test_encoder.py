@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 from transformers import AutoTokenizer
 
 from spacetime.encoder import SpaceTimeEncoder
@@ -198,3 +200,21 @@ def test_the_dial_moves_from_meaning_alone_to_full_context(encoder: SpaceTimeEnc
     assert np.abs(half - plain).max() > 1e-3 and np.abs(half - full).max() > 1e-3
     with pytest.raises(ValueError, match=r"time_weight must lie between 0 .* and 1"):
         encoder.encode(SENTENCES, time_weight=1.5)
+
+
+def test_what_is_no_sentence_and_no_weight_is_named(encoder: SpaceTimeEncoder) -> None:
+    with pytest.raises(ValueError, match="give a sentence or a list of sentences, not int: 5"):
+        encoder.encode(5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"region_weight must lie between 0 .* not 'x'"):
+        encoder.encode("Rain.", region_weight="x")  # type: ignore[arg-type]
+
+
+def test_heads_that_were_never_trained_say_so() -> None:
+    encoder = SpaceTimeEncoder.load("plain")
+    with pytest.warns(UserWarning, match="never trained to locate") as caught:
+        encoder.locate("Rain.")
+    assert caught[0].filename == __file__
+    nn.init.normal_(encoder.model.time_head.bias)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.locate("Rain.")

@@ -72,6 +72,7 @@ def encode(folder: str) -> dict[str, Any]:
     from spacetime.encoder import SpaceTimeEncoder
 
     corpus, encoder = _corpus(Path(folder)), SpaceTimeEncoder.load(device="cpu")
+    shutil.rmtree(Path(folder) / "vectors.npy.part", ignore_errors=True)  # of a measurement that was stopped
     began = time.perf_counter()
     write_vectors(corpus.dataset, encoder, Path(folder) / "vectors.npy", show_progress=False)
     return {"seconds": time.perf_counter() - began}

@@ -13,11 +13,11 @@ from spacetime.analysis.geometry import (
     Ids,
     checked,
     checked_labels,
+    near_neighbours,
     nearest,
     nearest_on_plane,
     parts,
     principal_components,
-    true_neighbours,
     unit_vectors,
 )
 
@@ -44,10 +44,11 @@ def umap_map(
 ) -> Floats:
     """Put embeddings on a plane by UMAP (McInnes, Healy and Melville 2018, arXiv:1802.03426).
 
-    True neighbours by cosine (:func:`true_neighbours`) -> UMAP, started from the first two principal components of the
-    unit vectors.  One seed gives one map on one machine, also where sentences are repeated, for which UMAP's own search
-    for neighbours doesn't (umap issue 1277); on another processor or with other library versions points move, though
-    neighbours mostly stay.  The first call compiles UMAP's code, which takes half a minute.
+    True neighbours by cosine (beyond 20,000 points nearly all of them, :func:`near_neighbours`) -> UMAP, started from
+    the first two principal components of the unit vectors.  One seed gives one map on one machine, also where
+    sentences are repeated, for which UMAP's own search for neighbours doesn't (umap issue 1277); on another processor
+    or with other library versions points move, though neighbours mostly stay.  The first call compiles UMAP's code,
+    which takes half a minute.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def _umap(
     points = checked(embeddings)
     if not 2 <= neighbours < len(points):
         raise ValueError(f"neighbours={neighbours} for {len(points)} points: give from 2 to {len(points) - 1}")
-    near = true_neighbours(points, neighbours - 1)
+    near = near_neighbours(points, neighbours - 1)
     rows = np.column_stack([np.arange(len(points)), near.rows])  # (n, neighbours), itself first, as UMAP wants them
     chord = np.column_stack([np.zeros(len(points)), np.sqrt(np.maximum(2 - 2 * near.cosines, 0))])
     start = principal_components(points, PCA_DIMENSIONS)

@@ -7,9 +7,7 @@ Similarity", and shows one row: two wordings of one sentence, 2020-01 and 2020-0
 formula; the weights and kernels here are ours, and stand in `PairRecipe` alone.  Lesson 05 works the row out.
 """
 
-import math
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Literal
 
 import datasets
@@ -17,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, region_kernel, time_kernel
+from spacetime.data.neighbours import EXACT_ROWS, inverted_file, near_others
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 
 EARTH_RADIUS_KM = 6371.0
-EXACT_ROWS = 20_000  # beyond, near sentences are found by an index, not by comparing every row with every other
 NEIGHBOURS = 10
 
 Floats = NDArray[np.float64]
@@ -253,7 +251,7 @@ def _near_meaning(
     embeddings: NDArray[np.float32], rows: NDArray[np.int64], random: np.random.Generator
 ) -> NDArray[np.int64]:
     """For each row one of its ten nearest, as far as an index finds them in a large corpus."""
-    index = None if len(embeddings) <= EXACT_ROWS else _inverted_file(embeddings)
+    index = None if len(embeddings) <= EXACT_ROWS else inverted_file(embeddings)
     nearest = min(NEIGHBOURS, len(embeddings) - 1)
     result = np.empty(len(rows), dtype=np.int64)
     for start in range(0, len(rows), 1024):
@@ -263,29 +261,10 @@ def _near_meaning(
             cosine[np.arange(len(some)), some] = -2  # not the row itself
             best = np.argpartition(-cosine, nearest - 1, axis=1)[:, :nearest]
         else:
-            best = index.search(embeddings[some], nearest + 1)[1]
-            best = np.where(best < 0, some[:, None], best)  # its lists held fewer
-            others_first = np.argsort(best == some[:, None], axis=1, kind="stable")
-            best = np.take_along_axis(best, others_first, axis=1)[:, :nearest]
+            best = near_others(index, embeddings, some, nearest)
         pick = random.integers(nearest, size=len(some))
         result[start : start + 1024] = best[np.arange(len(some)), pick]
     return result
-
-
-def _inverted_file(embeddings: NDArray[np.float32]) -> Any:
-    """An index that compares a row with the eight nearest of 2 sqrt(n) lists, instead of with all n rows.
-
-    Of the eleven nearest of 100,000 made-up vectors it found .97.
-    """
-    faiss: Any = import_module("faiss")  # only here: on macOS it may crash beside torch (`spacetime.search`)
-    lists = int(2 * math.sqrt(len(embeddings)))
-    index = faiss.index_factory(embeddings.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    sample = np.random.default_rng(0).choice(len(embeddings), min(len(embeddings), 40 * lists), replace=False)
-    index.train(embeddings[np.sort(sample)])
-    for start in range(0, len(embeddings), EXACT_ROWS):
-        index.add(embeddings[start : start + EXACT_ROWS])
-    index.nprobe = 8
-    return index
 
 
 def _same(rows: NDArray[np.int64], random: np.random.Generator, *keys: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -133,7 +133,6 @@ def write_vectors(
     part = output.with_name(output.name + ".part")
     starts = range(0, len(dataset), window)
     _make_or_find(part, settings, (len(dataset), size), len(starts))
-    vectors = np.lib.format.open_memmap(part / "vectors.npy", mode="r+")
     done = np.lib.format.open_memmap(part / "done.npy", mode="r+")
 
     # Fixed shares: a process needs to know nothing of the others, however often each was stopped.
@@ -147,14 +146,17 @@ def write_vectors(
             if embed is None:
                 embed = encoder.embedder(rows, precision=precision)
             found = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=False)
+            # Opened for each window: what was written through a mapping counts as memory of ours while it is open.
+            vectors = np.lib.format.open_memmap(part / "vectors.npy", mode="r+")
             vectors[starts[number] : starts[number] + len(found)] = found
             vectors.flush()  # on disk before it is said to be
+            del vectors
             done[number] = 1
             done.flush()
             embedded += len(found)
             bar.update(len(found))
     complete = bool(done.all())
-    del vectors, done
+    del done
     if complete:
         _finish(part, output)
     chosen = precision if embed is None else embed.precision

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spacetime.codes import kernel_factor
 from spacetime.data.pairs import PairRecipe
-from spacetime.encoder import ids_for_each
+from spacetime.encoder import ids_for_each, texts_of
 from spacetime.evaluation.sampling import Encodes, Floats, Ids, check_texts, encode_checked
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
@@ -373,7 +373,7 @@ def _known(encoder: Encodes, name: str, given: Any) -> Any:
 
 
 def _texts(sentences: str | Sequence[str]) -> list[str]:
-    return check_texts([sentences] if isinstance(sentences, str) else list(sentences), "sentences")
+    return check_texts(texts_of(sentences), "sentences")
 
 
 def _ids(encoder: Any, texts: list[str], months: Any, regions: Any) -> tuple[Ids, Ids]:

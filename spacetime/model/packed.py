@@ -12,6 +12,7 @@ What it saves, by size (`benchmarks/README.md`, "Speed", has the measurements):
 It is made anew from the model's weights at each use (about 30 ms), so that it can't be out of date after a training.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, cast
@@ -30,6 +31,10 @@ from spacetime.model.modeling import (
     PrefixConditioning,
     SpaceTimeMiniLM,
 )
+
+# Almost every step has shapes of its own, and oneDNN keeps the code that it makes for the last 1,024 of them: 650 MB
+# that hardly ever serve again.  It reads this at its first product; training is as fast with so few.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 class PackedModel:
@@ -76,8 +81,7 @@ class PackedModel:
         `embed` does it, too; threads that share this object need it done before.
         """
         for amount in np.unique(self.amounts(month_ids, region_ids)).tolist():
-            if amount not in self._layers:
-                self._layers[amount] = self._prepare(amount)
+            self._layers_for(amount)
 
     @torch.inference_mode()
     def embed(
@@ -98,13 +102,12 @@ class PackedModel:
             end = start + count * length
             blocks.append(_Block(count, length, slice(start, end), slice(sentence, sentence + count)))
             start, sentence = end, sentence + count
-        self.prepare(month_ids[:1], region_ids[:1])
-        amount = float(self.amounts(month_ids[:1], region_ids[:1])[0])
+        layers = self._layers_for(float(self.amounts(month_ids[:1], region_ids[:1])[0]))
         # A missing month or region has the id -1: the last row of each table, which does nothing.
         ids = torch.from_numpy(month_ids), torch.from_numpy(region_ids)
 
         words = self._embeddings(np.concatenate([np.asarray(one) for one in pieces]), blocks)  # (N, C), N all pieces
-        for layer, tables in zip(self._layers[amount], self.tables, strict=True):
+        for layer, tables in zip(layers, self.tables, strict=True):
             attended = self._attention(layer.projected(words), blocks, tables, ids)
             words = layer.attention_norm(layer.attended(attended, words))
             words = layer.output_norm(layer.outer(layer.inner(words), words))
@@ -160,8 +163,10 @@ class PackedModel:
 
     # ------------------------------------------------------------------------------- what is made once
 
-    def _prepare(self, amount: float) -> "list[_Layer]":
-        """The layers' weights for one amount of context."""
+    def _layers_for(self, amount: float) -> "list[_Layer]":
+        """The layers' weights for one amount of context, made when first asked for."""
+        if amount in self._layers:
+            return self._layers[amount]
         act = self.backbone.encoder.layer[0].intermediate.intermediate_act_fn
         gelu = self.model.config.hidden_act == "gelu"
         layers = []
@@ -188,6 +193,7 @@ class PackedModel:
                     output_norm=_norm(layer.output.LayerNorm, self.dtype),
                 )
             )
+        self._layers[amount] = layers
         return layers
 
     @torch.inference_mode()

@@ -40,9 +40,9 @@ _PARTS = {
     "spacetime.analysis": """
         Agreement AlignedMap CentroidPaths ChangePoints StableKMeans aligned_maps alignment centroid_paths
         class_tfidf cluster_names compare_spaces cosine_by_months_apart cosine_of_regions density_clusters
-        distortion distortion_by label_agreement label_codes moved_sentences moving_months nearest neighbour_agreement
-        over_representation principal_components share_explained topic_lives true_neighbours turned
-        umap_dimensions umap_map unit_vectors
+        distortion distortion_by label_agreement label_codes moved_sentences moving_months near_neighbours nearest
+        neighbour_agreement over_representation principal_components share_explained topic_lives true_neighbours
+        turned umap_dimensions umap_map unit_vectors
     """,
     "spacetime.course": "CourseRun GatheredRuns LessonResult gather record run_course t_interval",
 }

@@ -19,7 +19,7 @@ from spacetime.analysis.clusters import (
 )
 from spacetime.analysis.cosines import cosine_by_months_apart, cosine_of_regions
 from spacetime.analysis.drift import CentroidPaths, ChangePoints, centroid_paths, moved_sentences, moving_months
-from spacetime.analysis.geometry import nearest, principal_components, true_neighbours, unit_vectors
+from spacetime.analysis.geometry import near_neighbours, nearest, principal_components, true_neighbours, unit_vectors
 from spacetime.analysis.maps import (
     Agreement,
     distortion,
@@ -53,6 +53,7 @@ __all__ = [
     "label_codes",
     "moved_sentences",
     "moving_months",
+    "near_neighbours",
     "nearest",
     "neighbour_agreement",
     "over_representation",

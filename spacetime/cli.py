@@ -72,10 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _data_check(options: argparse.Namespace) -> int:
-    from spacetime.regions import find_place
-
     report = _load_corpus(options).report
-    if unknown := [region for region in report.by_region if region and find_place(region) is None]:
+    if unknown := report.unknown_places():
         print(
             f"spacetime: not known as a country, kept as regions of their own: {', '.join(unknown)} "
             "(--regions says which ones are wanted)",

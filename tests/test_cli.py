@@ -157,6 +157,14 @@ def test_a_good_corpus_is_exit_code_0(corpus: Path, capsys: pytest.CaptureFixtur
     assert "576 rows, 576 kept, 0 rejected" in capsys.readouterr().out
 
 
+def test_a_region_that_is_no_known_country_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("fine", "2019-01", "UK", ""), ("far", "2019-01", "Ruritania", "")])
+    assert main(["data", "check", str(path)]) == 0
+    assert "not known as a country, kept as regions of their own: Ruritania (" in capsys.readouterr().err
+    assert main(["data", "check", str(write_corpus(path, [("fine", "2019-01", "UK", "")]))]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_rejected_rows_are_exit_code_1_and_each_is_in_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,6 +92,10 @@ class CorpusReport:
     duplicates: int = 0
     too_long: int = 0
 
+    def unknown_places(self) -> list[str]:
+        """The regions that are not known as a country under this spelling, and so stay regions of their own."""
+        return [region for region in self.by_region if region and find_place(region) is None]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values that JSON can hold."""
         return asdict(self)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from spacetime.data import Corpus, Split
     from spacetime.data.corpus import CorpusReport
     from spacetime.data.pairs import PairRecipe
-    from spacetime.encoder import SpaceTimeEncoder
     from spacetime.months import MonthRange
     from spacetime.regions import RegionSet
     from spacetime.training import TrainingOptions
@@ -48,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    options = argparse.Namespace()
     try:
         options, unknown = _parser().parse_known_args(arguments)
         if unknown:  # argparse's own error would send the reader to the help of all commands
@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        if hasattr(options, "resume") and _first_process():
+            print("stopped; --resume goes on from the newest checkpoint, if there is one yet", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `spacetime ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -222,10 +224,10 @@ def _encode(options: argparse.Namespace) -> int:
     if options.output.suffix != ".npy":
         raise ValueError(f"--output {options.output} must end in .npy")
     sentences = _sentences(options)
-    encoder = SpaceTimeEncoder.load(options.model)
     how: dict[str, Any] = {"batch_size": options.batch_size, "normalize": not options.raw, "show_progress": True}
     if sentences is None:
-        return _encode_corpus(options, encoder, how)
+        return _encode_corpus(options, how)
+    encoder = SpaceTimeEncoder.load(options.model)
     embeddings = encoder.encode(
         sentences, options.in_month, options.in_region, precision=options.precision or "float32", **how
     ).astype(options.dtype or "float32")
@@ -235,11 +237,19 @@ def _encode(options: argparse.Namespace) -> int:
     return 0
 
 
-def _encode_corpus(options: argparse.Namespace, encoder: "SpaceTimeEncoder", how: dict[str, Any]) -> int:
-    from spacetime.data.vectors import write_vectors
+def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
+    from spacetime.data.vectors import WINDOW, write_vectors
+    from spacetime.encoder import SpaceTimeEncoder
 
+    if options.output.exists():
+        raise ValueError(f"{options.output} is there already; delete it, or give another --output")
     options.corpus = options.what[0]
-    corpus = _load_corpus(options, encoder.months, encoder.regions)
+    if options.model == "plain":  # it reads the text alone, so any months and regions will do
+        corpus = _load_corpus(options)
+        encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
+    else:
+        encoder = SpaceTimeEncoder.load(options.model)
+        corpus = _load_corpus(options, encoder.months, encoder.regions)
     try:
         written = write_vectors(
             corpus.dataset,
@@ -252,11 +262,13 @@ def _encode_corpus(options: argparse.Namespace, encoder: "SpaceTimeEncoder", how
             **how,
         )
     except KeyboardInterrupt:
-        print(f"stopped; {options.output}.part keeps what is done, and the same command goes on", file=sys.stderr)
+        kept = f"{options.output}.part keeps every {WINDOW:,} rows that are complete"
+        print(f"stopped; {kept}, and the same command goes on", file=sys.stderr)
         raise
-    rate = (
-        f", {written.embedded / written.seconds:,.0f} rows a second in {written.precision}" if written.embedded else ""
-    )
+    rate = ""
+    if written.embedded:
+        rate = f", {written.embedded / written.seconds:,.0f} rows a second in {written.precision}"
+        rate += " by this process" if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
     if written.complete:
         dtype = options.dtype or "float16"
         print(f"wrote {written.path}: {written.rows} x {written.size} {dtype}{rate}")
@@ -802,8 +814,8 @@ def _parser() -> argparse.ArgumentParser:
         "spacetime encode sentences.txt --in-month 2020-03 --in-region UK --output x.npy",
         "echo 'The clocks go forward.' | spacetime encode - --output x.npy",
         "spacetime encode big.parquet --output vectors.npy",
-        after="A corpus may have millions of rows: the array is written as it grows, and the same command goes on\n"
-        "after a stop.  Two processes, or one for each of several GPUs, share the work:\n"
+        after="A corpus may have millions of rows: the array is written as it grows, 4,096 rows at a time, and the\n"
+        "same command goes on after a stop.  Two processes, or one for each of several GPUs, share these parts:\n"
         "  torchrun --nproc-per-node 2 -m spacetime.cli encode big.parquet --output vectors.npy",
     )
     encode.add_argument(
@@ -1197,10 +1209,16 @@ def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="delete an earlier training in DIR first")
     if stage == "stage1":
         group = parser.add_argument_group("model")
-        ways = ("multiplicative", "additive", "prefix", "late", "none")
-        group.add_argument("--conditioning", choices=ways, help="how month and region enter (default: multiplicative)")
-        encodings = ("sinusoidal", "sinusoidal_published", "learned", "calendar")
-        group.add_argument("--time-encoding", choices=encodings)
+        group.add_argument(  # what there is, the configuration says, which is read only where a model is made
+            "--conditioning",
+            metavar="WAY",
+            help="how month and region enter: multiplicative (the default), additive, prefix, late, none",
+        )
+        group.add_argument(
+            "--time-encoding",
+            metavar="WAY",
+            help="sinusoidal (the default), sinusoidal_published, sinusoidal_calendar, learned, calendar",
+        )
         group.add_argument("--region-encoding", choices=("tokenized", "spherical"))
         group.add_argument("--additive-values", action="store_true", default=None, help="additive: to the values too")
         group.add_argument("--max-length", type=int, metavar="N", help="word pieces a sentence (default: 128)")

@@ -190,6 +190,17 @@ def test_strict_stops_at_the_first_bad_row(tmp_path: Path, capsys: pytest.Captur
     assert "row 2" in capsys.readouterr().err
 
 
+def test_a_stopped_training_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spacetime.own_corpus.run_corpus", stop)
+    assert main(["run", "x.csv", "--output", str(tmp_path / "out")]) == 130
+    assert "--resume goes on from the newest checkpoint" in capsys.readouterr().err
+
+
 def test_columns_months_and_regions_are_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("a", "2019-01", "GB"), ("b", "2019-02", "NZ"), ("c", "2022-01", "GB")]
     path = write_corpus(tmp_path / "posts.csv", rows, header="body,created,country")
@@ -244,6 +255,24 @@ def test_encode_takes_a_corpus_with_its_months_and_regions(tmp_path: Path) -> No
     path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "GB", ""), ("b", "", "US", "")])
     assert main(["encode", str(path), "--output", str(tmp_path / "x.npy")]) == 0
     assert np.load(tmp_path / "x.npy").shape == (2, 384)
+
+
+def test_the_plain_model_encodes_rows_of_any_month_and_region(tmp_path: Path) -> None:
+    path = write_corpus(
+        tmp_path / "some.csv", [("It snows.", "1999-01", "FRA", ""), ("Rain.", "1999-02", "Narnia", "")]
+    )
+    assert (
+        main(["encode", str(path), "--model", "plain", "--output", str(tmp_path / "x.npy"), "--dtype", "float32"]) == 0
+    )
+    expected = SpaceTimeEncoder.load("plain").encode(["It snows.", "Rain."])
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=1e-5)
+
+
+def test_encode_writes_over_no_array(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.npy").write_bytes(b"kept")
+    assert main(["encode", str(corpus), "--output", str(tmp_path / "x.npy")]) == 2
+    assert "x.npy is there already; delete it, or give another --output" in capsys.readouterr().err
+    assert (tmp_path / "x.npy").read_bytes() == b"kept"
 
 
 def test_encode_takes_sentences(tmp_path: Path) -> None:

@@ -91,6 +91,19 @@ def test_rows_with_days_are_split_by_days_and_others_by_their_text(tmp_path):
     assert by_text.split_made == {"by": "hash", "seed": 0}
 
 
+def test_one_date_that_is_no_day_is_named_as_the_reason_for_a_split_by_text(tmp_path):
+    rows = lines(1200)
+    rows[5] = "One date is coarser.,Jan 2019,UK"
+    read = read_rows(written(tmp_path, rows), **COLUMNS)
+    assert read.split_made["by"] == "hash"
+    assert "1 of 1,200 values of column 'date' are no days, such as 'Jan 2019'" in read.split_reason
+
+
+def test_regions_that_are_no_known_country_are_named(tmp_path):
+    read = read_rows(written(tmp_path, lines(600, ("UK", "Ruritania"))), **COLUMNS)
+    assert read.unknown_places() == ["Ruritania"]
+
+
 def test_wanted_months_and_regions_leave_the_others_out_and_count_them(tmp_path):
     path = written(tmp_path, lines(600, ("UK", "Canada", "Japan")))
     read = read_rows(path, **COLUMNS, months=MonthRange("2019-01", "2019-05"), regions=RegionSet(["CAN", "UK"]))

@@ -217,8 +217,8 @@ def limits(rows: OwnRows, metrics: Mapping[str, Any], training: Mapping[str, Any
         found.append(f"Only {tested:,} test rows: differences of a few hundredths mean nothing.")
     if rows.split_made["by"] == "hash":
         found.append(
-            "The rows were split by their text alone, as no column of days told which belong together. Sentences of "
-            "one document or day may stand on both sides, which flatters the numbers."
+            "The rows were split by their text alone (why: see above), so sentences of one document or day may "
+            "stand on both sides, which flatters the numbers."
         )
     if steps < _FEW_STEPS:
         found.append(f"{steps:,} steps are a short training; --profile full trains longer, on more rows.")

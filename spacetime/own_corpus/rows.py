@@ -1,6 +1,7 @@
 """A reader's own rows: read generously, what cannot be learned from left out and counted, split without leaks."""
 
 import datetime
+import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from spacetime.analysis.viewer import MOST_REGIONS
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.corpus import CorpusReport
-from spacetime.months import MonthRange, month_number
+from spacetime.months import MonthRange, month_number, quoted
 from spacetime.regions import RegionSet
 
 LEAST_ROWS = 200  # with text, month and region: a tenth of them is all there is to test on
@@ -56,6 +57,10 @@ class OwnRows:
     def used(self) -> int:
         """Rows in use before the split leaves out any."""
         return self.report.kept - sum(self.rare_regions.values())
+
+    def unknown_places(self) -> list[str]:
+        """Regions in use that are not known as a country under this spelling; a misspelt one is among them."""
+        return [region for region in self.report.unknown_places() if region in self.regions]
 
     def left_out(self) -> dict[str, int]:
         """Every row of the file that no side of the split has, by reason; reasons without rows are absent."""
@@ -192,17 +197,24 @@ def _split(dataset: datasets.Dataset, month: str) -> tuple[Split, dict[str, Any]
     if "template" in dataset.column_names:
         made: dict[str, Any] = {"by": "group", "seed": 0}
         return split_corpus(dataset, **made), made, "whole templates (column 'template') stay on one side"
-    for date in ("date", month):
-        if date in dataset.column_names and date != "month" and _are_days(dataset[date][:]):
-            made = {"by": "date", "seed": 0}
-            if date != "date":
-                made["date"] = date
-            try:
-                split = split_corpus(dataset, **made)
-            except ValueError:  # too few days, or a date in another month than the row
-                continue
-            if _tested(split) >= LEAST_TESTED:
-                return split, made, f"whole days (column {date!r}) stay on one side, with a day's gap between the sides"
+    against = "the rows have no days to go by"
+    for date in dict.fromkeys(("date", month)):
+        if date not in dataset.column_names or date == "month":
+            continue
+        if not_days := _not_days(dataset[date][:], date):
+            against = not_days
+            continue
+        made = {"by": "date", "seed": 0}
+        if date != "date":
+            made["date"] = date
+        try:
+            split = split_corpus(dataset, **made)
+        except ValueError as error:  # too few days, or a date in another month than the row
+            against = f"column {date!r} does not serve: {error}"
+            continue
+        if _tested(split) >= LEAST_TESTED:
+            return split, made, f"whole days (column {date!r}) stay on one side, with a day's gap between the sides"
+        against = f"by the days of column {date!r} only {_tested(split)} rows are left to test on"
     made = {"by": "hash", "seed": 0}
     split = split_corpus(dataset, **made)
     if _tested(split) < LEAST_TESTED:
@@ -210,23 +222,30 @@ def _split(dataset: datasets.Dataset, month: str) -> tuple[Split, dict[str, Any]
             f"{_tested(split)} rows with month and region are left to test on, of {len(dataset):,} "
             f"({split}); a run needs {LEAST_TESTED}: give more rows"
         )
-    return split, made, "by a hash of each text, as the rows have no days to go by"
+    return split, made, f"by a hash of each text, as {against}"
 
 
 def _tested(split: Split) -> int:
     return sum(None not in row for row in zip(split.test["month"][:], split.test["region"][:], strict=True))
 
 
-def _are_days(values: Sequence[str | None]) -> bool:
-    """Whether nearly all values are days, and all others are empty."""
+def _not_days(values: Sequence[str | None], name: str) -> str | None:
+    """What keeps a column from being one of days, some of them empty; None where nothing does."""
     known = [value for value in values if value]
     if len(known) < 0.9 * len(values):
+        return f"{len(values) - len(known):,} of {len(values):,} values of column {name!r} are empty"
+    others = [value for value in known if not _is_day(value)]
+    if not others:
+        return None
+    return f"{len(others):,} of {len(values):,} values of column {name!r} are no days, such as {quoted(others[0])}"
+
+
+@functools.cache
+def _is_day(value: str) -> bool:
+    if len(value) < len("20190304"):
         return False
     try:
-        for value in set(known):
-            if len(value) < len("20190304"):
-                return False
-            datetime.datetime.fromisoformat(value)
+        datetime.datetime.fromisoformat(value)
     except ValueError:
         return False
     return True

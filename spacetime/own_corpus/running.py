@@ -206,7 +206,7 @@ def run_corpus(
     }
     _start_folder(folder, state, resume)
     say(str(rows.report).splitlines()[0])
-    if unknown := [region for region in rows.report.unknown_places() if region in rows.regions]:
+    if unknown := rows.unknown_places():
         say(f"not known as a country, kept as regions of their own: {', '.join(unknown)}")
     say(f"split by {rows.split_made['by']}: {rows.split}")
 

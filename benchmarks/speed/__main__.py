@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.quick:
         from benchmarks.tables import write_between
 
-        write_between("speed", lines, f"Threads: {options.threads}; medians of {size.repeats} turns")
+        write_between("speed", lines, f"Threads: {options.threads}")
     return 0
 
 

@@ -144,6 +144,8 @@ def cost_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
             a, b = ones[-2:]
             exponent = f"{np.log(b['seconds'] / a['seconds']) / np.log(b['rows'] / a['rows']):.2f}"
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {exponent} |")
+    if left_out := [name for name in STEPS if name not in steps]:
+        lines += ["", f"Not run at these sizes: {', '.join(left_out)}."]
     draw_cost(steps, page.with_name("speed_cost.svg"))
     return [*lines, "", "![Seconds and memory by rows, both axes logarithmic](speed_cost.svg)", ""]
 

@@ -25,7 +25,7 @@ from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, pl
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.modeling import is_published
-from spacetime.model.packed import PackedModel
+from spacetime.model.packed import PackedModel, can_be_packed
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import multiplies_bfloat16
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
@@ -438,7 +438,7 @@ class SpaceTimeEncoder:
         weights = {"time_weight": time_weight, "region_weight": region_weight}
         plain = Embedder(self, "float32", weights)
         # Only float32 weights on a processor are packed; on a GPU, and while dropout is on, the model itself runs.
-        worth = sum(map(len, sample.pieces)) >= WORTH_PACKING
+        worth = sum(map(len, sample.pieces)) >= WORTH_PACKING and can_be_packed(self.model)
         if self.device.type != "cpu" or self.model.training or self.model.dtype != torch.float32 or not worth:
             if precision == "auto":  # a GPU multiplies bfloat16 or is old; a few sentences gain nothing
                 quick = self.device.type != "cpu" and multiplies_bfloat16(self.device)

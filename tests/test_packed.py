@@ -10,7 +10,7 @@ import torch
 
 from spacetime import encoder as encoder_module
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, packed
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, modeling, packed
 
 SIZES: dict[str, Any] = {
     "hidden_size": 48,
@@ -162,3 +162,16 @@ def test_auto_leaves_a_few_sentences_in_float32() -> None:
 def test_an_unknown_precision_is_named() -> None:
     with pytest.raises(ValueError, match="precision must be 'float32', 'bfloat16' or 'auto', not 'fp8'"):
         small(conditioning="none").encode(["Rain."], precision="fp8")  # type: ignore[arg-type]
+
+
+def test_a_way_of_conditioning_of_ones_own_is_not_packed(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loud(modeling.PrefixConditioning):
+        """Does what no table knows of."""
+
+        def after(self, output: torch.Tensor, query: torch.Tensor, context: modeling.Context) -> torch.Tensor:
+            return 2 * super().after(output, query, context)
+
+    monkeypatch.setitem(modeling.CONDITIONING_IN_ATTENTION, "prefix", Loud)
+    encoder = small(conditioning="prefix")
+    assert not packed.can_be_packed(encoder.model)
+    np.testing.assert_allclose(encoder.encode(*sentences()), never_packed(encoder, *sentences()), atol=1e-6)

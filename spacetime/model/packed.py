@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from spacetime.model.modeling import (
     AdditiveConditioning,
+    Conditioning,
     Context,
     LowRank,
     MultiplicativeConditioning,
@@ -35,6 +36,15 @@ from spacetime.model.modeling import (
 # Almost every step has shapes of its own, and oneDNN keeps the code that it makes for the last 1,024 of them: 650 MB
 # that hardly ever serve again.  It reads this at its first product; training is as fast with so few.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
+
+PACKED = (Conditioning, MultiplicativeConditioning, AdditiveConditioning, PrefixConditioning)
+
+
+def can_be_packed(model: SpaceTimeMiniLM) -> bool:
+    """Whether `PackedModel` computes what this model does: a way of conditioning of somebody's own it does not know."""
+    layers = cast(Any, model.bert).encoder.layer
+    return all(type(layer.attention.self.conditioning) in PACKED for layer in layers)
 
 
 class PackedModel:

@@ -13,7 +13,6 @@ import numpy as np
 
 from benchmarks.speed.timing import Size, apart, mixed_sentences
 
-WIDTH = 384
 STEPS = ("corpus check", "pair building", "encoding", "training step", "map")
 
 

@@ -168,9 +168,9 @@ def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     k
         From 0 to n - 1.
     """
+    if len(np.asarray(embeddings)) <= EXACT_ROWS or k == 0:
+        return true_neighbours(embeddings, k)
     unit = unit_vectors(embeddings)
-    if len(unit) <= EXACT_ROWS or k == 0:
-        return true_neighbours(unit, k)
     single = unit.astype(np.float32)
     index = inverted_file(single)
     index.nprobe = MAP_PROBES

@@ -1,7 +1,6 @@
 """A reader's own rows: read generously, what cannot be learned from left out and counted, split without leaks."""
 
 import datetime
-import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -234,13 +233,13 @@ def _not_days(values: Sequence[str | None], name: str) -> str | None:
     known = [value for value in values if value]
     if len(known) < 0.9 * len(values):
         return f"{len(values) - len(known):,} of {len(values):,} values of column {name!r} are empty"
-    others = [value for value in known if not _is_day(value)]
+    strange = {value for value in set(known) if not _is_day(value)}
+    others = [value for value in known if value in strange]
     if not others:
         return None
     return f"{len(others):,} of {len(values):,} values of column {name!r} are no days, such as {quoted(others[0])}"
 
 
-@functools.cache
 def _is_day(value: str) -> bool:
     if len(value) < len("20190304"):
         return False

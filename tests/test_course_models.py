@@ -63,6 +63,17 @@ def test_other_settings_and_other_sentences_train_anew(
     assert len(trainings) == len(folders) == 3
 
 
+def test_a_docstring_of_the_model_retrains_nothing(
+    settings: LessonSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(models.modeling.__file__).read_text(encoding="utf-8")
+    before = models._key(settings)
+    for text, same in ((f"# A comment.\n{source}", True), (f"{source}\nnew = 1\n", False)):
+        (tmp_path / "modeling.py").write_text(text, encoding="utf-8")
+        monkeypatch.setattr(models.modeling, "__file__", str(tmp_path / "modeling.py"))
+        assert (models._key(settings) == before) is same
+
+
 def test_stage2_trains_stage1_first_where_it_is_missing(
     settings: LessonSettings, trainings: list[str], tmp_path: Path
 ) -> None:

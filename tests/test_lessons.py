@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +20,8 @@ NOTEBOOKS = ROOT / "notebooks"
 LESSONS = lesson_files(NOTEBOOKS)
 PAGES = [*LESSONS, *sorted(NOTEBOOKS.glob("exercises/*.ipynb")), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 
-WORDS = (1200, 2500)
+WORDS = (1200, 3000)
+MANY_WORDS = 2500  # a lesson that grows beyond this is due for cutting; a changed sentence must not fail for it
 CODE_CELLS = (20, 30)
 SECTIONS = (3, 5)
 LINES, LISTING_LINES = 25, 40  # of a cell; of a cell that shows a class
@@ -118,6 +120,8 @@ def test_an_example_is_worked_by_hand_and_ends_in_an_assertion(lesson: Path) -> 
 @lessons
 def test_a_lesson_is_neither_too_short_nor_too_long(lesson: Path) -> None:
     words = len(markdown(lesson).split())
+    if words > MANY_WORDS:
+        warnings.warn(f"{lesson.name} has {words} words; aim at {MANY_WORDS}", stacklevel=2)
     assert WORDS[0] <= words <= WORDS[1], f"{words} words"
     count = len(cells(lesson, "code"))
     assert CODE_CELLS[0] <= count <= CODE_CELLS[1], f"{count} code cells"

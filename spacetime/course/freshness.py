@@ -1,9 +1,12 @@
-"""What a lesson's outputs were made from, as hashes: so that a test can tell when they are no longer true.
+"""What a lesson's outputs were made from, as hashes, so that a test can tell when they may no longer be true.
 
-Three things decide about the outputs: the lesson's own code, the modules of this package that it uses, and its data.
-`fingerprint` gives each a short hash; `spacetime.course.refreshing` stores them in the notebook beside the outputs, and
-`changes` says what is different now.  Code is hashed as a syntax tree without docstrings, so that comments, blank lines
-and wording may change freely.
+The outputs depend on the lesson's own code, on its data, and on the modules of this package that it uses.
+`fingerprint` gives each a short hash, `spacetime.course.refreshing` stores them in the notebook beside the outputs, and
+`changes` says what is different now. Changed code or data makes a lesson stale. A changed module is only reported:
+most changes leave the numbers as they are, and nbval runs the lesson and compares them anyway.
+
+Code is hashed as a syntax tree without docstrings and without the modules that names are imported from, so comments,
+blank lines and wording may change and modules may move.
 """
 
 import ast
@@ -50,13 +53,15 @@ def fingerprint(lesson: str | Path, root: str | Path = PACKAGE.parent) -> Finger
     data = sorted({path for module in modules for path in DATA.get(module, ())})
     return {
         "code": {"cells": _short(b"\n".join(map(_tree, sources)))},
-        "modules": {module: _short(_tree(modules[module].read_text(encoding="utf-8"))) for module in sorted(modules)},
+        "modules": {module: code_hash(modules[module]) for module in sorted(modules)},
         "data": {path.as_posix(): _short((root / path).read_bytes()) for path in data if (root / path).exists()},
     }
 
 
 def changes(stored: Mapping[str, Mapping[str, str]] | None, now: Fingerprint) -> list[str]:
     """What is different between a stored fingerprint and the present one, a line each; empty if nothing is.
+
+    Lines that begin with ``code`` or ``data`` make the outputs stale, those with ``modules`` do not.
 
     >>> changes({"code": {"cells": "1"}}, {"code": {"cells": "2"}})
     ['code: cells changed']
@@ -70,6 +75,11 @@ def changes(stored: Mapping[str, Mapping[str, str]] | None, now: Fingerprint) ->
         lines += [f"{part}: {name} is new" for name in here if name not in there]
         lines += [f"{part}: {name} is not used any more" for name in there if name not in here]
     return lines
+
+
+def code_hash(path: str | Path) -> str:
+    """A short hash of a Python file that comments, docstrings, layout and moved imports leave as it is."""
+    return _short(_tree(Path(path).read_text(encoding="utf-8")))
 
 
 def used_modules(sources: Sequence[str], root: Path) -> dict[str, Path]:
@@ -136,13 +146,15 @@ def _parsed(source: str) -> ast.Module:
 
 
 def _tree(source: str) -> bytes:
-    """The syntax tree without docstrings, as bytes; comments and layout are not in a tree."""
+    """The syntax tree as bytes, without docstrings and the homes of imported names; comments are not in a tree."""
     tree = _parsed(source)
     if not tree.body:
         return source.encode()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [one for one in node.body if not _is_text(one)]
+        elif isinstance(node, ast.ImportFrom):
+            node.module, node.level = None, 0
     return ast.dump(tree).encode()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import datasets
 
+from spacetime.course.freshness import code_hash
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.data.pairs import PairRecipe, build_pairs
@@ -164,10 +165,10 @@ def _drop_checkpoints(folder: Path) -> None:
 
 
 def _key(settings: LessonSettings) -> str:
-    """A short name for settings, corpus and model, for the folder: when one of them changes, training starts anew."""
-    what = json.dumps(asdict(settings), sort_keys=True).encode()
-    for file in (Path(settings.corpus) if settings.corpus else ALMANAC, Path(modeling.__file__)):
-        if file.is_file():  # a hub's data set is known by its name alone
-            with open(file, "rb") as stream:
-                what += hashlib.file_digest(stream, "sha256").digest()
+    """A short name of settings, corpus and the model's code, for the folder: if one changes, training starts anew."""
+    what = (json.dumps(asdict(settings), sort_keys=True) + code_hash(modeling.__file__)).encode()
+    corpus = Path(settings.corpus) if settings.corpus else ALMANAC
+    if corpus.is_file():  # a data set of the hub is known by its name alone
+        with open(corpus, "rb") as stream:
+            what += hashlib.file_digest(stream, "sha256").digest()
     return hashlib.sha256(what).hexdigest()[:10]

@@ -90,17 +90,6 @@ def _data_check(options: argparse.Namespace) -> int:
     return 1 if report.rejected else 0
 
 
-def _data_almanac(options: argparse.Namespace) -> int:
-    from spacetime.data import almanac
-
-    path = options.output or almanac.ALMANAC
-    if options.check:
-        print(f"{path}: {almanac.check(path)['rows']:,} rows, as the manifest beside it says")
-    else:
-        print(f"{path}: {almanac.write(path):,} rows written, with a manifest beside them")
-    return 0
-
-
 def _data_current_events(options: argparse.Namespace) -> int:
     from spacetime.data.current_events import build_current_events
 
@@ -729,7 +718,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_debug(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    data = _group(commands, "data", "look at a corpus; build the almanac or Wikipedia's current events")
+    data = _group(commands, "data", "look at a corpus; build that of Wikipedia's current events")
     check = _command(
         data,
         "check",
@@ -743,17 +732,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
     _add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
-
-    almanac = _command(
-        data,
-        "almanac",
-        _data_almanac,
-        "build the offline corpus from its facts, or check its bytes",
-        "spacetime data almanac --output almanac.csv.gz",
-        "spacetime data almanac --check",
-    )
-    almanac.add_argument("--output", type=Path, metavar="FILE", help="a .csv.gz file (default: the shipped one)")
-    almanac.add_argument("--check", action="store_true", help="only compare the file with the manifest beside it")
 
     events = _command(
         data,

@@ -22,12 +22,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from spacetime.data import almanac
-from spacetime.data.almanac import assemble, facts, giveaways, wording
-from spacetime.data.almanac.__main__ import main
-from spacetime.data.almanac.contrast import CONTRASTS
-from spacetime.data.almanac.places import AUS, CAN, REGIONS, UK, US, City
-from spacetime.data.almanac.template import Drawn
+from data_samples import almanac
+from data_samples.almanac import assemble, facts, giveaways, wording
+from data_samples.almanac.__main__ import main
+from data_samples.almanac.contrast import CONTRASTS
+from data_samples.almanac.places import AUS, CAN, REGIONS, UK, US, City
+from data_samples.almanac.template import Drawn
+from spacetime.data.almanac import ALMANAC, load_almanac
 
 Row = dict[str, str]
 Told = tuple[Row, Drawn]
@@ -62,7 +63,7 @@ def test_a_rebuild_gives_the_shipped_bytes(rebuilt: tuple[list[Row], list[Drawn 
 
 def test_the_file_itself_is_the_one_in_the_manifest() -> None:
     manifest = almanac.check()
-    assert hashlib.sha256(almanac.ALMANAC.read_bytes()).hexdigest() == manifest["sha256_file"]
+    assert hashlib.sha256(ALMANAC.read_bytes()).hexdigest() == manifest["sha256_file"]
 
 
 def test_every_cell_has_the_same_number_of_sentences(rebuilt: tuple[list[Row], list[Drawn | None]]) -> None:
@@ -716,23 +717,23 @@ def test_writing_to_another_suffix_is_refused(tmp_path: Path) -> None:
 
 def test_check_finds_changed_bytes(tmp_path: Path) -> None:
     copy = tmp_path / "almanac.csv.gz"
-    copy.write_bytes(gzip.compress(gzip.decompress(almanac.ALMANAC.read_bytes()) + b"x", mtime=0))
-    (tmp_path / "MANIFEST.json").write_text((almanac.ALMANAC.parent / "MANIFEST.json").read_text())
+    copy.write_bytes(gzip.compress(gzip.decompress(ALMANAC.read_bytes()) + b"x", mtime=0))
+    (tmp_path / "MANIFEST.json").write_text((ALMANAC.parent / "MANIFEST.json").read_text())
     with pytest.raises(ValueError, match="SHA-256 of the decompressed bytes"):
         almanac.check(copy)
 
 
 def test_check_finds_a_truncated_file(tmp_path: Path) -> None:
     copy = tmp_path / "almanac.csv.gz"
-    copy.write_bytes(almanac.ALMANAC.read_bytes()[:5000])
-    (tmp_path / "MANIFEST.json").write_text((almanac.ALMANAC.parent / "MANIFEST.json").read_text())
+    copy.write_bytes(ALMANAC.read_bytes()[:5000])
+    (tmp_path / "MANIFEST.json").write_text((ALMANAC.parent / "MANIFEST.json").read_text())
     with pytest.raises(ValueError, match="not a whole gzip file"):
         almanac.check(copy)
 
 
-def test_a_missing_almanac_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="python -m spacetime.data.almanac"):
-        almanac.load_almanac(tmp_path / "nothing.csv.gz")
+def test_a_missing_almanac_says_where_it_lies(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="data_samples/ of the repository"):
+        load_almanac(tmp_path / "nothing.csv.gz")
 
 
 def test_the_command_checks_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -743,7 +744,7 @@ def test_the_command_checks_and_reports(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_load_almanac_has_no_rejects() -> None:
-    corpus = almanac.load_almanac()
+    corpus = load_almanac()
     assert corpus.report.rejected == 0
-    assert len(corpus.dataset) == json.loads((almanac.ALMANAC.parent / "MANIFEST.json").read_text())["rows"]
+    assert len(corpus.dataset) == json.loads((ALMANAC.parent / "MANIFEST.json").read_text())["rows"]
     assert {"kind", "template", "contrast", "date", "names_month", "names_place"} <= set(corpus.dataset.column_names)

@@ -228,11 +228,6 @@ def test_a_range_or_a_set_that_is_none_is_named(
     assert message in capsys.readouterr().err
 
 
-def test_an_almanac_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "almanac", "--check", "--output", str(tmp_path / "almanac.csv.gz")]) == 2
-    assert "almanac.csv.gz is missing" in capsys.readouterr().err
-
-
 # --- encode and locate -------------------------------------------------------------------------------
 
 

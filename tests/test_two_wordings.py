@@ -1,10 +1,10 @@
-"""Promises of `spacetime.data.almanac.two_wordings`: a pair is one fact, its hard negative another one."""
+"""Promises of `data_samples.almanac.two_wordings`: a pair is one fact, its hard negative another one."""
 
 import pytest
 
-from spacetime.data.almanac.assemble import TEMPLATES
-from spacetime.data.almanac.template import Drawn, Template
-from spacetime.data.almanac.two_wordings import _pair, template_names, two_wordings
+from data_samples.almanac.assemble import TEMPLATES
+from data_samples.almanac.template import Drawn, Template
+from data_samples.almanac.two_wordings import _pair, template_names, two_wordings
 
 
 def test_pairs_differ_and_come_back_with_the_seed() -> None:

@@ -255,7 +255,7 @@ def built_triples(folder: str, each: int) -> dict[str, Any]:
     import pyarrow
     import pyarrow.parquet
 
-    from spacetime.data.almanac import rows
+    from data_samples.almanac import rows
 
     began, count = time.perf_counter(), 0
     columns = ("text", "month", "region")

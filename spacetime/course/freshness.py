@@ -24,7 +24,7 @@ KEY = "spacetime"
 # What a module reads besides code; a lesson that uses the module uses the data.
 DATA = {
     "spacetime.analysis.stored": (Path("data_samples/almanac_maps.npz"),),
-    "spacetime.data.almanac.assemble": (Path("data_samples/almanac.csv.gz"),),
+    "spacetime.data.almanac": (Path("data_samples/almanac.csv.gz"),),
     "spacetime.encoder": (Path("spacetime/released/config.json"), Path("spacetime/released/delta.safetensors")),
 }
 

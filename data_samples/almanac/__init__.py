@@ -6,6 +6,6 @@ templates with their wordings -> `assemble` (fills 240 cells). `contrast` holds 
 month here and in another elsewhere, `giveaways` the rule for the flags. Lesson 03 reads it.
 """
 
-from spacetime.data.almanac.assemble import ALMANAC, COLUMNS, build, check, load_almanac, rows, write
+from data_samples.almanac.assemble import COLUMNS, build, check, rows, write
 
-__all__ = ["ALMANAC", "COLUMNS", "build", "check", "load_almanac", "rows", "write"]
+__all__ = ["COLUMNS", "build", "check", "rows", "write"]

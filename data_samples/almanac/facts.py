@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from spacetime.data.almanac.places import AUS, CAN, CURRENCIES, UK, US, City, Region
+from data_samples.almanac.places import AUS, CAN, CURRENCIES, UK, US, City, Region
 
 FIRST, LAST = dt.date(2017, 1, 1), dt.date(2021, 12, 31)
 DAY = dt.timedelta(days=1)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from spacetime.data.almanac.assemble import TEMPLATES, cells
-from spacetime.data.almanac.template import Drawn, Template, sentence
+from data_samples.almanac.assemble import TEMPLATES, cells
+from data_samples.almanac.template import Drawn, Template, sentence
 
 _TRIES = 40  # facts drawn for one pair before another template's turn
 

@@ -8,10 +8,10 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from random import Random
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.facts import DAY
-from spacetime.data.almanac.places import CURRENCIES
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.facts import DAY
+from data_samples.almanac.places import CURRENCIES
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 _ECB = (
     "at the European Central Bank's reference rate",

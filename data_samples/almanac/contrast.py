@@ -10,9 +10,9 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spacetime.data.almanac import facts
-from spacetime.data.almanac.public_holidays import LOCAL
-from spacetime.data.almanac.template import Cell
+from data_samples.almanac import facts
+from data_samples.almanac.public_holidays import LOCAL
+from data_samples.almanac.template import Cell
 
 Find = Callable[[Cell], dt.date | None]
 

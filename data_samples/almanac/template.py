@@ -9,9 +9,9 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from spacetime.data.almanac import wording
-from spacetime.data.almanac.facts import DAY, month_end
-from spacetime.data.almanac.places import Region
+from data_samples.almanac import wording
+from data_samples.almanac.facts import DAY, month_end
+from data_samples.almanac.places import Region
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import datetime as dt
 from collections.abc import Callable
 from random import Random
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.facts import DAY, easter, nth_weekday
-from spacetime.data.almanac.places import AUS, CAN, UK, US, Region
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.facts import DAY, easter, nth_weekday
+from data_samples.almanac.places import AUS, CAN, UK, US, Region
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 
 def by_rule(rule: Callable[[int], dt.date]) -> Callable[[Cell, Random], Drawn | None]:

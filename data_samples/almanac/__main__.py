@@ -1,4 +1,4 @@
-"""`python -m spacetime.data.almanac`: rebuild or check the offline corpus."""
+"""`python -m data_samples.almanac`: rebuild or check the offline corpus."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from spacetime.data.almanac.assemble import ALMANAC, SEED, SENTENCES_PER_CELL, check, write
+from data_samples.almanac.assemble import SEED, SENTENCES_PER_CELL, check, write
+from spacetime.data.almanac import ALMANAC
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m spacetime.data.almanac", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m data_samples.almanac", description=__doc__)
     parser.add_argument("--output", default=str(ALMANAC), help="where to write (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="only compare the file with its manifest")
     parser.add_argument("--sentences-per-cell", type=int, default=SENTENCES_PER_CELL, help="default: %(default)s")

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
-from spacetime.data.almanac import (
+from data_samples.almanac import (
     clocks,
     customs,
     daylight,
@@ -25,13 +24,11 @@ from spacetime.data.almanac import (
     seasons,
     trading,
 )
-from spacetime.data.almanac.contrast import CONTRASTS
-from spacetime.data.almanac.giveaways import names_month, names_place
-from spacetime.data.almanac.places import REGIONS
-from spacetime.data.almanac.template import Cell, Draw, Drawn, Template
-
-if TYPE_CHECKING:
-    from spacetime.data.corpus import Corpus
+from data_samples.almanac.contrast import CONTRASTS
+from data_samples.almanac.giveaways import names_month, names_place
+from data_samples.almanac.places import REGIONS
+from data_samples.almanac.template import Cell, Draw, Drawn, Template
+from spacetime.data.almanac import ALMANAC
 
 COLUMNS = ("text", "month", "region", "date", "kind", "template", "contrast", "names_month", "names_place")
 SENTENCES_PER_CELL = 52
@@ -39,8 +36,6 @@ SEED = 20170101
 _FEWEST_WORDS, _MOST_WORDS = 8, 40
 _LABELS = tuple(region.label for region in REGIONS)
 
-# The shipped corpus lies beside the package, at the top of the repository, not in it.
-ALMANAC = Path(__file__).resolve().parents[3] / "data_samples" / "almanac.csv.gz"
 MANIFEST = "MANIFEST.json"
 
 TEMPLATES: tuple[Template, ...] = tuple(
@@ -256,7 +251,7 @@ def check(path: str | Path = ALMANAC) -> dict[str, str | int]:
     for needed in (path, manifest_path):
         if not needed.is_file():
             raise FileNotFoundError(
-                f"{needed} is missing; rebuild it with `python -m spacetime.data.almanac --output {path}`"
+                f"{needed} is missing; rebuild it with `python -m data_samples.almanac --output {path}`"
             )
     manifest: dict[str, str | int] = json.loads(manifest_path.read_text(encoding="utf-8"))
     try:
@@ -269,27 +264,3 @@ def check(path: str | Path = ALMANAC) -> dict[str, str | int]:
             f"{path}: SHA-256 of the decompressed bytes is {digest}, {MANIFEST} says {manifest['sha256_decompressed']}"
         )
     return manifest
-
-
-def load_almanac(path: str | Path | None = None) -> Corpus:
-    """The offline corpus, 2017-01..2021-12, four regions, as `load_corpus` gives it.
-
-    Parameters
-    ----------
-    path : another almanac file; the shipped one if None.
-    """
-    from spacetime.data.corpus import load_corpus
-    from spacetime.months import MonthRange
-    from spacetime.regions import RegionSet
-
-    chosen = Path(path) if path is not None else ALMANAC
-    if not chosen.is_file():
-        raise FileNotFoundError(
-            f"no almanac at {chosen}: it lies in data_samples/ of the repository; pass its path, or build it with "
-            "`python -m spacetime.data.almanac --output PATH`"
-        )
-    return load_corpus(
-        chosen,
-        months=MonthRange("2017-01", "2021-12"),
-        regions=RegionSet([region.label for region in REGIONS]),
-    )

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from spacetime.data.almanac.places import POLAR, REGIONS
-from spacetime.data.almanac.wording import MONTHS
+from data_samples.almanac.places import POLAR, REGIONS
+from data_samples.almanac.wording import MONTHS
 
 _NUMERIC_DATE = re.compile(r"\b(?:\d{4}-\d{1,2}(?:-\d{1,2})?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})\b")
 

@@ -8,10 +8,10 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.facts import DAY
-from spacetime.data.almanac.places import City
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.facts import DAY
+from data_samples.almanac.places import City
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 
 def _turn_before(day: dt.date, city: City, names: tuple[str, ...]) -> tuple[dt.date, str]:

@@ -8,9 +8,9 @@ import datetime as dt
 from functools import cache
 from random import Random
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.places import CAN, UK, US, Region
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.places import CAN, UK, US, Region
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 # Holidays the whole region keeps, by their name in the holidays package, and what people call them.
 NATIONAL: dict[str, dict[str, str]] = {

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from random import Random
 
-from spacetime.data.almanac.places import Region
+from data_samples.almanac.places import Region
 
 MONTHS = tuple(calendar.month_name)  # "" at 0
 WEEKDAYS = tuple(calendar.day_name)

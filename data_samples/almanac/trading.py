@@ -8,10 +8,10 @@ import datetime as dt
 from bisect import bisect_left
 from random import Random
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.facts import DAY
-from spacetime.data.almanac.places import REGIONS
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.facts import DAY
+from data_samples.almanac.places import REGIONS
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 # The US exchanges stayed shut on a day of national mourning, which is no holiday.
 _MOURNING = dt.date(2018, 12, 5)

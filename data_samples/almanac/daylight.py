@@ -8,10 +8,10 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-from spacetime.data.almanac import facts, wording
-from spacetime.data.almanac.facts import DAY
-from spacetime.data.almanac.places import POLAR
-from spacetime.data.almanac.template import Cell, Drawn, Templates, common_words
+from data_samples.almanac import facts, wording
+from data_samples.almanac.facts import DAY
+from data_samples.almanac.places import POLAR
+from data_samples.almanac.template import Cell, Drawn, Templates, common_words
 
 _COMPASS = (
     "north|north-north-east|north-east|east-north-east|east|east-south-east|south-east|south-south-east|"

@@ -24,7 +24,6 @@ _PARTS = {
     """,
     "spacetime.data": "Corpus CorpusReport Reject Split load_corpus split_corpus",
     "spacetime.data.almanac": "load_almanac",
-    "spacetime.data.current_events": "build_current_events",
     "spacetime.data.pairs": "PairRecipe build_pairs",
     "spacetime.evaluation": """
         ConcatenatedEncoder Decay PlainEncoder ProbeLocator Report TextPrefixEncoder TfidfLocator
@@ -55,7 +54,6 @@ if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __get
     from spacetime.course import *  # noqa: F403
     from spacetime.data import *  # noqa: F403
     from spacetime.data.almanac import load_almanac as load_almanac
-    from spacetime.data.current_events import build_current_events as build_current_events
     from spacetime.data.pairs import PairRecipe as PairRecipe
     from spacetime.data.pairs import build_pairs as build_pairs
     from spacetime.encoder import Location as Location

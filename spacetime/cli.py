@@ -90,19 +90,6 @@ def _data_check(options: argparse.Namespace) -> int:
     return 1 if report.rejected else 0
 
 
-def _data_current_events(options: argparse.Namespace) -> int:
-    from spacetime.data.current_events import build_current_events
-
-    report = build_current_events(
-        options.first,
-        options.last,
-        options.output,
-        **_given(options, "api", "contact", "cache_dir", "pause", "timeout", "tries", "refresh"),
-    )
-    print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if options.json else report)
-    return 0
-
-
 # --- train --------------------------------------------------------------------------------------------
 
 
@@ -718,7 +705,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_debug(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    data = _group(commands, "data", "look at a corpus; build that of Wikipedia's current events")
+    data = _group(commands, "data", "look at a corpus")
     check = _command(
         data,
         "check",
@@ -732,33 +719,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
     _add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
-
-    events = _command(
-        data,
-        "current-events",
-        _data_current_events,
-        "fetch Wikipedia's Current Events and write them as a corpus (CC BY-SA 4.0)",
-        "spacetime data current-events --from 2017-01 --to 2021-12 --output current_events.parquet",
-        "spacetime data current-events --from 2024-01 --to 2024-06 --contact me@example.org",
-        after="Stopped or cut off, the same command goes on from what is on disk.",
-    )
-    events.add_argument("--from", dest="first", required=True, metavar="2017-01", help="the first month")
-    events.add_argument("--to", dest="last", required=True, metavar="2021-12", help="the last month, which is in")
-    events.add_argument(
-        "--output",
-        type=Path,
-        default=Path("current_events.parquet"),
-        metavar="FILE",
-        help="a .parquet file; the attribution is written beside it (default: current_events.parquet)",
-    )
-    events.add_argument("--contact", metavar="WHO", help="your e-mail address or page, as Wikimedia asks of tools")
-    events.add_argument("--api", metavar="ADDRESS", help="a wiki's api.php (default: the English Wikipedia's)")
-    events.add_argument("--cache-dir", type=Path, metavar="DIR", help="for fetched pages (default: spacetime's cache)")
-    events.add_argument("--pause", type=float, metavar="SECONDS", help="least time between two requests (default: 1)")
-    events.add_argument("--timeout", type=float, metavar="SECONDS", help="to wait for an answer (default: 30)")
-    events.add_argument("--tries", type=int, metavar="N", help="how often a request is sent (default: 5)")
-    events.add_argument("--refresh", action="store_true", help="look for newer revisions of pages that are on disk")
-    events.add_argument("--json", action="store_true", help="print the report as JSON")
 
     train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
     for name, run, purpose, examples in _STAGES:

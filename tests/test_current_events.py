@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow.parquet as pq
 import pytest
 
-from spacetime.cli import main
+from data_samples.current_events import build_current_events, extract_events, fetching, find_region, place_event
+from data_samples.current_events.__main__ import main
+from data_samples.current_events.fetching import Wiki, days_of, page_title
 from spacetime.data import load_corpus
-from spacetime.data.current_events import build_current_events, extract_events, fetching, find_region, place_event
-from spacetime.data.current_events.fetching import Wiki, days_of, page_title
 from spacetime.data.gazetteer import meanings
 
 NEW_FORM = """{{Current events|year=2019|month=11|day=3|content=
@@ -331,7 +331,7 @@ def test_the_topic_decides_where_the_text_does_not_and_never_overrules_it() -> N
 
 
 def test_every_country_of_the_gazetteer_has_a_label_that_corpora_know() -> None:
-    from spacetime.data.current_events.placing import _label
+    from data_samples.current_events.placing import _label
     from spacetime.regions import find_place
 
     codes = {code for meaning in meanings().values() for code in meaning.codes}
@@ -612,7 +612,7 @@ def test_a_wrong_option_is_named_before_anything_is_fetched(
 
 def test_the_command_builds_and_reports(wiki: FakeWiki, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "events.parquet"
-    command = f"data current-events --from 2019-11 --to 2019-12 --output {output} --api {wiki.api} --pause 0"
+    command = f"--from 2019-11 --to 2019-12 --output {output} --api {wiki.api} --pause 0"
     assert main([*command.split(), "--cache-dir", str(tmp_path / "cache")]) == 0
     printed = capsys.readouterr().out
     assert "8 rows of 3 pages (4 requests sent)" in printed
@@ -621,7 +621,7 @@ def test_the_command_builds_and_reports(wiki: FakeWiki, tmp_path: Path, capsys: 
 
 
 def test_without_a_network_the_command_says_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "data current-events --from 2019-11 --to 2019-12 --tries 1 --api http://127.0.0.1:9/w/api.php"
+    command = "--from 2019-11 --to 2019-12 --tries 1 --api http://127.0.0.1:9/w/api.php"
     assert main([*command.split(), "--cache-dir", str(tmp_path), "--output", str(tmp_path / "x.parquet")]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "http://127.0.0.1:9/w/api.php could not be reached" in told

@@ -19,6 +19,7 @@ import spacetime
 
 ROOT = Path(__file__).parent.parent
 
+OURS = {"spacetime", "data_samples"}
 # Conda's names where they are not PyPI's.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "python-tzdata": "tzdata"}
 
@@ -100,11 +101,11 @@ def test_what_the_package_imports_is_declared() -> None:
     """An import that only comes along with another package goes when that package changes its mind."""
     distributions = packages_distributions()
     undeclared = set()
-    for path in (ROOT / "spacetime").rglob("*.py"):
+    for path in [*(ROOT / "spacetime").rglob("*.py"), *(ROOT / "data_samples").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"spacetime"}:
+            for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - OURS:
                 if not {canonicalize_name(name) for name in distributions.get(top, [])} & declared().keys():
                     undeclared.add(f"{path.relative_to(ROOT)}: {top}")
     assert undeclared == set()

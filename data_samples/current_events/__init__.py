@@ -7,9 +7,9 @@ for).
 The text is Wikipedia's, under CC BY-SA 4.0: who passes the file on passes the attribution file on with it.
 """
 
-from spacetime.data.current_events.building import CurrentEventsReport, build_current_events
-from spacetime.data.current_events.extracting import Event, extract_events
-from spacetime.data.current_events.placing import find_region, place_event
+from data_samples.current_events.building import CurrentEventsReport, build_current_events
+from data_samples.current_events.extracting import Event, extract_events
+from data_samples.current_events.placing import find_region, place_event
 
 __all__ = [
     "CurrentEventsReport",

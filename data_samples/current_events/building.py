@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from spacetime.data.current_events.extracting import extract_events
-from spacetime.data.current_events.fetching import API, DayPage, Wiki
-from spacetime.data.current_events.placing import place_event
+from data_samples.current_events.extracting import extract_events
+from data_samples.current_events.fetching import API, DayPage, Wiki
+from data_samples.current_events.placing import place_event
 from spacetime.months import MonthRange
 
 __all__ = ["CurrentEventsReport", "build_current_events"]
@@ -110,7 +110,7 @@ def build_current_events(
     cache_dir : str or path, optional
         Default: the environment variable ``SPACETIME_CACHE``, or ``~/.cache/spacetime``.
     pause, timeout, tries, refresh, sleep
-        See :class:`~spacetime.data.current_events.fetching.Wiki`.
+        See :class:`~data_samples.current_events.fetching.Wiki`.
     show_progress : bool, optional
         Default: only when stderr is a terminal.
 
@@ -128,7 +128,7 @@ def build_current_events(
 
     Notes
     -----
-    The region's rule is :mod:`~spacetime.data.current_events.placing`'s. The same pages give the same files to the
+    The region's rule is :mod:`~data_samples.current_events.placing`'s. The same pages give the same files to the
     byte, with the same version of pyarrow.
     """
     output = Path(output)

@@ -25,7 +25,6 @@ from spacetime.training.loop import (
     parameter_groups,
     read_log,
     save_checkpoint,
-    set_dropout,
     warmup_then_decay,
 )
 from spacetime.training.objectives import cross_entropy
@@ -210,13 +209,6 @@ def test_only_complete_and_newest_checkpoints_stay(small: Any) -> None:
     assert [path.name for path in checkpoints(output)] == ["checkpoint-10", "checkpoint-11"]
     files = {path.suffix for path in (output / "checkpoint-11").iterdir()}
     assert files == {".safetensors", ".json"}, "no pickle"
-
-
-def test_training_leaves_the_models_forward_as_it_was(small: Any) -> None:
-    encoder, _, _ = small
-    assert encoder.model.config._attn_implementation == "sdpa"
-    assert encoder.model.forward.__func__ is type(encoder.model).forward, "no autocast is left around it"
-    set_dropout(encoder.model, 0.0)
 
 
 def test_a_second_training_of_the_same_model_keeps_the_precision(small: Any) -> None:

@@ -11,6 +11,7 @@ from spacetime.data.batches import NO_LABEL
 from spacetime.encoder import SpaceTimeEncoder, pad
 from spacetime.model.modeling import Locator
 from spacetime.months import MISSING
+from spacetime.training.loop import weights_only
 from spacetime.training.objectives import cross_entropy
 
 EMBEDDING_RATE = 0.3  # of the learning rate, for what reads the embedding: it needs little, and memorises with more
@@ -61,8 +62,28 @@ def fit_locator(
         raise ValueError("this model has no locator; build it with locator_rank=64")
     if len(dataset) == 0:
         raise ValueError("no rows to fit a locator on; the corpus or the split is empty")
-    rows = _Located(encoder, dataset, show_progress)
-    locator.piece_weights.copy_(inverse_document_frequency(rows.pieces, encoder.model.config.vocab_size))
+    with weights_only(encoder.model):
+        encoder.model.eval()
+        rows = _Located(encoder, dataset, show_progress)
+        locator.piece_weights.copy_(inverse_document_frequency(rows.pieces, encoder.model.config.vocab_size))
+        locator.requires_grad_(True)
+        _fit(locator, rows, epochs, batch_size, learning_rate, hide_pieces, near_months, seed)
+        if validation is None or not len(validation):
+            return {"temperature_month": 1.0, "temperature_region": 1.0}
+        return _calibrate(locator.eval(), _Located(encoder, validation, show_progress))
+
+
+def _fit(
+    locator: Locator,
+    rows: "_Located",
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    hide_pieces: float,
+    near_months: float,
+    seed: int,
+) -> None:
+    """Fit the weights, from new ones."""
     random = np.random.default_rng(seed)
     torch.manual_seed(seed)
     nn.init.normal_(locator.pieces.weight, std=0.05)
@@ -73,7 +94,7 @@ def fit_locator(
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.01, fused=True)
     batches = -(-len(rows) // batch_size)  # an epoch
     step, steps = 0, epochs * batches
-    locator.train().requires_grad_(True)  # frozen while everything else was trained
+    locator.train()
     for _ in range(epochs):
         for chosen in np.array_split(random.permutation(len(rows)), batches):
             for group in optimizer.param_groups:
@@ -85,16 +106,11 @@ def fit_locator(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
-    locator.eval()
     with torch.no_grad():
         # What standardised the embedding and scaled the bag goes into the weights.
         locator.from_embedding.bias.sub_(locator.from_embedding.weight @ (mean / spread))
         locator.from_embedding.weight /= spread
         locator.pieces.weight *= PIECE_SCALE
-    found = {"temperature_month": 1.0, "temperature_region": 1.0}
-    if validation is not None and len(validation):
-        found = _calibrate(locator, _Located(encoder, validation, show_progress))
-    return found
 
 
 def inverse_document_frequency(pieces: list[list[int]], vocabulary: int) -> Tensor:

@@ -14,7 +14,8 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -131,6 +132,7 @@ def train(
     options: TrainingOptions,
     output: str | Path,
     *,
+    idle: tuple[str, ...] = (),
     evaluate: Evaluate | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -138,12 +140,16 @@ def train(
 ) -> TrainingResult:
     """Train a model in place; in several processes, if torchrun started this one.
 
+    Nothing but its weights is changed: see `weights_only`.
+
     Parameters
     ----------
     model, batches, objective, options
         What is trained, on what, towards what, and how.
     output
         Folder for `log.jsonl` (a line for each step) and `checkpoint-STEP/`.
+    idle
+        How the names of parameters begin that have no part in the objective. They are frozen while this runs.
     evaluate
         Called with the model now and then (`options.evaluate_every`) and at the end; its numbers are logged.
     resume
@@ -166,39 +172,59 @@ def train(
     if accelerator.is_main_process:
         prepare_output(output, resume, overwrite)
     accelerator.wait_for_everyone()
-    model.to(accelerator.device)  # type: ignore[arg-type]  # each process its own GPU
-    set_dropout(model, options.dropout)
-    attention = model.config._attn_implementation
-    if model.device.type == "cpu":
-        model.set_attn_implementation("eager")  # 1.2 times as fast to train here as the fused kernel
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, options), weight_decay=options.weight_decay, fused=True
-    )  # the rates are set at every step
-    steps = options.max_steps or options.epochs * len(batches)
-    start = 0
-    if resume and (checkpoint := newest_checkpoint(output)):
-        start = load_checkpoint(checkpoint, model, optimizer, options)
-    begin_alike(model, batches, start, steps)
-    # `evaluation_mode` puts autocast around the model, but no DistributedDataParallel: see `processes`.
-    accelerator.prepare_model(model, evaluation_mode=True)
-    optimizer = accelerator.prepare_optimizer(optimizer)
-
-    try:
+    if accelerator.num_processes > 1:
+        model.to(accelerator.device)  # type: ignore[arg-type]  # each process its own GPU
+    with weights_only(model):
+        set_dropout(model, options.dropout)
+        if model.device.type == "cpu":
+            model.set_attn_implementation("eager")  # 1.2 times as fast to train here as the fused kernel
+        groups = parameter_groups(model, options, idle)
+        trained = {id(parameter) for group in groups for parameter in group["params"]}
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+        # The rates are set at every step.
+        optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, fused=True)
+        steps = options.max_steps or options.epochs * len(batches)
+        start = 0
+        if resume and (checkpoint := newest_checkpoint(output)):
+            start = load_checkpoint(checkpoint, model, optimizer, options)
+        begin_alike(model, batches, start, steps)
+        # `evaluation_mode` puts autocast around the model, but no DistributedDataParallel: see `processes`.
+        accelerator.prepare_model(model, device_placement=False, evaluation_mode=True)
+        optimizer = accelerator.prepare_optimizer(optimizer)
         log = TrainingLog(output, start, options.tensorboard, writes=accelerator.is_main_process)
         accelerator.wait_for_everyone()  # all have read the log when the first process writes it anew
         with log:
-            result = _steps(
+            return _steps(
                 model, batches, objective, options, output, accelerator, optimizer, log, start, steps,
                 evaluate if accelerator.is_main_process else None,
                 show_progress if accelerator.is_main_process else False,
             )  # fmt: skip
-    finally:
-        accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # take autocast off the model's forward again
-        # Accelerate would take the model for wrapped and train it without autocast the next time.
-        model.__dict__.pop("_is_accelerate_prepared", None)
-        model.set_attn_implementation(attention)
-        model.eval()
-    return result
+
+
+@contextmanager
+def weights_only(model: SpaceTimeMiniLM) -> Iterator[None]:
+    """Undo whatever else than weights is changed inside, also after an error or Ctrl-C.
+
+    Undone are which parameters are frozen, gradients, training mode, dropout, the way attention is computed, what is
+    hung on modules (accelerate wraps `forward` and leaves marks), and the state of torch's random numbers.
+    """
+    modules = [(module, dict(vars(module))) for module in model.modules()]
+    parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
+    attention = model.config._attn_implementation
+    with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+        try:
+            for parameter, _, _ in parameters:
+                parameter.grad = None
+            yield
+        finally:
+            model.set_attn_implementation(attention)
+            for module, before in modules:
+                vars(module).update(before)
+                for name in vars(module).keys() - before.keys():
+                    delattr(module, name)
+            for parameter, requires_grad, gradient in parameters:
+                parameter.requires_grad_(requires_grad).grad = gradient
 
 
 def _steps(
@@ -228,7 +254,7 @@ def _steps(
         model.train()
         torch.manual_seed(step_seed(options.seed, step, accelerator.process_index))  # of dropout
         own = own_batch(batches, step, accelerator.process_index, accelerator.num_processes)
-        batch = {name: tensor.to(accelerator.device) for name, tensor in own.items()}
+        batch = {name: tensor.to(model.device) for name, tensor in own.items()}
         factor = warmup_then_decay(step, steps, options.warmup_share, options.warmup_steps)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
@@ -298,15 +324,15 @@ def step_seed(seed: int, step: int, process: int) -> int:
     return int(np.random.default_rng([seed, 6, step, process]).integers(2**63))
 
 
-def parameter_groups(model: SpaceTimeMiniLM, options: TrainingOptions) -> list[dict[str, Any]]:
-    """The backbone and what is new, each with its peak rate; frozen parameters are left out."""
+def parameter_groups(
+    model: SpaceTimeMiniLM, options: TrainingOptions, idle: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """The backbone and what is new, each with its peak rate; frozen and idle parameters are left out."""
     backbone: list[nn.Parameter] = []
     new: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_backbone = name.startswith("bert.") and ".conditioning." not in name
-        if is_backbone and options.freeze_backbone:
-            parameter.requires_grad_(False)
-        if parameter.requires_grad:
+        if parameter.requires_grad and not name.startswith(idle) and not (is_backbone and options.freeze_backbone):
             (backbone if is_backbone else new).append(parameter)
     groups = [
         {"params": backbone, "lr": options.learning_rate, "peak": options.learning_rate},

@@ -17,7 +17,7 @@ from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
 from spacetime.training.processes import first_of_processes
-from spacetime.training.recipes import finish
+from spacetime.training.recipes import HEADS, finish
 
 PLAIN = TrainingOptions(
     batch_size=1024,
@@ -29,6 +29,7 @@ PLAIN = TrainingOptions(
     checkpoint_every=1000,
 )
 PLAIN_LOSS = ContrastiveLoss(chunk=64)
+NO_PART = (*HEADS, "space_embed.", "locator.", "bert.pooler.")  # in a plain embedding
 MIXTURE_FILE = "mixture.json"
 DRAWN_FILE = "drawn.json"
 
@@ -99,9 +100,6 @@ def train_plain(
     asked = _asked(sources, loss, recipe, encoder)
     if resume and (output / MIXTURE_FILE).is_file():
         _check_same(output / MIXTURE_FILE, asked)
-    for name, parameter in encoder.model.named_parameters():
-        if not name.startswith("bert.") or name.startswith("bert.pooler."):
-            parameter.requires_grad_(False)  # no part of an embedding
     batches = _Announced(MixtureBatches(mixture, encoder), output / MIXTURE_FILE, asked)
     result = train(
         encoder.model,
@@ -109,6 +107,7 @@ def train_plain(
         loss,
         options,
         output,
+        idle=NO_PART,
         evaluate=evaluate,
         resume=resume,
         overwrite=overwrite,

@@ -104,9 +104,6 @@ def train_stage2(
     `locate` is best asked of the encoder that stage 1 left.
     """
     recipe = recipe or PairRecipe()
-    for name, parameter in encoder.model.named_parameters():
-        if name.startswith(HEADS):
-            parameter.requires_grad_(False)  # idle parameters stop distributed training at its second step
     evaluate = None
     if validation is not None and len(validation):
         evaluate = _pair_spearman(PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
@@ -124,6 +121,7 @@ def train_stage2(
         stage2_loss,
         options,
         output,
+        idle=HEADS,
         evaluate=evaluate,
         resume=resume,
         overwrite=overwrite,
@@ -168,15 +166,13 @@ def train_joint(
     recipe, loss = recipe or JointRecipe(), loss or JointLoss()
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, max_length=max_length)
     plain.precision = "bfloat16" if mixed_precision(options, encoder.device) == "bf16" else "float32"
-    for name, parameter in encoder.model.named_parameters():
-        if name.startswith((*LOCATION_HEADS, "locator.")):
-            parameter.requires_grad_(False)  # they have no part in this loss
     result = train(
         encoder.model,
         JointBatches(dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=show_progress),
         loss,
         options,
         output,
+        idle=(*LOCATION_HEADS, "locator."),
         resume=resume,
         overwrite=overwrite,
         show_progress=show_progress,

@@ -220,6 +220,10 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
     if options.output.exists():
         raise ValueError(f"{options.output} is there already; delete it, or give another --output")
     options.corpus = options.what[0]
+    for role in ("month", "region"):  # a label given for all rows takes the place of the column
+        unread = options.model == "plain" and getattr(options, role) == role and getattr(options, f"{role}s") is None
+        if getattr(options, f"in_{role}") is not None or unread:
+            setattr(options, role, None)
     if options.model == "plain":  # it reads the text alone, so any months and regions will do
         corpus = _load_corpus(options)
         encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
@@ -329,9 +333,7 @@ def _run_corpus(options: argparse.Namespace) -> int:
     found = run_corpus(
         options.corpus,
         options.output,
-        text=options.text,
-        month=options.month,
-        region=options.region,
+        **_reading(options),
         months=_months(options.months),
         regions=_regions(options.regions),
         strict=options.strict,
@@ -357,8 +359,10 @@ def _index(options: argparse.Namespace) -> int:
 
     name = options.model or "released"
     encoder = None if name == "plain" else SpaceTimeEncoder.load(name)  # the plain one takes any months and regions
-    known = () if encoder is None else (encoder.months, encoder.regions)
-    corpus = _load_corpus(options, *known)
+    if encoder is None:
+        corpus = _load_corpus(options, plain=True)
+    else:
+        corpus = _load_corpus(options, encoder.months, encoder.regions)
     _say_rows(corpus, options)
     index = SpaceTimeIndex.build(
         corpus,
@@ -486,29 +490,41 @@ def _course_site(options: argparse.Namespace) -> int:
 
 
 def _load_corpus(
-    options: argparse.Namespace, months: "MonthRange | None" = None, regions: "RegionSet | None" = None
+    options: argparse.Namespace,
+    months: "MonthRange | None" = None,
+    regions: "RegionSet | None" = None,
+    plain: bool = False,
 ) -> "Corpus":
-    """Load the corpus that the options name; `months` and `regions` are a model's own, which options may narrow."""
+    """Load the corpus that the options name; `months` and `regions` are a model's own, which options may narrow.
+
+    For the `plain` model a file without the columns month and region is one whose rows have none.
+    """
     from spacetime.data import load_corpus
+    from spacetime.data.corpus import MissingColumn
 
     if not _first_process():
         options.rejects = None
     elif options.rejects is None and options.run in (_train_stage1, _train_stage2, _evaluate) and options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         options.rejects = options.output / "rejects.csv"  # written only if there are any
-    return load_corpus(
-        options.corpus,
-        text=options.text,
-        month=options.month,
-        region=options.region,
-        months=_months(options.months) or months,
-        regions=_regions(options.regions) or regions,
-        outside=options.outside,
-        any_spelling=options.any_spelling,
-        strict=options.strict,
-        rejects=options.rejects,
-        show_progress=None if _first_process() else False,
-    )
+    try:
+        return load_corpus(
+            options.corpus,
+            **_reading(options),
+            months=_months(options.months) or months,
+            regions=_regions(options.regions) or regions,
+            outside=options.outside,
+            any_spelling=options.any_spelling,
+            strict=options.strict,
+            rejects=options.rejects,
+            show_progress=None if _first_process() else False,
+        )
+    except MissingColumn as error:
+        if not plain or error.role == "text" or getattr(options, error.role) != error.role:
+            raise
+        print(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}", file=sys.stderr)
+        setattr(options, error.role, None)
+        return _load_corpus(options, months, regions, plain)
 
 
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
@@ -641,7 +657,7 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
     else:
         sentences = options.what
     for column in ("text", "month", "region"):
-        if (name := getattr(options, column)) != column:
+        if (name := getattr(options, column)) not in (column, None):
             hint = "" if column == "text" else f"; --in-{column} gives one {column} for all sentences"
             raise ValueError(f"--{column} {name!r} names a column, and sentences have none{hint}")
     return sentences
@@ -897,7 +913,7 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw but the split's (default: 0)")
     own.add_argument("--resume", action="store_true", help="go on where the same run was stopped")
     own.add_argument("--overwrite", action="store_true", help="delete an earlier run in DIR first")
-    group = _add_columns(own)
+    group = _add_reading_options(own)
     group.add_argument("--months", metavar="FIRST..LAST", help="leave rows of other months out (default: as found)")
     group.add_argument(
         "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
@@ -1048,21 +1064,32 @@ def _add_model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="DIR", help="folder of a trained model, 'released' (default) or 'plain'")
 
 
-def _add_columns(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    """A group of options about a corpus, which begins with the names of its three columns."""
+def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """How a file is read: the same for every command that reads one, handed on by `_reading`.
+
+    Returns the group, for what else a command can be told about its corpus.
+    """
     group = parser.add_argument_group("corpus")
-    for column in ("text", "month", "region"):
-        group.add_argument(f"--{column}", default=column, metavar="COLUMN", help=f"its column of {column}s")
+    group.add_argument("--text", default="text", metavar="COLUMN", help="its column of texts")
+    for role, example in (("month", "months or dates"), ("region", "regions")):
+        either = group.add_mutually_exclusive_group()
+        either.add_argument(f"--{role}", default=role, metavar="COLUMN", help=f"its column of {example}")
+        either.add_argument(f"--no-{role}", dest=role, action="store_const", const=None, help="it has no such column")
+    group.add_argument(
+        "--any-spelling", action="store_true", help="take 'Nov 2019', '2019-11-30 10:22', 'uk' as well, as `run` does"
+    )
     return group
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
+    return {"text": options.text, "month": options.month, "region": options.region}
 
 
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
     """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
     parser.set_defaults(outside="reject", strict=every_row, rejects=None)
-    group = _add_columns(parser)
-    group.add_argument(
-        "--any-spelling", action="store_true", help="take 'Nov 2019', '2019-11-30 10:22', 'uk' as well, as `run` does"
-    )
+    group = _add_reading_options(parser)
     group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
     group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
     if every_row:

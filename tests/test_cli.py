@@ -228,6 +228,76 @@ def test_a_range_or_a_set_that_is_none_is_named(
     assert message in capsys.readouterr().err
 
 
+READERS = ["data check", "run", "index", "encode", "train stage1", "train stage2", "evaluate"]
+
+
+@pytest.mark.parametrize("words", READERS)
+def test_every_command_that_reads_a_file_can_be_told_the_same_about_it(words: str) -> None:
+    def reading(words: str) -> set[str]:
+        group = next(g for g in COMMANDS[words]._action_groups if g.title == "corpus")
+        return {option for action in group._group_actions for option in action.option_strings}
+
+    assert {"--text", "--month", "--no-month", "--region", "--no-region", "--any-spelling"} <= reading(words)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "given"),
+    [
+        ("headline", [("A new lockdown begins.",)], ["--no-month", "--no-region"]),
+        ("headline,country", [("A new lockdown begins.", "UK")], ["--no-month", "--region", "country"]),
+        ("headline,month", [("A new lockdown begins.", "no month at all")], ["--no-month", "--no-region"]),
+    ],
+)
+def test_a_file_without_months_or_regions_is_read_when_that_is_said(
+    header: str, rows: list[tuple[str, ...]], given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write_corpus(tmp_path / "news.csv", rows, header))
+    named = [path, "--text", "headline", *given]
+    assert main(["data", "check", *named]) == 0
+    assert "no month 1" in capsys.readouterr().out
+    assert main(["encode", *named, "--output", str(tmp_path / "x.npy"), "--dtype", "float32"]) == 0
+    region = "UK" if "country" in header else None
+    expected = SpaceTimeEncoder.load().encode(["A new lockdown begins."], None, region)
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=0.03)
+    assert main(["index", *named, "--output", str(tmp_path / "index")]) == 0
+    assert main(["search", str(tmp_path / "index"), "staying at home"]) == 0
+    assert "A new lockdown begins." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("header", "row"), [("headline", ("A new lockdown begins.",)), ("headline,month", ("A new lockdown begins.", "?"))]
+)
+def test_labels_given_for_all_rows_take_the_place_of_columns(header: str, row: tuple[str, ...], tmp_path: Path) -> None:
+    path = str(write_corpus(tmp_path / "news.csv", [row], header))
+    given = ["--in-month", "2020-03", "--in-region", "UK", "--precision", "float32", "--dtype", "float32"]
+    assert main(["encode", path, "--text", "headline", *given, "--output", str(tmp_path / "x.npy")]) == 0
+    expected = SpaceTimeEncoder.load().encode(["A new lockdown begins."], "2020-03", "UK")
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("row", [("A new lockdown begins.",), ("It snows.", "03/04/2019", "Narnia")])
+def test_the_plain_model_needs_no_months_and_no_regions(
+    row: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write_corpus(tmp_path / "news.csv", [row], ",".join(["headline", "month", "region"][: len(row)])))
+    named = [path, "--text", "headline", "--model", "plain", "--output"]
+    assert main(["encode", *named, str(tmp_path / "x.npy"), "--dtype", "float32"]) == 0
+    expected = SpaceTimeEncoder.load("plain").encode([row[0]])
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=0.03)
+    if len(row) == 1:
+        assert main(["index", *named, str(tmp_path / "index")]) == 0
+        assert "has no column 'month', so no row has a month" in capsys.readouterr().err
+
+
+def test_a_column_that_is_named_must_be_there_whatever_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write_corpus(tmp_path / "news.csv", [("A new lockdown begins.",)], "headline"))
+    named = ["--text", "headline", "--month", "date", "--model", "plain"]
+    assert main(["index", path, *named, "--output", str(tmp_path / "index")]) == 2
+    assert "has no column 'date'; it has 'headline'" in capsys.readouterr().err
+
+
 # --- encode and locate -------------------------------------------------------------------------------
 
 

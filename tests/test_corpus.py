@@ -484,3 +484,30 @@ def test_a_date_column_that_gives_the_month_is_kept_for_splits_by_day(tmp_path: 
     path.write_text("headline,date,region\nRain,2019-11-30,UK\n", encoding="utf-8")
     corpus = load_corpus(path, text="headline", month="date", cache_dir=tmp_path / "cache")
     assert corpus.dataset[0] == {"text": "Rain", "month": "2019-11", "region": "UK", "date": "2019-11-30"}
+
+
+# --- files without months or regions ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["text\nIt snows.\n", "text,month,region\nIt snows.,?,Ruritania\n"])
+def test_a_column_that_is_none_leaves_every_row_without_such_a_label(content, tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text(content)
+    corpus = load_corpus(path, month=None, region=None, cache_dir=tmp_path)
+    assert (corpus.dataset[0]["month"], corpus.dataset[0]["region"]) == (None, None)
+    assert (corpus.report.missing_month, corpus.report.missing_region, corpus.report.rejected) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "rows", "value"),
+    [
+        ("month", ["a,5/26/17,UK", "b,5/27/17,UK", "c,,UK"], "5/26/17"),
+        ("region", ["a,2019-01,uk", "b,2019-01,United  States", "c,2019-01,"], "uk"),
+    ],
+)
+def test_where_no_row_has_a_label_the_first_rejected_row_says_why(column, rows, value, tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text("\n".join(["text,month,region", *rows]) + "\n")
+    cause = rf"1 of 3 rows have none, and 2 were rejected; the first: row 1 \(line 2\), column '{column}': .*'{value}'"
+    with pytest.raises(ValueError, match=f"no row that can be used has a {column}: {cause}"):
+        load_corpus(path, cache_dir=tmp_path)

@@ -164,8 +164,8 @@ def load_corpus(
     path: str | os.PathLike[str],
     *,
     text: str = "text",
-    month: str = "month",
-    region: str = "region",
+    month: str | None = "month",
+    region: str | None = "region",
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
     outside: Literal["reject", "skip"] = "reject",
@@ -184,13 +184,16 @@ def load_corpus(
         A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, each also gzipped (``.gz``), in UTF-8; or a data set on
         the hub as ``hub:owner/name`` or ``hub:owner/name:split``.
     text, month, region : str
-        The file's names for the three columns. They are called text, month and region in the result; another column
+        The file's names for the three columns; None for a month or a region says that the file has none, and every row
+        is one without it. They are called text, month and region in the result; another column
         that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``. A month column
         of another name (a date) is kept under that name besides.
     months : MonthRange, optional
-        The wanted months; without it, from the first month in the file to the last.
+        The wanted months; without it, from the first month in the file to the last (with ``month=None``, the published
+        model's).
     regions : RegionSet, optional
-        The wanted regions; without it, those of the file by falling count. Two names of one country (UK, GB) are one
+        The wanted regions; without it, those of the file by falling count (with ``region=None``, the published
+        model's). Two names of one country (UK, GB) are one
         region, spelled as it first stands in the file.
     outside : {"reject", "skip"}
         What becomes of a row with a valid month or a known country that is not among the wanted ones: rejected, or left
@@ -263,7 +266,15 @@ def load_corpus(
             f"{path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
         )
     _check_kept(report)
-    return Corpus(dataset, months or _found_months(report), regions or _found_regions(report), report)
+    return Corpus(dataset, months or _found_months(report, month), regions or _found_regions(report, region), report)
+
+
+class MissingColumn(ValueError):
+    """A column that was asked for is not in the file; `role` is text, month or region."""
+
+    def __init__(self, role: str, message: str) -> None:
+        super().__init__(message)
+        self.role = role
 
 
 @dataclass(frozen=True)
@@ -271,8 +282,8 @@ class _Wanted:
     """What the caller asked for, in so far as it changes the result."""
 
     text: str
-    month: str
-    region: str
+    month: str | None
+    region: str | None
     months: MonthRange | None
     regions: RegionSet | None
     outside: str
@@ -283,16 +294,20 @@ class _Wanted:
 def _check_options(
     path: str,
     text: str,
-    month: str,
-    region: str,
+    month: str | None,
+    region: str | None,
     outside: str,
     rejects: str | os.PathLike[str] | None,
     max_characters: int,
 ) -> None:
     for role, name in zip(_ROLES, (text, month, region), strict=True):
+        if name is None and role != "text":
+            continue
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{role}={name!r} must be the name of a column")
-    if len({text, month, region}) < 3:
+            none = "" if role == "text" else f" (or {role}=None where the file has none)"
+            raise ValueError(f"{role}={name!r} must be the name of a column{none}")
+    named = [name for name in (text, month, region) if name is not None]
+    if len(set(named)) < len(named):
         raise ValueError(f"text={text!r}, month={month!r} and region={region!r} must be three different columns")
     if outside not in ("reject", "skip"):
         raise ValueError(f"outside={outside!r} is not allowed; give 'reject' or 'skip'")
@@ -361,16 +376,32 @@ def _check_kept(report: CorpusReport) -> None:
         )
 
 
-def _found_months(report: CorpusReport) -> MonthRange:
+def _found_months(report: CorpusReport, month: str | None) -> MonthRange:
+    if month is None:  # a model has a range of months, though no row uses it
+        return MonthRange("2017-01", "2021-12")
     if not report.by_month:
-        raise ValueError(f"{report.path}: no row has a month; give the range as months=MonthRange(...)")
+        raise ValueError(_no_row_has("month", report))
     return MonthRange(min(report.by_month), max(report.by_month))
 
 
-def _found_regions(report: CorpusReport) -> RegionSet:
+def _found_regions(report: CorpusReport, region: str | None) -> RegionSet:
+    if region is None:
+        return RegionSet(["UK", "US", "AUS", "CAN"])
     if not report.by_region:
-        raise ValueError(f"{report.path}: no row has a region; give the set as regions=RegionSet([...])")
+        raise ValueError(_no_row_has("region", report))
     return RegionSet(report.by_region)
+
+
+def _no_row_has(role: str, report: CorpusReport) -> str:
+    """Why nothing was found where a label was looked for: rejected rows come first, as they may be the cause."""
+    if report.rejected:
+        return (
+            f"{report.path}: no row that can be used has a {role}: {report.kept:,} of {report.rows:,} rows have none, "
+            f"and {report.rejected:,} were rejected; the first: {report.rejects[0]} (all of them in "
+            f"{report.rejects_path})"
+        )
+    wanted = "MonthRange('2017-01', '2021-12')" if role == "month" else "RegionSet(['UK', 'US'])"
+    return f"{report.path}: no row has a {role}; give {role}=None, or those of the model as {role}s={wanted}"
 
 
 def _copy_rejects(report: CorpusReport, target: Path) -> None:
@@ -432,14 +463,15 @@ def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) ->
 
 def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, str]:
     """The columns kept beside text, month and region, by their names in the file, with their names in the result."""
-    roles = dict(zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True))
+    named = zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True)
+    roles = {name: role for name, role in named if name is not None}
     for name, role in roles.items():
         if name not in columns:
             shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
             hint = " (is it separated by ';'?)" if len(columns) == 1 and ";" in columns[0] else ""
-            raise ValueError(
-                f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=... "
-                f"(--{role} on the command line)"
+            none = "" if role == "text" else f", or that there is none with {role}=None"
+            raise MissingColumn(
+                role, f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=...{none}"
             )
     # A column of days that is folded to months is kept as it is, too: a split by whole days needs it.
     kept = [column for column in columns if column not in roles or (column == wanted.month and column not in _ROLES)]
@@ -533,21 +565,21 @@ class _RowChecker:
     def check(self, row: Row) -> list[str | None] | Reject | None:
         """Return the row's values in the result's order; or why it is rejected; or None when it is outside."""
         wanted = self._wanted
-        column = wanted.text
+        column: str | None = wanted.text
         try:
             text = self._text(_present(row, column))
             column = wanted.month
             month = self._month(_present(row, column))
             column = wanted.region
             region = self._region(_present(row, column))
-            column = self._id or ""
+            column = self._id
             extra = [_as_text(row.fields.get(name)) for name in self._extra]
             if self._is_outside(month, region):
                 return None
             if self._id and (identity := _as_text(row.fields.get(self._id))) and self._seen_ids.add(identity):
                 raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
         except ValueError as error:
-            return Reject(row.number, row.line, column, reading.shown(row.fields.get(column, "")), str(error))
+            return Reject(row.number, row.line, column, reading.shown(row.fields.get(column or "", "")), str(error))
         if len(self._label_of_place) > _MOST_REGIONS:
             raise ValueError(
                 f"{self._path}: column {wanted.region!r} holds more than {_MOST_REGIONS:,} different regions; "
@@ -625,7 +657,9 @@ class _RowChecker:
         )
 
 
-def _present(row: Row, column: str) -> Any:
+def _present(row: Row, column: str | None) -> Any:
+    if column is None:  # the file has none
+        return None
     if column not in row.fields:
         raise ValueError("the field is absent")
     return row.fields[column]

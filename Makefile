@@ -73,11 +73,11 @@ install:
 	@echo "setup: done"
 
 course: setup
-	@$(VENV)/bin/spacetime course run --profile $(PROFILE)
+	@$(PY) -m course run --profile $(PROFILE)
 
 # The lessons as they are committed, without running them.
 site: setup
-	@$(VENV)/bin/spacetime course site
+	@$(PY) -m course site
 
 # Tests read nothing from the network: what they need is installed or shipped.
 test test-all test-slow unit notebooks: export HF_HUB_OFFLINE := 1

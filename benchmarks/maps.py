@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.tables import write_between
+from course.figures import region_style
 from spacetime.analysis import (
     ChangePoints,
     StableKMeans,
@@ -38,7 +39,6 @@ from spacetime.analysis import (
     umap_map,
     unit_vectors,
 )
-from spacetime.course.figures import region_style
 from spacetime.data import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.training.loop import environment

@@ -30,9 +30,9 @@ from typing import Any
 import torch
 
 from benchmarks.tables import commit, write_between
+from course.gathering import t_interval
+from course.students import Start, student
 from data_samples.almanac.two_wordings import template_names, two_wordings
-from spacetime.course.gathering import t_interval
-from spacetime.course.students import Start, student
 from spacetime.data.mixture import Source, read_data_config, write_data_config
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import sts

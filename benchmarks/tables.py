@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from spacetime.course import provenance
+from course import provenance
 from spacetime.training.loop import environment
 
 README = Path(__file__).with_name("README.md")

@@ -43,7 +43,6 @@ _PARTS = {
         neighbour_agreement over_representation principal_components share_explained topic_lives true_neighbours
         turned umap_dimensions umap_map unit_vectors
     """,
-    "spacetime.course": "CourseRun GatheredRuns LessonResult gather record run_course t_interval",
 }
 _HOME = {name: module for module, names in _PARTS.items() for name in names.split()}
 
@@ -51,7 +50,6 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __getattr__
     from spacetime.analysis import *  # noqa: F403
-    from spacetime.course import *  # noqa: F403
     from spacetime.data import *  # noqa: F403
     from spacetime.data.almanac import load_almanac as load_almanac
     from spacetime.data.pairs import PairRecipe as PairRecipe

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 import shlex
-import signal
 import sys
 import textwrap
 import traceback
@@ -43,16 +42,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    return run_commands(_parser(), arguments)
+
+
+def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Parse, run the command that was named, and turn every error into one line and an exit code.
+
+    Parameters
+    ----------
+    parser
+        With a command for each `run` (see `_command`).
+    arguments
+        Without the program's name; None for the process's own.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     # Waiting threads sleep instead of spinning, and the tokenizer's threads do not fork under a data loader.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
     try:
-        options, unknown = _parser().parse_known_args(arguments)
+        options, unknown = parser.parse_known_args(arguments)
         if unknown:  # argparse's own error would send the reader to the help of all commands
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        options.command_line = shlex.join(["spacetime", *(sys.argv[1:] if arguments is None else arguments)])
+        options.command_line = shlex.join([*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)])
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -66,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"spacetime: error: {_one_line(error)}", file=sys.stderr)
+        print(f"{parser.prog.split()[-1]}: error: {_one_line(error)}", file=sys.stderr)
         return 2
 
 
@@ -424,68 +441,6 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- course -------------------------------------------------------------------------------------------
-
-
-def _course_run(options: argparse.Namespace) -> int:
-    from spacetime.course import run_course
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout` and CI end the lesson's processes too
-    run = run_course(
-        options.profile,
-        options.lesson,
-        dict(options.parameter),
-        options.output,
-        limit=options.limit,
-        notebooks=options.notebooks,
-    )
-    print(f"\n{run}")
-    return 1 if run.failed else 0
-
-
-def _course_gather(options: argparse.Namespace) -> int:
-    from spacetime.course import gather
-    from spacetime.course.running import NOTEBOOKS
-
-    gathered = gather(options.folder or NOTEBOOKS.parent / "runs", options.lesson)
-    print(gathered)
-    if options.output:
-        gathered.runs.to_csv(options.output, index=False)
-        print(f"\n{options.output}: {len(gathered.runs)} runs written, a row each")
-    return 1 if gathered.left_out else 0
-
-
-def _course_refresh(options: argparse.Namespace) -> int:
-    from spacetime.course.refreshing import refresh
-    from spacetime.course.running import NOTEBOOKS
-
-    folder = options.folder or NOTEBOOKS.parent / "runs/quick"
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; first: spacetime course run")
-    written = refresh(folder, options.notebooks or NOTEBOOKS)
-    print("\n".join(map(str, written)) or f"no executed lesson in {folder}")
-    return 0 if written else 1
-
-
-def _course_exercises(options: argparse.Namespace) -> int:
-    from spacetime.course.exercises.generating import write_exercises
-    from spacetime.course.running import NOTEBOOKS
-
-    changed = write_exercises(options.notebooks or NOTEBOOKS)
-    for path in changed:
-        print(f"{path}: {'written' if path.exists() else 'removed, its lesson has no exercises'}")
-    print(f"{len(changed)} exercise notebooks changed" if changed else "exercise notebooks are up to date")
-    return 0
-
-
-def _course_site(options: argparse.Namespace) -> int:
-    from spacetime.course.running import NOTEBOOKS
-    from spacetime.course.site import build_site
-
-    print(build_site((options.notebooks or NOTEBOOKS).resolve().parent, options.output))
-    return 0
-
-
 # --- what several commands share ----------------------------------------------------------------------
 
 
@@ -696,7 +651,8 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
-        print(f"spacetime: error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        name = "course" if " -m course" in self.prog else "spacetime"
+        print(f"{name}: error: {message} (see: {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -713,7 +669,6 @@ def _parser() -> argparse.ArgumentParser:
             "spacetime evaluate runs/stage2/model corpus.csv",
             "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
             "spacetime search runs/search 'new lockdown' --month 2020-03 --region UK",
-            "spacetime course run",
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -919,85 +874,6 @@ def _parser() -> argparse.ArgumentParser:
         "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
     )
     group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
-
-    course = _group(commands, "course", "run the lessons")
-    run = _command(
-        course,
-        "run",
-        _course_run,
-        "run every lesson in a row, or some",
-        "spacetime course run",
-        "spacetime course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US",
-        "spacetime course run --profile full --limit 7200",
-        after="Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.",
-    )
-    run.add_argument("--profile", default="quick", help="quick, full, or a .yaml file (default: quick)")
-    run.add_argument("--lesson", action="append", metavar="NN", help="only this lesson; may be given again")
-    run.add_argument(
-        "-p",
-        dest="parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="a parameter of the lessons, over the profile's; lists are written UK,US",
-    )
-    run.add_argument("--limit", type=float, metavar="SECONDS", help="time a lesson may take (default: the profile's)")
-    run.add_argument(
-        "--output", type=Path, metavar="DIR", help="for results (default: runs/PROFILE, or runs/PROFILE-changed/...)"
-    )
-    run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
-
-    gather = _command(
-        course,
-        "gather",
-        _course_gather,
-        "one table of all runs of a lesson, with intervals over seeds",
-        "spacetime course gather",
-        "spacetime course gather --lesson 06 --output table.csv",
-        after="Exit code: 0 every run was gathered, 1 some were left out and are named, 2 there was none.",
-    )
-    gather.add_argument(
-        "folder", nargs="?", type=Path, metavar="DIR", help="folder that holds the runs (default: the clone's runs)"
-    )
-    gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
-    gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
-
-    site = _command(
-        course,
-        "site",
-        _course_site,
-        "pages to read without running anything, from the lessons as they are committed",
-        "spacetime course site",
-        "spacetime course site --output /tmp/site",
-    )
-    site.add_argument(
-        "--notebooks", type=Path, metavar="DIR", help="folder of the lessons, beside README.md (default: the clone's)"
-    )
-    site.add_argument(
-        "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
-    )
-
-    refresh = _command(
-        course,
-        "refresh",
-        _course_refresh,
-        "put the outputs of a clean run into the lessons, with hashes of what they were made from",
-        "spacetime course refresh",
-    )
-    refresh.add_argument(
-        "folder", nargs="?", type=Path, metavar="DIR", help="executed lessons, at their defaults (default: runs/quick)"
-    )
-    refresh.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
-
-    exercises = _command(
-        course,
-        "exercises",
-        _course_exercises,
-        "write notebooks/exercises/ from the lessons: stubs, checks, folded solutions",
-        "spacetime course exercises",
-    )
-    exercises.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
     return parser
 
 

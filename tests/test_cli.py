@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -502,29 +501,3 @@ def test_rejected_rows_are_written_beside_the_training(tmp_path: Path, capsys: p
     path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "UK", "2019-01-01"), ("b", "2019-13", "UK", "")])
     main(["train", "stage1", str(path), "--output", str(tmp_path / "one"), "--split", "hash", "--test", "2"])
     assert "2019-13" in (tmp_path / "one/rejects.csv").read_text()
-
-
-# --- course ------------------------------------------------------------------------------------------
-
-
-def write_notebooks(folder: Path, code: str) -> None:
-    cells = [
-        nbformat.v4.new_code_cell("seed: int = 0", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell(code),
-    ]
-    (folder / "profiles").mkdir(parents=True)
-    (folder / "profiles/quick.yaml").write_text("")
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "00_orientation.ipynb")
-
-
-def test_a_failed_lesson_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_notebooks(tmp_path / "notebooks", "assert seed == 0")
-    command = ["course", "run", "--notebooks", str(tmp_path / "notebooks"), "-p", "seed", "3", "--lesson", "00"]
-    assert main(command) == 1
-    assert "FAILED in cell [3]: AssertionError" in capsys.readouterr().out
-
-
-def test_a_wrong_parameter_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_notebooks(tmp_path / "notebooks", "")
-    assert main(["course", "run", "--notebooks", str(tmp_path / "notebooks"), "-p", "sede", "3"]) == 2
-    assert "did you mean 'seed'?" in capsys.readouterr().err

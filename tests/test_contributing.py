@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Python that imports the copy's package, not the installed one."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'notebooks'}", "HF_HUB_OFFLINE": "1"}
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
@@ -48,7 +48,7 @@ def test_a_diff_has_under_sixty_lines_and_applies(name: str) -> None:
 @pytest.mark.slow
 def test_the_lesson_of_the_diff_runs(copy: Path) -> None:
     assert apply(DIFFS["lesson"], copy).returncode == 0
-    ran = python(copy, "-m", "spacetime.cli", "course", "run", "--lesson", "13", "-p", "word", "winter")
+    ran = python(copy, "-m", "course", "run", "--lesson", "13", "-p", "word", "winter")
     assert ran.returncode == 0 and "'winter' in" in ran.stdout, ran.stdout + ran.stderr
 
 

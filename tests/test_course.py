@@ -16,10 +16,10 @@ import psutil
 import pytest
 import yaml
 
-from spacetime.course import CourseRun, gather, record, run_course
-from spacetime.course.parameters import read_parameters
-from spacetime.course.provenance import commit
-from spacetime.course.running import find_lessons, lesson_files
+from course import CourseRun, gather, record, run_course
+from course.parameters import read_parameters
+from course.provenance import commit
+from course.running import find_lessons, lesson_files
 
 PARAMETERS = """\
 from typing import Literal
@@ -35,7 +35,7 @@ output: str = "../runs/quick"  # where results go
 """
 
 RECORD = """\
-from spacetime.course import record
+from course import record
 
 record("{lesson}", f"seed {{seed}}", {{"seed": seed}}, output)"""
 
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_the_course_and_its_lesson(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     write_lesson(folder, "00_endless", "import time\nfrom pathlib import Path\nPath('up').touch()\ntime.sleep(600)")
     write_profile(folder)
-    command = [sys.executable, "-m", "spacetime.cli", "course", "run", "--notebooks", str(folder)]
+    command = [sys.executable, "-m", "course", "run", "--notebooks", str(folder)]
     # A shell that runs tests in the background has them ignore Ctrl-C, and their children with them.
     heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     course = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
@@ -190,7 +190,7 @@ def test_a_run_is_kept_under_its_lesson_and_parameters_with_where_it_comes_from(
     assert (found["parameters"]["seed"], found["seed"], found["status"]) == (5, 5, "ok")
     assert {"python", "torch", "numpy"} <= set(found["versions"]) and found["seconds"] > 0
     assert found["commit"] is None, "the lessons of this test lie in no clone"
-    assert found["made_from"]["code"]["cells"] and "spacetime.course.recording" in found["made_from"]["modules"]
+    assert found["made_from"]["code"]["cells"] and "course.recording" in found["made_from"]["modules"]
 
 
 def test_a_failed_lesson_keeps_no_record(course: CourseRun) -> None:

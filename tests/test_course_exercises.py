@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from spacetime.course.exercises import checking, generating
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.course.exercises.generating import WrittenExercise, exercise_notebook, read_exercises, write_exercises
-from spacetime.course.running import lesson_files
+from course.exercises import checking, generating
+from course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.generating import WrittenExercise, exercise_notebook, read_exercises, write_exercises
+from course.running import lesson_files
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -26,7 +26,7 @@ MODULES = sorted(Path(checking.__file__).parent.glob("lesson_*.py"))
 
 
 def module(number: str) -> ModuleType:
-    return importlib.import_module(f"spacetime.course.exercises.lesson_{number}")
+    return importlib.import_module(f"course.exercises.lesson_{number}")
 
 
 def number_of(path: Path) -> str:
@@ -108,12 +108,12 @@ def test_the_committed_exercise_notebooks_are_those_of_the_lessons() -> None:
     wanted = {lesson.name: exercise_notebook(lesson) for lesson in lesson_files(NOTEBOOKS)}
     there = {path.name: path.read_text(encoding="utf-8") for path in (NOTEBOOKS / "exercises").glob("*.ipynb")}
     stale = [name for name, text in wanted.items() if text != there.get(name)]  # a learner's copies are no concern
-    assert stale == [], "run: spacetime course exercises"
+    assert stale == [], "run: python -m course exercises"
 
 
 def test_trustworthiness_of_the_exercise_is_the_packages() -> None:
+    from course.exercises.lesson_08 import trustworthiness
     from spacetime.analysis import distortion, nearest
-    from spacetime.course.exercises.lesson_08 import trustworthiness
 
     space = np.random.default_rng(3).normal(size=(15, 4))
     plane = space[:, :2]
@@ -123,7 +123,7 @@ def test_trustworthiness_of_the_exercise_is_the_packages() -> None:
 
 
 def test_masking_of_the_exercise_is_the_packages() -> None:
-    from spacetime.course.exercises.lesson_03 import mask_pieces
+    from course.exercises.lesson_03 import mask_pieces
     from spacetime.data.batches import mask_words
 
     ids = np.arange(200, 260)
@@ -137,7 +137,7 @@ def test_masking_of_the_exercise_is_the_packages() -> None:
 
 
 def test_decay_and_dial_of_the_exercises_are_the_searches() -> None:
-    from spacetime.course.exercises.lesson_11 import decayed_share, score_parts
+    from course.exercises.lesson_11 import decayed_share, score_parts
     from spacetime.search import _Ask, _corner_weights
 
     months, corners = np.array([24_000, 24_006, 24_036]), np.array([0.5, 0.75, 0.54, 0.8])
@@ -147,7 +147,7 @@ def test_decay_and_dial_of_the_exercises_are_the_searches() -> None:
 
 
 def test_split_by_days_of_the_exercise_is_the_packages() -> None:
-    from spacetime.course.exercises.lesson_12 import sides_by_day
+    from course.exercises.lesson_12 import sides_by_day
     from spacetime.data import split_corpus
 
     days = [f"2019-{month:02d}-{day:02d}" for month in (4, 5, 6) for day in range(1, 31)]
@@ -159,7 +159,7 @@ def test_split_by_days_of_the_exercise_is_the_packages() -> None:
 
 
 def test_accounting_of_the_exercise_is_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spacetime.course.exercises.lesson_12 import account_for, month_of
+    from course.exercises.lesson_12 import account_for, month_of
     from spacetime.own_corpus.rows import LEAST_OF_REGION, read_rows
 
     monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))

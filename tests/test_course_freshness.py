@@ -1,4 +1,4 @@
-"""Promises of `spacetime.course.freshness`: what changes a result makes outputs stale, and what does not, does not."""
+"""Promises of `course.freshness`: what changes a result makes outputs stale, and what does not, does not."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from spacetime.course.freshness import DATA, KEY, changes, fingerprint, used_modules
-from spacetime.course.running import lesson_files
+from course.freshness import DATA, KEY, changes, fingerprint, used_modules
+from course.running import lesson_files
 
 ROOT = Path(__file__).parents[1]
 LESSONS = lesson_files(ROOT / "notebooks")
@@ -117,9 +117,9 @@ def test_every_module_with_data_exists() -> None:
 
 
 def test_the_module_that_a_name_is_imported_from_changes_nothing(root: Path) -> None:
-    before = fingerprint(lesson(root, "from spacetime.part.one import first"), root)["code"]
-    assert fingerprint(lesson(root, "from spacetime.part import first"), root)["code"] == before
-    assert fingerprint(lesson(root, "from spacetime.part.one import other"), root)["code"] != before
+    before = fingerprint(lesson(root, "from spacetime.part.one import first\nfirst()"), root)["code"]
+    assert fingerprint(lesson(root, "from spacetime.part import first\nfirst()"), root)["code"] == before
+    assert fingerprint(lesson(root, "from spacetime.part.one import other\nother()"), root)["code"] != before
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -129,5 +129,5 @@ def test_committed_outputs_were_made_by_the_present_cells_and_data(path: Path) -
     if modules := [line for line in lines if line.startswith("modules")]:
         print(f"{path.name}: {len(modules)} modules changed since; nbval compares the numbers: {modules}")
     assert [line for line in lines if line not in modules] == [], (
-        f"the outputs of {path.name} are stale; run `spacetime course run`, then refresh (CONTRIBUTING.md)"
+        f"the outputs of {path.name} are stale; run `python -m course run`, then refresh (CONTRIBUTING.md)"
     )

@@ -1,4 +1,4 @@
-"""Promises of `spacetime.course.gathering`: every run a row, seeds into intervals, and what cannot be used is named."""
+"""Promises of `course.gathering`: every run a row, seeds into intervals, and what cannot be used is named."""
 
 import json
 import os
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spacetime.cli import main
-from spacetime.course import gather, record, run_course, t_interval
-from spacetime.course.gathering import runs_folder
+from course import gather, record, run_course, t_interval
+from course.__main__ import main
+from course.gathering import runs_folder
 
 
 def write_run(runs: Path, name: str, *, seed: int = 0, way: str = "prefix", **more: Any) -> Path:
@@ -145,7 +145,7 @@ def test_a_run_that_cannot_be_used_is_named_with_the_reason(runs: Path) -> None:
 
 
 def test_no_run_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no run of lesson 10 .* spacetime course run --lesson 10"):
+    with pytest.raises(FileNotFoundError, match="no run of lesson 10 .* python -m course run --lesson 10"):
         gather(tmp_path)
     write_run(tmp_path, "broken").write_text("{")
     with pytest.raises(ValueError, match="can be used: broken: result.json is not JSON"):
@@ -158,7 +158,7 @@ def test_no_run_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:
 def test_the_command_prints_the_summary_and_writes_a_row_a_run(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["course", "gather", str(runs), "--output", str(tmp_path / "table.csv")]) == 0
+    assert main(["gather", str(runs), "--output", str(tmp_path / "table.csv")]) == 0
     page = capsys.readouterr().out
     assert "0.7 ± 0.5" in page and "6 runs" in page
     assert pd.read_csv(tmp_path / "table.csv")["spearman"].sum() == pytest.approx(3.87)
@@ -166,13 +166,13 @@ def test_the_command_prints_the_summary_and_writes_a_row_a_run(
 
 def test_the_command_names_what_it_left_out_by_exit_code_1(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(runs, "broken").write_text("{")
-    assert main(["course", "gather", str(runs)]) == 1
+    assert main(["gather", str(runs)]) == 1
     assert "left out: broken: result.json is not JSON" in capsys.readouterr().out
 
 
 def test_runs_with_other_parameters_stand_side_by_side_and_are_gathered(tmp_path: Path) -> None:
     parameters = 'seed: int = 0\nrate: float = 0.1\noutput: str = "../runs/quick"'
-    cell = 'from spacetime.course import record\nrecord("10", "well", {"double": 2 * seed}, output)'
+    cell = 'from course import record\nrecord("10", "well", {"double": 2 * seed}, output)'
     cells = [
         nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(cell),

@@ -16,7 +16,7 @@ import chromium
 import pytest
 from chromium import Chromium
 
-from spacetime.course.running import NOTEBOOKS
+from course.running import NOTEBOOKS
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,4 +1,4 @@
-"""Promises of `spacetime.course.models`: the encoders that lessons share are trained once, and never mixed up."""
+"""Promises of `course.models`: the encoders that lessons share are trained once, and never mixed up."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spacetime.course import models
-from spacetime.course.models import LessonSettings, lesson_split, stage1_encoder, stage2_encoder, training_sentences
-from spacetime.course.parameters import read_parameters
+from course import models
+from course.models import LessonSettings, lesson_split, stage1_encoder, stage2_encoder, training_sentences
+from course.parameters import read_parameters
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 REGIONS = ("UK", "US", "AUS", "CAN")

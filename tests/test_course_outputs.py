@@ -1,4 +1,4 @@
-"""Promises of `spacetime.course.figures` and `refreshing`: alt text stays in the file; only a clean run is put back."""
+"""Promises of `course.figures` and `refreshing`: alt text stays in the file; only a clean run is put back."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from matplotlib import pyplot as plt
 
-from spacetime.course import figures
-from spacetime.course.freshness import fingerprint
-from spacetime.course.refreshing import refresh
-from spacetime.course.running import lesson_files
+from course import figures
+from course.freshness import fingerprint
+from course.refreshing import refresh
+from course.running import lesson_files
 
 
 def notebook(source: str = "1 + 1", **cell: Any) -> nbformat.NotebookNode:

@@ -7,8 +7,8 @@ import chromium
 import pytest
 from chromium import Chromium
 
-from spacetime.course.running import NOTEBOOKS
-from spacetime.course.site import Site, build_site
+from course.running import NOTEBOOKS
+from course.site import Site, build_site
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,9 +1,9 @@
-"""Promises of `spacetime.course.students`: each start holds what it says, and nothing else."""
+"""Promises of `course.students`: each start holds what it says, and nothing else."""
 
 import pytest
 import torch
 
-from spacetime.course.students import Start, student
+from course.students import Start, student
 from spacetime.encoder import SpaceTimeEncoder
 
 

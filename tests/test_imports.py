@@ -24,7 +24,6 @@ FLOORS = [
     "search",
     "analysis",
     "own_corpus",
-    "course",
     "cli",
 ]
 SIDE_BY_SIDE = {frozenset(("search", "analysis"))}
@@ -71,7 +70,7 @@ def test_the_model_file_imports_nothing_of_ours() -> None:
     assert [name for name in beyond if not name.startswith("spacetime.model.")] == []
 
 
-@pytest.mark.parametrize("module", ["spacetime", "spacetime.cli", "spacetime.months", "spacetime.course"])
+@pytest.mark.parametrize("module", ["spacetime", "spacetime.cli", "spacetime.months", "course"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from spacetime.course.parameters import read_parameters
-from spacetime.course.running import lesson_files
+from course.parameters import read_parameters
+from course.running import lesson_files
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"

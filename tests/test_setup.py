@@ -19,7 +19,7 @@ import spacetime
 
 ROOT = Path(__file__).parent.parent
 
-OURS = {"spacetime", "data_samples"}
+OURS = {"spacetime", "course", "data_samples"}
 # Conda's names where they are not PyPI's.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "python-tzdata": "tzdata"}
 
@@ -101,7 +101,11 @@ def test_what_the_package_imports_is_declared() -> None:
     """An import that only comes along with another package goes when that package changes its mind."""
     distributions = packages_distributions()
     undeclared = set()
-    for path in [*(ROOT / "spacetime").rglob("*.py"), *(ROOT / "data_samples").rglob("*.py")]:
+    for path in [
+        *(ROOT / "spacetime").rglob("*.py"),
+        *(ROOT / "data_samples").rglob("*.py"),
+        *(ROOT / "notebooks").rglob("*.py"),
+    ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from spacetime.course.exercises.generating import read_exercises
-from spacetime.course.running import lesson_files
+from course.exercises.generating import read_exercises
+from course.running import lesson_files
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs/syllabus.md").read_text(encoding="utf-8")

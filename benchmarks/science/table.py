@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.science.measures import LOSSES, QUERIES
 from benchmarks.science.rows import ROWS, WIDE, Row
 from benchmarks.science.runs import RESULT
-from spacetime.course.gathering import t_interval
+from course.gathering import t_interval
 from spacetime.evaluation.masked_words import context_gains
 from spacetime.evaluation.retrieval import Retrieval, paired_difference
 

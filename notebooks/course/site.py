@@ -1,4 +1,4 @@
-"""The course as pages to read without running anything: `make site`, `spacetime course site`.
+"""The course as pages to read without running anything: `make site`, `python -m course site`.
 
 nbconvert renders the cells by a small template of our own (site_cells.html.j2): Jupyter Book 2 needs a network service
 to build, its offline line has ended, and nbconvert's own templates fetch MathJax and drop alt texts.  Around the cells
@@ -183,7 +183,7 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _part(name: str) -> str:
-    return resources.files("spacetime.course").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("course").joinpath(name).read_text(encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:
@@ -235,7 +235,7 @@ class _Exporter(HTMLExporter):
 
 
 def _exporter() -> HTMLExporter:
-    template = resources.files("spacetime.course").joinpath("site_cells.html.j2")
+    template = resources.files("course").joinpath("site_cells.html.j2")
     # What one print wrote in two pieces stays on one line.
     config = Config({"CoalesceStreamsPreprocessor": {"enabled": True}})
     return _Exporter(template_name="base", template_file=str(template), config=config)
@@ -357,7 +357,7 @@ def _mend_images(body: BeautifulSoup) -> None:
     for image in body.select("img"):
         alt = str(image.get("alt", "")).strip()
         if not alt or alt.startswith("No description has been provided"):  # nbconvert's own words
-            raise ValueError("an image has no alt text; spacetime.course.figures.show(figure, alt=...) keeps one")
+            raise ValueError("an image has no alt text; course.figures.show(figure, alt=...) keeps one")
 
 
 def _mend_headings(page: _Page) -> None:

@@ -1,6 +1,6 @@
 """Runs of one lesson, with other parameters or seeds, gathered into one table with intervals.
 
-Every run leaves a `result.json` (`spacetime.course.record`), to which the course adds its parameters and seconds. Here
+Every run leaves a `result.json` (`course.record`), to which the course adds its parameters and seconds. Here
 they become a row each; runs that differ in their seed alone become a mean with an interval. Lesson 10 derives the
 interval and says why two ways of the same seeds are compared pair by pair.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-# pandas and scipy take a second to load, which looking at `spacetime.course` shall not.
+# pandas and scipy take a second to load, which looking at `course` shall not.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -216,7 +216,7 @@ def gather(folder: str | Path, lesson: str = "10") -> GatheredRuns:
     Parameters
     ----------
     folder
-        Such as `runs`; `spacetime course run` gives each choice of parameters a folder of its own below it.
+        Such as `runs`; `python -m course run` gives each choice of parameters a folder of its own below it.
     lesson
         Its number.
 
@@ -236,7 +236,7 @@ def gather(folder: str | Path, lesson: str = "10") -> GatheredRuns:
     found = sorted(path for path in folder.rglob(lesson) if path.is_dir() and _is_run(path))
     found += sorted(path.parent for path in folder.rglob(f"{lesson}/*/result.json"))  # runs/<lesson>/<hash>
     if not found:
-        raise FileNotFoundError(f"no run of lesson {lesson} in {folder}; first: spacetime course run --lesson {lesson}")
+        raise FileNotFoundError(f"no run of lesson {lesson} in {folder}; first: python -m course run --lesson {lesson}")
     left_out: list[str] = []
     repeated: list[str] = []
     newest: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -296,7 +296,7 @@ def _read(run: Path) -> dict[str, Any]:
     if result.get("status", "ok") != "ok":
         raise ValueError(f"the lesson {_how_it_ended(run)} after it had recorded")
     if not isinstance(result.get("parameters"), dict):
-        raise ValueError("result.json does not say its parameters; run the lesson by `spacetime course run`")
+        raise ValueError("result.json does not say its parameters; run the lesson by `python -m course run`")
     return result
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.model.modeling import sinusoid
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import nbformat
 
-from spacetime.course.refreshing import LESSON_METADATA
-from spacetime.course.running import lesson_files
+from course.refreshing import LESSON_METADATA
+from course.running import lesson_files
 
 SOLUTION = "solution"
 _HEADING = re.compile(r"### Exercise (\d+): (.+)\n")
@@ -98,7 +98,7 @@ def exercise_notebook(lesson: Path) -> str | None:
             f"{len(exercises)} exercises on [the lesson](../{lesson.name}), about {minutes} minutes. Write each "
             "function where it raises `NotImplementedError` and run the check below it: it passes, or says what is "
             "wrong. Hints and solutions are folded.\n\n"
-            "Work on a copy (in JupyterLab: right-click the file, *Duplicate*): `spacetime course exercises` writes "
+            "Work on a copy (in JupyterLab: right-click the file, *Duplicate*): `python -m course exercises` writes "
             "this file anew, and leaves copies as they are.",
         )
     ]

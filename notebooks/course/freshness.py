@@ -1,12 +1,12 @@
 """What a lesson's outputs were made from, as hashes, so that a test can tell when they may no longer be true.
 
 The outputs depend on the lesson's own code, on its data, and on the modules of this package that it uses.
-`fingerprint` gives each a short hash, `spacetime.course.refreshing` stores them in the notebook beside the outputs, and
+`fingerprint` gives each a short hash, `course.refreshing` stores them in the notebook beside the outputs, and
 `changes` says what is different now. Changed code or data makes a lesson stale. A changed module is only reported:
 most changes leave the numbers as they are, and nbval runs the lesson and compares them anyway.
 
-Code is hashed as a syntax tree without docstrings and without the modules that names are imported from, so comments,
-blank lines and wording may change and modules may move.
+Code is hashed as a syntax tree without docstrings and without `from ... import` lines, so comments, blank lines and
+wording may change and modules may move.
 """
 
 import ast
@@ -16,7 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+
+OURS = {"spacetime": "", "course": "notebooks"}
+"""Our packages, and the folder of the clone in which each lies."""
 
 KEY = "spacetime"
 """Where a notebook's metadata has the fingerprint."""
@@ -31,7 +34,7 @@ DATA = {
 Fingerprint = dict[str, dict[str, str]]
 
 
-def fingerprint(lesson: str | Path, root: str | Path = PACKAGE.parent) -> Fingerprint:
+def fingerprint(lesson: str | Path, root: str | Path = ROOT) -> Fingerprint:
     """What the outputs of a lesson depend on.
 
     Parameters
@@ -39,7 +42,7 @@ def fingerprint(lesson: str | Path, root: str | Path = PACKAGE.parent) -> Finger
     lesson
         A notebook.
     root
-        The folder that holds `spacetime/` and `data_samples/`.
+        The folder that holds `spacetime/`, `notebooks/course/` and `data_samples/`.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def changes(stored: Mapping[str, Mapping[str, str]] | None, now: Fingerprint) ->
     ['code: cells changed']
     """
     if not stored:
-        return ["no fingerprint: the outputs were never put in by spacetime.course.refreshing.refresh"]
+        return ["no fingerprint: the outputs were never put in by course.refreshing.refresh"]
     lines = []
     for part, here in now.items():
         there = stored.get(part, {})
@@ -83,9 +86,9 @@ def code_hash(path: str | Path) -> str:
 
 
 def used_modules(sources: Sequence[str], root: Path) -> dict[str, Path]:
-    """Modules of `spacetime` that sources import, and those that they import, with their files.
+    """Modules of `spacetime` and `course` that sources import, and those that they import, with their files.
 
-    A name that a part's ``__init__`` hands on counts as an import from the module that holds it: `from spacetime.course
+    A name that a part's ``__init__`` hands on counts as an import from the module that holds it: `from course
     import record` uses `recording`, not every module of the course.
     """
     found: dict[str, Path] = {}
@@ -105,11 +108,11 @@ def _imported(source: str, module: str, root: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if _file(alias.name, root) and alias.name != "spacetime"}
+            names |= {alias.name for alias in node.names if "." in alias.name and _file(alias.name, root)}
         elif isinstance(node, ast.ImportFrom):
             base = module.split(".")[: -node.level] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
-            if origin.split(".")[0] == "spacetime":
+            if origin.split(".")[0] in OURS:
                 names |= {home for alias in node.names if (home := _home(origin, alias.name, root))}
     return names
 
@@ -129,11 +132,12 @@ def _home(origin: str, name: str, root: Path) -> str | None:
             for module, names in ast.literal_eval(node.value).items():
                 if name in names:
                     return _home(module, name, root)
-    return origin if origin != "spacetime" else None
+    return origin if origin not in OURS else None
 
 
 def _file(module: str, root: Path) -> Path | None:
-    path = root / Path(*module.split("."))
+    top = module.split(".")[0]
+    path = root / OURS.get(top, "") / Path(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
@@ -146,15 +150,13 @@ def _parsed(source: str) -> ast.Module:
 
 
 def _tree(source: str) -> bytes:
-    """The syntax tree as bytes, without docstrings and the homes of imported names; comments are not in a tree."""
+    """The syntax tree as bytes, without docstrings and `from ... import` lines; comments are not in a tree."""
     tree = _parsed(source)
     if not tree.body:
         return source.encode()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [one for one in node.body if not _is_text(one)]
-        elif isinstance(node, ast.ImportFrom):
-            node.module, node.level = None, 0
+            node.body = [one for one in node.body if not _is_text(one) and not isinstance(one, ast.ImportFrom)]
     return ast.dump(tree).encode()
 
 

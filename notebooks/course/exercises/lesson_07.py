@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.evaluation.baselines import kernel_factor
 
 Floats = NDArray[np.float64]

@@ -17,11 +17,11 @@ import psutil
 import yaml
 from tqdm import tqdm
 
-from spacetime.course.freshness import fingerprint
-from spacetime.course.gathering import runs_folder
-from spacetime.course.parameters import Parameter, check_value, read_parameters, suggest
-from spacetime.course.provenance import commit, versions
-from spacetime.course.recording import NUMBER
+from course.freshness import fingerprint
+from course.gathering import runs_folder
+from course.parameters import Parameter, check_value, read_parameters, suggest
+from course.provenance import commit, versions
+from course.recording import NUMBER
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -62,7 +62,7 @@ class LessonResult:
     seconds
         Wall-clock time, the start of its kernel included.
     headline, metrics
-        What the lesson recorded (`spacetime.course.record`); empty if it recorded nothing.
+        What the lesson recorded (`course.record`); empty if it recorded nothing.
     notebook
         The executed copy; after a failure it ends where the lesson did.
     reason

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.analysis import nearest, neighbour_agreement
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -1,11 +1,11 @@
 """Running the lessons under ``notebooks/`` in a row, keeping what each of them found, and gathering runs of one lesson.
 
->>> from spacetime.course import run_course  # doctest: +SKIP
+>>> from course import run_course  # doctest: +SKIP
 >>> print(run_course(profile="quick", lessons=["06"], parameters={"seed": 3}))  # doctest: +SKIP
 """
 
-from spacetime.course.gathering import GatheredRuns, gather, t_interval
-from spacetime.course.recording import record
-from spacetime.course.running import CourseRun, LessonResult, run_course
+from course.gathering import GatheredRuns, gather, t_interval
+from course.recording import record
+from course.running import CourseRun, LessonResult, run_course
 
 __all__ = ["CourseRun", "GatheredRuns", "LessonResult", "gather", "record", "run_course", "t_interval"]

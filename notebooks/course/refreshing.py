@@ -6,8 +6,8 @@ from typing import Any
 
 import nbformat
 
-from spacetime.course.freshness import KEY, Fingerprint, fingerprint
-from spacetime.course.running import lesson_files
+from course.freshness import KEY, Fingerprint, fingerprint
+from course.running import lesson_files
 
 # Kernel and language only: the rest of a notebook's metadata differs from machine to machine.
 LESSON_METADATA = {

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.months import parse_any_month
 
 

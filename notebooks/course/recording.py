@@ -31,7 +31,7 @@ def record(
     output
         The course's folder, the lesson's own parameter `output`.
     parameters
-        What the lesson ran with, `output` left out, so that `gather` can use a run by hand. `spacetime course run`
+        What the lesson ran with, `output` left out, so that `gather` can use a run by hand. `python -m course run`
         adds it by itself.
 
     Returns

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange

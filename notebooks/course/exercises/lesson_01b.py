@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 
 
 def symmetric_loss(cosines: Tensor, scale: float) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.data.pairs import PairRecipe
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import datasets
 
-from spacetime.course.freshness import code_hash
+from course.freshness import code_hash
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.data.pairs import PairRecipe, build_pairs

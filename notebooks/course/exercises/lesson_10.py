@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.course.gathering import t_interval
+from course.exercises.checking import Checks, Exercise, Mistake
+from course.gathering import t_interval
 
 Ends = tuple[float, float]
 

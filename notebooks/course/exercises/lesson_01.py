@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from spacetime.course.exercises.checking import Checks, Exercise, Mistake
+from course.exercises.checking import Checks, Exercise, Mistake
 from spacetime.model.modeling import mean_pool
 from spacetime.training.objectives import cross_entropy
 

@@ -1,0 +1,165 @@
+"""The command line of the course: `python -m course run`, `gather`, `refresh`, `exercises`, `site`."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from course.exercises.generating import write_exercises
+from course.gathering import gather
+from course.refreshing import refresh
+from course.running import NOTEBOOKS, run_course
+from spacetime.cli import _command, _examples, _Parser, run_commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name; None for the process's own.
+    """
+    return run_commands(_parser(), arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout` and CI end the lesson's processes too
+    run = run_course(
+        options.profile,
+        options.lesson,
+        dict(options.parameter),
+        options.output,
+        limit=options.limit,
+        notebooks=options.notebooks,
+    )
+    print(f"\n{run}")
+    return 1 if run.failed else 0
+
+
+def _gather(options: argparse.Namespace) -> int:
+    gathered = gather(options.folder or NOTEBOOKS.parent / "runs", options.lesson)
+    print(gathered)
+    if options.output:
+        gathered.runs.to_csv(options.output, index=False)
+        print(f"\n{options.output}: {len(gathered.runs)} runs written, a row each")
+    return 1 if gathered.left_out else 0
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    folder = options.folder or NOTEBOOKS.parent / "runs/quick"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; first: python -m course run")
+    written = refresh(folder, options.notebooks or NOTEBOOKS)
+    print("\n".join(map(str, written)) or f"no executed lesson in {folder}")
+    return 0 if written else 1
+
+
+def _exercises(options: argparse.Namespace) -> int:
+    changed = write_exercises(options.notebooks or NOTEBOOKS)
+    for path in changed:
+        print(f"{path}: {'written' if path.exists() else 'removed, its lesson has no exercises'}")
+    print(f"{len(changed)} exercise notebooks changed" if changed else "exercise notebooks are up to date")
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    from course.site import build_site  # nbconvert is slow to load
+
+    print(build_site((options.notebooks or NOTEBOOKS).resolve().parent, options.output))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = _Parser(
+        prog="python -m course",
+        description="Run the lessons, gather their results, and put outputs, exercises and pages in order.",
+        epilog=_examples("python -m course run", "python -m course run --lesson 06 -p seed 3"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = _command(
+        commands,
+        "run",
+        _run,
+        "run every lesson in a row, or some",
+        "python -m course run",
+        "python -m course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US",
+        "python -m course run --profile full --limit 7200",
+        after="Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.",
+    )
+    run.add_argument("--profile", default="quick", help="quick, full, or a .yaml file (default: quick)")
+    run.add_argument("--lesson", action="append", metavar="NN", help="only this lesson; may be given again")
+    run.add_argument(
+        "-p",
+        dest="parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the lessons, over the profile's; lists are written UK,US",
+    )
+    run.add_argument("--limit", type=float, metavar="SECONDS", help="time a lesson may take (default: the profile's)")
+    run.add_argument(
+        "--output", type=Path, metavar="DIR", help="for results (default: runs/PROFILE, or runs/PROFILE-changed/...)"
+    )
+    run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
+
+    gather = _command(
+        commands,
+        "gather",
+        _gather,
+        "one table of all runs of a lesson, with intervals over seeds",
+        "python -m course gather",
+        "python -m course gather --lesson 06 --output table.csv",
+        after="Exit code: 0 every run was gathered, 1 some were left out and are named, 2 there was none.",
+    )
+    gather.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="folder that holds the runs (default: the clone's runs)"
+    )
+    gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
+    gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
+
+    site = _command(
+        commands,
+        "site",
+        _site,
+        "pages to read without running anything, from the lessons as they are committed",
+        "python -m course site",
+        "python -m course site --output /tmp/site",
+    )
+    site.add_argument(
+        "--notebooks", type=Path, metavar="DIR", help="folder of the lessons, beside README.md (default: the clone's)"
+    )
+    site.add_argument(
+        "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
+    )
+
+    refresh = _command(
+        commands,
+        "refresh",
+        _refresh,
+        "put the outputs of a clean run into the lessons, with hashes of what they were made from",
+        "python -m course refresh",
+    )
+    refresh.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="executed lessons, at their defaults (default: runs/quick)"
+    )
+    refresh.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
+
+    exercises = _command(
+        commands,
+        "exercises",
+        _exercises,
+        "write notebooks/exercises/ from the lessons: stubs, checks, folded solutions",
+        "python -m course exercises",
+    )
+    exercises.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

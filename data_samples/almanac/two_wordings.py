@@ -3,27 +3,26 @@
 The almanac's templates have several wordings each.  One fact in two of them is a pair whose second text follows from
 the first; another fact of the same template, in a wording of it, is a hard negative: nearly the same words, other
 numbers, days or places.
+
+    python -m data_samples.almanac.two_wordings     # writes data_samples/two_wordings.csv.gz
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 from collections.abc import Sequence
 from random import Random
-from typing import NamedTuple
+
+import numpy as np
 
 from data_samples.almanac.assemble import TEMPLATES, cells
 from data_samples.almanac.template import Drawn, Template, sentence
+from spacetime.data.two_wordings import TWO_WORDINGS, TwoWordings
 
+TRAIN, HELD_OUT = 8000, 300  # pairs that are shipped
 _TRIES = 40  # facts drawn for one pair before another template's turn
-
-
-class TwoWordings(NamedTuple):
-    """One fact said twice, and another fact of the same template."""
-
-    first: str
-    second: str
-    other: str
-    template: str
 
 
 def template_names() -> list[str]:
@@ -105,3 +104,20 @@ def _fact(template: Template, random: Random) -> Drawn | None:
 
 
 _CELLS = cells()
+
+
+def csv_bytes() -> bytes:
+    """The shipped file, unpacked: pairs to train on, and pairs of an eighth of the templates, held out."""
+    templates = template_names()
+    np.random.default_rng(0).shuffle(templates)
+    eighth = len(templates) // 8
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["side", *TwoWordings._fields])
+    lines.writerows(["train", *pair] for pair in two_wordings(TRAIN, templates[eighth:], seed=0))
+    lines.writerows(["held out", *pair] for pair in two_wordings(HELD_OUT, templates[:eighth], seed=1))
+    return text.getvalue().encode()
+
+
+if __name__ == "__main__":
+    TWO_WORDINGS.write_bytes(gzip.compress(csv_bytes(), 9, mtime=0))

@@ -28,6 +28,7 @@ KEY = "spacetime"
 DATA = {
     "spacetime.analysis.stored": (Path("data_samples/almanac_maps.npz"),),
     "spacetime.data.almanac": (Path("data_samples/almanac.csv.gz"),),
+    "spacetime.data.two_wordings": (Path("data_samples/two_wordings.csv.gz"),),
     "spacetime.encoder": (Path("spacetime/released/config.json"), Path("spacetime/released/delta.safetensors")),
 }
 

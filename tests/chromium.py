@@ -1,94 +1,65 @@
-"""A headless Chromium over its DevTools protocol, for the tests of spacetime.analysis.viewer.
+"""Playwright with the Chromium that is installed, for tests of pages: one window with one page."""
 
-websocket-client comes with JupyterLab, so no browser driver has to be installed for a few clicks and keys.
-"""
-
-import base64
-import itertools
-import json
+import os
 import shutil
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60.0  # seconds for anything to happen; most things take milliseconds
+OPTIONS = (
+    "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync --disable-renderer-backgrounding --disable-backgrounding-occluded-windows"
+).split()
 
 
 def program() -> str | None:
     return next((found for found in map(shutil.which, PROGRAMS) if found), None)
 
 
+def may_be_missing() -> bool:
+    """Whether tests that need a browser are skipped: at home without one, never under CI, where they fail."""
+    return program() is None and os.environ.get("CI") != "true"
+
+
+needs_browser = pytest.mark.skipif(may_be_missing(), reason=f"no browser: none of {', '.join(PROGRAMS)}")
+
+
 class Chromium:
-    """One window with one page, cut off from the network; every console error and every request is kept."""
+    """A page, cut off from the network unless `online`; every console error and every request is kept."""
 
-    def __init__(self, width: int = 1300, height: int = 900) -> None:
-        import websocket
+    def __init__(self, width: int = 1300, height: int = 900, online: bool = False) -> None:
+        from playwright.sync_api import sync_playwright
 
-        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [
-                str(program()),
-                "--headless=new",
-                "--no-sandbox",  # tests may run as root, in a container
-                "--disable-gpu",
-                "--remote-debugging-port=0",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-renderer-backgrounding",
-                "--disable-backgrounding-occluded-windows",
-                f"--user-data-dir={self._folder.name}",
-                f"--window-size={width},{height}",
-                "about:blank",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            port, address = self._address()
-            self._socket = websocket.create_connection(
-                f"ws://127.0.0.1:{port}{address}", timeout=PATIENCE, suppress_origin=True, max_size=None
-            )
-        except BaseException:
-            self._stop()
-            raise
-        self._numbers = itertools.count(1)
-        self._session: str | None = None
+        if program() is None:
+            raise RuntimeError(f"the tests of pages need a browser, and CI=true: install one of {', '.join(PROGRAMS)}")
         self.errors: list[str] = []
         self.requests: list[str] = []
-        # The window's own page, not a new one: a page behind another paints no frames.
-        pages = [found for found in self.call("Target.getTargets")["targetInfos"] if found["type"] == "page"]
-        target = pages[0]["targetId"] if pages else self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.call("Page.bringToFront")
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
-        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
-        self.resize(width, height)
-
-    def _address(self) -> tuple[str, str]:
-        note = Path(self._folder.name) / "DevToolsActivePort"  # Chromium writes where it listens
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            lines = note.read_text().split() if note.exists() else []
-            if len(lines) == 2:
-                return lines[0], lines[1]
-            if self._process.poll() is not None:
-                raise RuntimeError(f"{program()} ended with {self._process.returncode} before it listened")
-            time.sleep(0.05)
-        raise TimeoutError(f"{program()} did not listen within {PATIENCE} s")
-
-    def _stop(self) -> None:
-        self._process.terminate()
+        self._playwright = sync_playwright().start()
         try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._folder.cleanup()
+            # Tests may run as root, in a container: no sandbox there. The profile is playwright's own, and temporary.
+            browser = self._playwright.chromium.launch(
+                executable_path=program(), args=OPTIONS, chromium_sandbox=False, timeout=1000 * PATIENCE
+            )
+            context = browser.new_context(no_viewport=True)
+            context.set_default_timeout(1000 * PATIENCE)
+            self.page = context.new_page()
+            self._session = context.new_cdp_session(self.page)
+        except BaseException:
+            self._playwright.stop()
+            raise
+        if not online:  # playwright's own switch lets `navigator.onLine` say true
+            self.call("Network.enable")
+            nothing = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+            self.call("Network.emulateNetworkConditions", offline=True, **nothing)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type in _BAD else None)
+        self.resize(width, height)
 
     def __enter__(self) -> "Chromium":
         return self
@@ -96,42 +67,18 @@ class Chromium:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
-        self._stop()
+        self._playwright.stop()  # and the browser with it
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        number = next(self._numbers)
-        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        self._socket.send(json.dumps(message))
-        while True:
-            answer = json.loads(self._socket.recv())
-            self._note(answer)
-            if answer.get("id") == number:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                result: dict[str, Any] = answer["result"]
-                return result
-
-    def _note(self, answer: dict[str, Any]) -> None:
-        event, about = answer.get("method"), answer.get("params", {})
-        if event == "Network.requestWillBeSent":
-            self.requests.append(about["request"]["url"])
-        elif event == "Runtime.exceptionThrown":
-            details = about["exceptionDetails"]
-            self.errors.append(details.get("exception", {}).get("description", details["text"]))
-        elif event == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning", "assert"):
-            self.errors.append(str([argument.get("value") for argument in about["args"]]))
-        elif event == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
-            self.errors.append(about["entry"]["text"])
+        """A command of the DevTools protocol."""
+        answer: dict[str, Any] = self._session.send(method, parameters)
+        return answer
 
     def open(self, path: Path) -> None:
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
+        self.page.goto(path.resolve().as_uri())
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page."""
+        """The value of an expression in the page (`page.evaluate` would need `eval`, which our pages forbid)."""
         result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"]["exception"]["description"])
@@ -143,7 +90,7 @@ class Chromium:
         while not self.run(f"Boolean({condition})"):
             if time.monotonic() > until:
                 raise TimeoutError(f"not true within {PATIENCE} s: {condition}")
-            time.sleep(0.03)
+            self.page.wait_for_timeout(30)
 
     def settle(self) -> None:
         """Until two frames have been painted."""
@@ -154,35 +101,14 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone
         )
 
-    def prefer(self, **features: str) -> None:
-        """Media features of the reader, such as ``prefers_color_scheme="dark"``."""
-        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-        self.call("Emulation.setEmulatedMedia", features=named)
-
-    def press(self, key: str, *, shift: bool = False) -> None:
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
-        codes |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
-        code = codes.get(key, ord(key[0]))
-        letter = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
-        about = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
-        self.call("Input.dispatchKeyEvent", type="keyDown", **about, **letter)
-        self.call("Input.dispatchKeyEvent", type="keyUp", **about)
-
-    def write(self, text: str) -> None:
-        self.call("Input.insertText", text=text)
-
     def drag(self, *places: tuple[float, float]) -> None:
         """Press the mouse at the first place, move over the others, and let go at the last; one place is a click."""
-        button = {"button": "left", "clickCount": 1}
-        for kind, (x, y) in [
-            ("mouseMoved", places[0]),
-            ("mousePressed", places[0]),
-            *(("mouseMoved", place) for place in places[1:]),
-            ("mouseReleased", places[-1]),
-        ]:
-            held = {} if kind == "mouseMoved" and (x, y) == places[0] else button
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=int(bool(held)), **held)
+        mouse = self.page.mouse
+        mouse.move(*places[0])
+        mouse.down()
+        for place in places[1:]:
+            mouse.move(*place)
+        mouse.up()
 
-    def picture(self, path: Path, *, whole: bool = False) -> None:
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
-        path.write_bytes(base64.b64decode(data))
+
+_BAD = ("error", "warning", "assert")

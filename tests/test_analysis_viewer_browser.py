@@ -1,14 +1,12 @@
 """The viewer in a real browser without network: what a reader does with mouse and keys, and what it shows then."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from chromium import Chromium
+from chromium import Chromium, needs_browser
 from test_analysis_viewer import HARMLESS, sample
 
 from spacetime.analysis import nearest
@@ -16,8 +14,7 @@ from spacetime.analysis.viewer import write
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium.program() is None, reason=f"no browser: none of {', '.join(chromium.PROGRAMS)}"),
-    pytest.mark.skipif(importlib.util.find_spec("websocket") is None, reason="websocket-client is not installed"),
+    needs_browser,
 ]
 
 COUNT = 240
@@ -58,7 +55,7 @@ def window() -> Iterator[Chromium]:
 def browser(window: Chromium, written: Path) -> Iterator[Chromium]:
     """The page as it opens; no test may leave an error on its console."""
     window.resize(1300, 900)
-    window.prefer(prefers_color_scheme="light", prefers_reduced_motion="reduce")
+    window.page.emulate_media(color_scheme="light", reduced_motion="reduce")
     window.errors.clear()
     window.requests.clear()
     load(window, written)
@@ -208,7 +205,7 @@ def test_a_cluster_can_be_looked_at_alone(browser: Chromium) -> None:
 
 def test_search_finds_whole_and_partial_words_in_any_case(browser: Chromium) -> None:
     browser.run("document.getElementById('query').focus()")
-    browser.write("FROS about")
+    browser.page.keyboard.insert_text("FROS about")
     browser.wait(f"{CAPTION}.includes('with')")
     expected = [i for i in range(COUNT) if "frost" in TEXTS[i]]
     assert browser.run(CAPTION) == f"{len(expected)} sentences with “FROS about”"
@@ -264,7 +261,7 @@ def test_the_other_embedding_moves_points_and_back(browser: Chromium) -> None:
 def test_the_move_is_gradual_unless_the_reader_asks_for_less_motion(browser: Chromium, written: Path) -> None:
     there = "document.querySelectorAll('#embeddings input')[1].click(), spacetimeViewer.place(3)"
     at_once = browser.run(there)
-    browser.prefer(prefers_reduced_motion="no-preference")
+    browser.page.emulate_media(reduced_motion="no-preference")
     load(browser, written)
     assert np.hypot(*np.subtract(browser.run(there), at_once)) > 1  # has hardly left
     browser.wait(
@@ -287,7 +284,7 @@ def focused(browser: Chromium) -> str:
 def test_the_tab_key_reaches_everything_in_the_order_of_the_page(browser: Chromium) -> None:
     order = []
     for _ in range(40):
-        browser.press("Tab")
+        browser.page.keyboard.press("Tab")
         order.append(focused(browser))
         if order[-1] == "width":
             break
@@ -308,20 +305,20 @@ def test_every_control_has_a_name(browser: Chromium) -> None:
 
 def test_keys_walk_choose_zoom_and_clear(browser: Chromium) -> None:
     browser.run("document.getElementById('over').focus()")
-    browser.press("ArrowRight")
-    browser.press("ArrowRight")
-    browser.press("Enter")
+    browser.page.keyboard.press("ArrowRight")
+    browser.page.keyboard.press("ArrowRight")
+    browser.page.keyboard.press("Enter")
     words = browser.run("document.querySelector('#detail blockquote').textContent")
     assert words in TEXTS
     browser.wait("document.getElementById('say').textContent.includes('10 neighbours listed')")
     before = browser.run("spacetimeViewer.place(0)")
-    browser.press("+")
+    browser.page.keyboard.press("+")
     assert browser.run("spacetimeViewer.place(0)") != before
-    browser.press("0")
+    browser.page.keyboard.press("0")
     assert browser.run("spacetimeViewer.place(0)") == before
-    browser.press("]")
+    browser.page.keyboard.press("]")
     browser.wait("document.getElementById('when').textContent === '2019-02 to 2019-03'")
-    browser.press("Escape")
+    browser.page.keyboard.press("Escape")
     assert browser.run("document.querySelector('#detail blockquote')") is None
 
 
@@ -329,7 +326,7 @@ def test_a_sentence_of_the_table_is_chosen_by_key(browser: Chromium) -> None:
     click(browser, "#mark")
     browser.run("document.querySelector('#rows [data-row]').focus()")
     row = rows_listed(browser)[0]
-    browser.press("Enter")
+    browser.page.keyboard.press("Enter")
     assert browser.run("document.querySelector('#detail blockquote').textContent") == TEXTS[row]
     assert focused(browser) == "detail"
 
@@ -341,7 +338,7 @@ def test_in_the_dark_the_paper_is_dark(browser: Chromium) -> None:
     corner = """(() => { const c = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
         c.drawImage(document.getElementById('points'), -2, -2); return [...c.getImageData(0, 0, 1, 1).data]; })()"""
     assert min(browser.run(corner)) > 200
-    browser.prefer(prefers_color_scheme="dark")
+    browser.page.emulate_media(color_scheme="dark")
     browser.settle()
     assert max(browser.run(corner)[:3]) < 60
 
@@ -369,6 +366,6 @@ def test_a_page_without_months_regions_or_neighbours_works(browser: Chromium, tm
     load(browser, write([[1.0]], ["Alone."], None, None, tmp_path / "one.html"))
     browser.run("document.getElementById('over').focus()")
     for key in ("]", "ArrowRight", "Enter"):
-        browser.press(key)
+        browser.page.keyboard.press(key)
     assert browser.run("document.querySelector('#detail blockquote').textContent") == "Alone."
     assert "1 of 1 sentences shown, no months" in browser.run(STATUS)

@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import pytest
-from chromium import Chromium
+from chromium import PATIENCE, Chromium, needs_browser
 
 from course.running import NOTEBOOKS
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium.program() is None, reason=f"no browser: none of {', '.join(chromium.PROGRAMS)}"),
-    pytest.mark.skipif(importlib.util.find_spec("websocket") is None, reason="websocket-client is not installed"),
+    needs_browser,
     pytest.mark.skipif(importlib.util.find_spec("jupyterlab") is None, reason="JupyterLab is not installed"),
 ]
 
@@ -54,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _address(process: subprocess.Popen[bytes], runtime: Path) -> str:
-    until = time.monotonic() + chromium.PATIENCE
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
         for note in runtime.glob("jpserver-*.json"):
             address: str = json.loads(note.read_text())["url"]
@@ -65,16 +63,13 @@ def _address(process: subprocess.Popen[bytes], runtime: Path) -> str:
 
 @pytest.fixture
 def browser() -> Iterator[Chromium]:
-    with Chromium() as window:
-        window.call(
-            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
-        )
+    with Chromium(online=True) as window:
         yield window
 
 
 def run_all_cells(browser: Chromium, server: str, path: str) -> list[dict[str, Any]]:
     """Open a notebook, choose Run, Run All Cells, and wait: each code cell's number of execution and outputs."""
-    browser.call("Page.navigate", url=f"{server}lab/tree/{path}")
+    browser.page.goto(f"{server}lab/tree/{path}")
     browser.wait(f"window.jupyterapp && {PANEL}?.context?.path === {path!r} && {PANEL}.context.isReady")
     kernel = f"{PANEL}.sessionContext.session?.kernel"
     browser.wait(f"{kernel}?.status === 'idle'")

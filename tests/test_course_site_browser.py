@@ -1,19 +1,16 @@
 """The built site in a real browser without network: nothing sticks out, everything can be read, search finds."""
 
-import importlib.util
 from collections.abc import Iterator
 
-import chromium
 import pytest
-from chromium import Chromium
+from chromium import Chromium, needs_browser
 
 from course.running import NOTEBOOKS
 from course.site import Site, build_site
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium.program() is None, reason=f"no browser: none of {', '.join(chromium.PROGRAMS)}"),
-    pytest.mark.skipif(importlib.util.find_spec("websocket") is None, reason="websocket-client is not installed"),
+    needs_browser,
 ]
 
 # Every piece of text with the colour behind it: contrast by WCAG 2 (relative luminance of sRGB), below 4.5.
@@ -61,7 +58,7 @@ def window() -> Iterator[Chromium]:
 def browser(window: Chromium, site: Site) -> Iterator[Chromium]:
     """The start page; no test may leave an error on the console, or ask for anything but the site's own files."""
     window.resize(1280, 900)
-    window.prefer(prefers_color_scheme="light")
+    window.page.emulate_media(color_scheme="light")
     window.open(site.folder / "index.html")
     window.run("localStorage.clear()")
     window.run("delete document.documentElement.dataset.theme")
@@ -76,7 +73,7 @@ def browser(window: Chromium, site: Site) -> Iterator[Chromium]:
 def look_for(browser: Chromium, words: str) -> list[str]:
     """Type into the search box and read the headings of what is found."""
     browser.run("document.getElementById('Query').value = ''; document.getElementById('Query').focus()")
-    browser.write(words)
+    browser.page.keyboard.insert_text(words)
     browser.wait("!document.getElementById('Found').hidden")
     return list(browser.run("[...document.querySelectorAll('#Hits a')].map((a) => a.textContent)"))
 
@@ -95,7 +92,7 @@ def test_no_page_scrolls_sideways(browser: Chromium, site: Site, width: int) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_stands_out_from_what_is_behind_it(browser: Chromium, site: Site, scheme: str) -> None:
-    browser.prefer(prefers_color_scheme=scheme)
+    browser.page.emulate_media(color_scheme=scheme)
     faint = {}
     for page in site.pages:
         browser.open(site.folder / page)
@@ -108,7 +105,7 @@ def test_all_text_stands_out_from_what_is_behind_it(browser: Chromium, site: Sit
 
 def test_search_finds_a_word_and_goes_to_its_section(browser: Chromium) -> None:
     assert look_for(browser, "temperature published")[0].startswith("02 ")
-    browser.press("Enter")
+    browser.page.keyboard.press("Enter")
     browser.wait("location.pathname.includes('/notebooks/02_')")
     browser.wait("document.getElementById(location.hash.slice(1))")
     # And from a page in a folder, where addresses begin with ../
@@ -123,7 +120,7 @@ def test_search_says_that_nothing_was_found(browser: Chromium) -> None:
 
 def test_escape_closes_what_was_found(browser: Chromium) -> None:
     look_for(browser, "cosine")
-    browser.press("Escape")
+    browser.page.keyboard.press("Escape")
     assert browser.run("document.getElementById('Found').hidden")
 
 
@@ -138,7 +135,7 @@ def test_the_theme_can_be_turned_and_stays_on_the_next_page(browser: Chromium, s
 
 
 def test_the_readers_own_choice_of_dark_is_followed(browser: Chromium) -> None:
-    browser.prefer(prefers_color_scheme="dark")
+    browser.page.emulate_media(color_scheme="dark")
     assert max(browser.run(LIGHTNESS)) < 60
 
 
@@ -146,18 +143,18 @@ def test_the_keyboard_comes_to_the_skip_link_first_and_then_to_the_text(browser:
     browser.open(site.folder / site.pages[1])
     order = []
     for _ in range(4):
-        browser.press("Tab")
+        browser.page.keyboard.press("Tab")
         order.append(browser.run("document.activeElement.id || document.activeElement.className"))
     assert order == ["skip", "home", "Query", "Theme"]
     browser.open(site.folder / site.pages[1])
-    browser.press("Tab")
-    browser.press("Enter")
+    browser.page.keyboard.press("Tab")
+    browser.page.keyboard.press("Enter")
     browser.wait("document.activeElement.id === 'Main'")
 
 
 def test_what_has_the_focus_has_a_frame(browser: Chromium) -> None:
     for place in ("skip", "home", "Query", "Theme"):
-        browser.press("Tab")
+        browser.page.keyboard.press("Tab")
         assert float(browser.run("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")) >= 2, place
         assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid", place
 
@@ -188,10 +185,10 @@ def test_on_paper_answers_are_unfolded_and_the_page_is_light(browser: Chromium, 
     browser.open(site.folder / site.pages[1])
     browser.run("dispatchEvent(new Event('beforeprint'))")
     assert browser.run("document.querySelectorAll('main details:not([open])').length") == 0
-    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.page.emulate_media(media="print")
     assert min(browser.run(LIGHTNESS)) > 200
     assert not browser.run("document.querySelector('header').checkVisibility()")
-    browser.call("Emulation.setEmulatedMedia", media="")
+    browser.page.emulate_media(media="null")
 
 
 def test_formulas_are_drawn(browser: Chromium, site: Site) -> None:

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
+from chromium import Chromium, needs_browser
 
 from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
@@ -381,12 +381,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monk
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(chromium.program() is None, reason="needs Chromium")
+@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_opens_without_errors_and_fits_a_phone(done, scheme):
-    with chromium.Chromium(390, 844) as browser:
+    with Chromium(390, 844) as browser:
         browser.resize(390, 844, scale=2, phone=True)
-        browser.prefer(prefers_color_scheme=scheme)
+        browser.page.emulate_media(color_scheme=scheme)
         browser.open(done[1] / "report.html")
         browser.settle()
         assert browser.errors == []

@@ -1,7 +1,9 @@
 """The course runs lessons in a row, refuses what they do not take, and tells how each one ended."""
 
+import ast
 import functools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +18,9 @@ import psutil
 import pytest
 import yaml
 
-from course import CourseRun, gather, record, run_course
+from course import CourseRun, gather, record, recording, run_course
+from course.gathering import runs_folder
+from course.models import LessonSettings, stage1_encoder
 from course.parameters import read_parameters
 from course.provenance import commit
 from course.running import find_lessons, lesson_files
@@ -390,3 +394,50 @@ def test_what_cannot_be_recorded_is_refused(
     with pytest.raises(ValueError) as error:
         record(lesson, headline, metrics, tmp_path)
     assert message in str(error.value)
+
+
+# ------------------------------------------------------------------------------------------- where a lesson writes
+
+TAKE_OUTPUT = {"record", "output_folder", "runs_folder", "stage1_encoder", "stage2_encoder"}
+
+
+def test_a_relative_output_begins_at_the_lessons_whatever_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "LESSONS", tmp_path / "clone/notebooks")
+    for folder in (tmp_path / "clone", tmp_path / "clone/notebooks", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        path = record("06", "well", {}, "../runs/quick")
+        assert path == tmp_path / "clone/runs/quick/06/result.json"
+        assert runs_folder("../runs/quick") == tmp_path / "clone/runs"
+    trained = []
+    monkeypatch.setattr("course.models.train_stage1", lambda *given, **_: trained.append(given[2]) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stage1_encoder(LessonSettings(sentences=8), "../runs/own")
+    assert trained[0].parent == tmp_path / "clone/runs/own/models"
+
+
+@pytest.mark.parametrize("path", lesson_files(recording.LESSONS), ids=lambda path: path.stem)
+def test_a_lesson_hands_its_output_to_what_knows_where_it_begins(path: Path) -> None:
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    tree = ast.parse("\n".join(cells))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    handed = {
+        id(given) for call in calls if getattr(call.func, "id", "") in TAKE_OUTPUT
+        for given in (*call.args, *(keyword.value for keyword in call.keywords))
+    }  # fmt: skip
+    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "output" and isinstance(n.ctx, ast.Load)]
+    assert uses and [ast.unparse(use) for use in uses if id(use) not in handed] == []
+
+
+@pytest.mark.slow
+def test_a_lesson_run_by_papermill_from_the_clones_root_writes_inside_the_clone(tmp_path: Path) -> None:
+    root, clone = recording.LESSONS.parent, tmp_path / "above/clone"
+    for name in ("spacetime", "notebooks", "data_samples"):
+        shutil.copytree(root / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "papermill", "notebooks/00_orientation.ipynb", "out.ipynb"]
+    environment = os.environ | {"PYTHONPATH": f"{clone}{os.pathsep}{clone / 'notebooks'}"}
+    subprocess.run(command, cwd=clone, env=environment, check=True, capture_output=True, timeout=540)
+    assert (clone / "runs/quick/00/result.json").is_file()
+    assert [path.name for path in (tmp_path / "above").iterdir()] == ["clone"]

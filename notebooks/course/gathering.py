@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from course.recording import output_folder
+
 # pandas and scipy take a second to load, which looking at `course` shall not.
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,10 +205,10 @@ def runs_folder(output: str | Path) -> Path:
 
     Examples
     --------
-    >>> runs_folder("../runs/quick-changed/0a1b2c3d").as_posix()
-    '../runs'
+    >>> runs_folder("../runs/quick-changed/0a1b2c3d").name
+    'runs'
     """
-    output = Path(output)
+    output = output_folder(output)
     return next((folder for folder in (output, *output.parents) if folder.name == "runs"), output)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import datasets
 
 from course.freshness import code_hash
+from course.recording import output_folder
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.data.pairs import PairRecipe, build_pairs
@@ -114,7 +115,7 @@ def stage1_encoder(
     overwrite
         Train even if an earlier lesson did.
     """
-    folder = Path(output) / "models" / f"stage1-{_key(settings)}"
+    folder = output_folder(output) / "models" / f"stage1-{_key(settings)}"
     if overwrite or not (folder / "training.json").exists():
         split = lesson_split(settings)
         encoder = _start(settings)
@@ -131,7 +132,7 @@ def stage2_encoder(
     settings: LessonSettings, output: str | Path, *, overwrite: bool = False
 ) -> tuple[SpaceTimeEncoder, Path]:
     """The encoder that stage 2 leaves, trained on from stage 1; see `stage1_encoder`."""
-    folder = Path(output) / "models" / f"stage2-{_key(settings)}"
+    folder = output_folder(output) / "models" / f"stage2-{_key(settings)}"
     if overwrite or not (folder / "training.json").exists():
         encoder, _ = stage1_encoder(settings, output)
         split = lesson_split(settings)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,21 @@ from typing import Any
 
 NUMBER = r"\d\d[a-z]?"
 """A lesson's number: ``06``, and ``01b`` for a lesson that goes deeper into what ``01`` begins."""
+
+LESSONS = Path(__file__).parents[2] / "notebooks"
+
+
+def output_folder(output: str | Path) -> Path:
+    """Where a lesson's parameter `output` is: a relative one begins at the lessons' folder, wherever they are run from.
+
+    Examples
+    --------
+    >>> output_folder("../runs/quick").relative_to(LESSONS.parent).as_posix()
+    'runs/quick'
+    >>> output_folder(Path("/tmp/runs")).as_posix()
+    '/tmp/runs'
+    """
+    return Path(os.path.normpath(LESSONS / output))
 
 
 def record(
@@ -29,7 +45,7 @@ def record(
     metrics
         Named figures: finite numbers (NumPy's and torch's scalars too) or texts.
     output
-        The course's folder, the lesson's own parameter `output`.
+        The course's folder, the lesson's own parameter `output` (see `output_folder`).
     parameters
         What the lesson ran with, `output` left out, so that `gather` can use a run by hand. `python -m course run`
         adds it by itself.
@@ -55,7 +71,7 @@ def record(
     if not isinstance(headline, str) or not headline.strip() or "\n" in headline:
         raise ValueError(f"lesson {lesson}: the headline {headline!r} is not one line of text")
     plain = {name: _plain(value, f"lesson {lesson}, metric {name!r}") for name, value in metrics.items()}
-    path = Path(output) / lesson / "result.json"
+    path = output_folder(output) / lesson / "result.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"lesson": lesson, "headline": headline.strip(), "metrics": plain}
     if parameters is not None:

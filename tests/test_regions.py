@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spacetime.months import MISSING
-from spacetime.regions import RegionSet, find_place, fold_place, place_name
+from spacetime.regions import RegionSet, _label_of, _places, find_place, fold_place, place_name, place_of_number
 
 PUBLISHED = RegionSet(["UK", "US", "AUS", "CAN"])
 
@@ -28,6 +28,63 @@ def test_ids_follow_the_given_order():
 @pytest.mark.parametrize("name", ["uk", " UK ", "united kingdom", "UNITED  KINGDOM", "gbr", "Britain"])
 def test_a_country_is_folded_whatever_its_capitals_and_spaces(name):
     assert find_place(fold_place(name)) == "GB"
+
+
+ENGLISH_SPELLINGS = {
+    "KR": ["Republic of Korea", "Korea, South", "Korea, Rep.", "KOREA (REPUBLIC OF)"],
+    "KP": ["Korea, Dem. People's Rep.", "DPR of Korea"],
+    "CD": ["Democratic Republic of the Congo", "DRC", "Congo, Dem. Rep.", "Congo (Kinshasa)"],
+    "CG": ["Congo, Rep.", "Republic of the Congo", "Congo (Brazzaville)"],
+    "IR": ["Iran, Islamic Rep.", "Iran (Islamic Republic of)"],
+    "US": ["The United States of America", "U.S.A", "the USA", "u.s.a.", "United States of America (the)"],
+    "GB": ["the UK", "United Kingdom of Great Britain & Northern Ireland"],
+    "CI": ["Côte d\u2019Ivoire", "Cote d'Ivoire", "COTE D IVOIRE"],
+    "TT": ["Trinidad & Tobago", "Trinidad  and tobago"],
+    "GM": ["Gambia, The", "the gambia"],
+    "BS": ["Bahamas, The"],
+    "HK": ["Hong Kong SAR", "Hong Kong SAR, China", "China, Hong Kong SAR"],
+    "TW": ["Republic of China", "Taiwan, China", "Taiwan*"],
+    "CN": ["People's Republic of China", "China, People\u2019s Rep. of"],
+    "VC": ["St. Vincent & the Grenadines"],
+    "FM": ["Micronesia, Fed. Sts."],
+    "MK": ["Macedonia, FYR", "North Macedonia"],
+    "VE": ["Venezuela, RB", "Venezuela (Bolivarian Republic of)"],
+    "LA": ["Lao PDR"],
+    "ST": ["São Tomé & Príncipe"],
+    "VI": ["Virgin Islands (U.S.)"],
+}
+
+
+@pytest.mark.parametrize(("code", "names"), ENGLISH_SPELLINGS.items())
+def test_a_country_is_known_by_any_english_spelling_of_lists(code, names):
+    assert {name: find_place(fold_place(name)) for name in names} == dict.fromkeys(names, code)
+
+
+NO_COUNTRIES = """
+New Mexico|Jersey City|Guinea pig|Niger State|Niger Delta|Indiana|Northern Ireland|New South Wales|South Wales|England
+Georgia, USA|Georgia (US state)|Lebanon, Ohio|Mexico City|Panama City|State of Mexico|West Indies|I love France
+Belgium and Luxembourg|Sweden except Stockholm|Islands|The Islands|The Republic|Saint|Romanian|Chadwick|Papua
+Korea|The Congo|the congo|Congo, The|Virgin Islands|America|Republic of America|Snow fell in Niger
+"""
+
+
+@pytest.mark.parametrize("name", NO_COUNTRIES.strip().replace("\n", "|").split("|"))
+def test_a_part_of_a_text_never_makes_it_a_country(name):
+    assert find_place(name) is find_place(fold_place(name)) is None
+
+
+def test_every_country_has_a_short_label_that_means_it_and_holds_no_comma():
+    labels = {code: _label_of(code) for code in set(_places().values())}
+    assert {code: label for code, label in labels.items() if find_place(label) != code or "," in label} == {}
+
+
+def test_another_spelling_of_a_country_is_a_name_in_a_set_too():
+    assert RegionSet(["South Korea", "UK"]).ids(["Korea, Rep.", "Republic of Korea", "the UK"]).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(840, "US"), ("032", "AR"), (32.0, "AR"), ("999", None), ("1840", None)])
+def test_numbers_of_iso_3166_are_known(number, code):
+    assert place_of_number(number) == code
 
 
 def test_what_is_no_country_is_only_tidied():
@@ -94,6 +151,7 @@ def test_the_everyday_names_never_contradict_pycountry():
             "America",
             "region 'America' is ambiguous: the United States (US) or a continent; known: UK, US, AUS, CAN",
         ),
+        ("nan", "unknown region 'nan'; a missing region is None; known: UK, US, AUS, CAN"),
         (7.5, "region must be text such as 'UK', not the number 7.5"),
         (0, "region must be text such as 'UK', not the number 0"),
         (True, "region must be text such as 'UK', not the number True"),

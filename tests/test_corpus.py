@@ -19,8 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacetime.data import corpus as corpus_module
 from spacetime.data import load_corpus
 from spacetime.data.corpus import _SURE_PIECES, CorpusReport, _Seen
+from spacetime.data.language import Sample
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -84,9 +86,8 @@ Ice.,03/04/2019,CAN
 def test_any_spelling_folds_dates_to_months_and_countries_to_regions(tmp_path):
     path = written(tmp_path, MANY_SPELLINGS)
     corpus = load_corpus(path, month="when", region="where", any_spelling=True)
-    assert set(corpus.dataset["month"]) == {"2019-01"}
-    assert corpus.dataset["region"][:] == ["Canada", "AUS", "UK", "UK"]
-    assert [(reject.row, reject.value) for reject in corpus.report.rejects] == [(5, "03/04/2019")]
+    assert corpus.dataset["month"][:] == ["2019-01"] * 4 + ["2019-04"]
+    assert corpus.dataset["region"][:] == ["Canada", "AUS", "UK", "UK", "Canada"]
 
 
 def test_without_it_another_spelling_is_rejected_as_a_likely_slip(tmp_path):
@@ -100,8 +101,186 @@ def test_any_spelling_also_finds_a_wanted_region(tmp_path):
     corpus = load_corpus(
         path, month="when", region="where", any_spelling=True, regions=RegionSet(["UK", "CAN"]), outside="skip"
     )
-    assert corpus.dataset["region"][:] == ["CAN", "UK", "UK"]
+    assert corpus.dataset["region"][:] == ["CAN", "UK", "UK", "CAN"]
     assert corpus.report.outside == 1
+
+
+def with_column(folder: Path, name: str, values: list[Any]) -> Path:
+    """A JSONL file whose column `name` has these values, and sound ones elsewhere."""
+    row = {"month": "2019-01", "region": "UK"}
+    lines = [json.dumps({"text": f"It snows, {i}.", **row, name: value}) for i, value in enumerate(values)]
+    return written(folder, "\n".join(lines), "corpus.jsonl")
+
+
+MAY = [f"{day:02d}/05/2019" for day in range(1, 32)]
+
+
+def test_the_column_settles_whether_the_day_comes_first(tmp_path):
+    report = load_corpus(with_column(tmp_path, "month", MAY), any_spelling=True).report
+    assert report.by_month == {"2019-05": 31}
+    assert report.notes == [
+        "column 'month': dates such as 03/04/2019 were read day first, as others must be ('13/05/2019' in row 13)"
+    ]
+    assert report.notes[0] in str(report)
+
+
+def test_a_month_that_stands_first_settles_the_column_too_however_late_it_comes(tmp_path):
+    dates = ["5.1.2019 10:22"] * 3000 + ["05.13.2019"]
+    report = load_corpus(with_column(tmp_path, "month", dates), any_spelling=True).report
+    assert report.by_month == {"2019-05": 3001}
+    assert "read month first, as others must be ('05.13.2019' in row 3,001)" in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("dates", "said"),
+    [
+        (MAY[:4], "no other row settles it"),
+        (["01/05/2019", "30/05/2019", "05/30/2019"], "the column has '30/05/2019' in row 2 but '05/30/2019' in row 3"),
+    ],
+)
+def test_dates_that_nothing_settles_are_rejected_by_a_reason_that_names_the_options(tmp_path, dates, said):
+    path = with_column(tmp_path, "month", [*dates, "2019-05"])
+    for any_spelling in (True, False):
+        report = load_corpus(path, any_spelling=any_spelling).report
+        reason = report.rejects[0].reason
+        assert "could be 2019-0" in reason and said in reason
+        assert "day_first or month_first (--day-first or --month-first" in reason
+        assert report.other_spellings == (0 if any_spelling or dates == MAY[:4] else 2)
+    assert set(load_corpus(path, day_first=True).dataset["month"]) == {"2019-05"}
+    assert "2019-01" in load_corpus(path, month_first=True).dataset["month"][:]
+    with pytest.raises(ValueError, match="exclude each other"):
+        load_corpus(path, day_first=True, month_first=True)
+
+
+def test_the_file_is_read_a_second_time_only_where_a_value_could_mean_two_things(tmp_path, monkeypatch):
+    read = []
+    whole = corpus_module._read_columns
+
+    def counted(*given: Any) -> Any:
+        read.append("again")
+        return whole(*given)
+
+    monkeypatch.setattr(corpus_module, "_read_columns", counted)
+    load_corpus(
+        with_column(tmp_path, "month", ["30/05/2019", "Nov 2019", 201901, "2019-11-30T24:00:00"]), any_spelling=True
+    )
+    assert read == []
+    load_corpus(with_column(tmp_path, "month", [*MAY, *MAY]), any_spelling=True)
+    assert read == ["again"]
+
+
+@pytest.mark.parametrize("value", ["1609978798.0", 1609978798, 1609978798000, 202101, 202101.0, "2021-01-31T24:00:00"])
+def test_months_written_as_numbers_or_moments_are_read(tmp_path, value):
+    path = with_column(tmp_path, "month", [value, "2019-01"])
+    assert load_corpus(path, any_spelling=True).report.by_month == {"2019-01": 1, "2021-01": 1}
+
+
+def test_numbers_of_a_parquet_file_are_months_too(tmp_path):
+    for kind, value in ((pyarrow.int64(), 201901), (pyarrow.float64(), 1546300800.0), (pyarrow.int64(), 1546300800000)):
+        table = pyarrow.table({"text": ["One."], "month": pyarrow.array([value], kind), "region": ["UK"]})
+        pyarrow.parquet.write_table(table, tmp_path / "numbers.parquet")
+        assert load_corpus(tmp_path / "numbers.parquet", any_spelling=True).dataset["month"][:] == ["2019-01"]
+
+
+def test_a_time_of_day_in_every_row_needs_no_option(tmp_path):
+    path = with_column(tmp_path, "month", ["2020-07-14T16:19:57Z", "2020-07-14 16:19", "2020-08-01T00:00:00+02:00"])
+    assert load_corpus(path).report.by_month == {"2020-07": 2, "2020-08": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "takes"),
+    [
+        ("month", ["2019-01", "Nov 2019", "14.07.2020", "2019Q3"], 2),
+        ("region", ["UK", "united kingdom", "Korea, rep.", "Jersey City", "7"], 2),
+        ("month", ["2019-01", "2019Q3", "31-12-19"], 0),
+    ],
+)
+def test_the_tip_about_other_spellings_stands_exactly_where_it_helps(tmp_path, column, values, takes):
+    path = with_column(tmp_path, column, values)
+    assert load_corpus(path).report.other_spellings == takes
+    assert load_corpus(path, any_spelling=True).report.other_spellings == 0
+    with pytest.raises(ValueError, match="reason|row") as error:
+        load_corpus(path, strict=True)
+    assert ("--any-spelling" in str(error.value)) is (takes > 0)
+
+
+MISSING_WORDS = ["NA", "nan", "None", "NULL", "N/A", "\\N", " null "]
+
+
+@pytest.mark.parametrize("any_spelling", [True, False])
+def test_what_files_write_for_missing_is_missing_in_every_column_alike(tmp_path, any_spelling):
+    for column in ("month", "region"):
+        report = load_corpus(
+            with_column(
+                tmp_path, column, [*MISSING_WORDS, "", None, "2019-01" if column == "month" else "South Korea"]
+            ),
+            any_spelling=any_spelling,
+        ).report
+        assert (report.kept, report.missing_month + report.missing_region) == (10, 9)
+        assert f"column {column!r}: 'NA' counts as missing (1 rows)" in report.notes
+    report = load_corpus(with_column(tmp_path, "text", [*MISSING_WORDS, "None of it snows."])).report
+    assert (report.kept, {reject.reason[:19] for reject in report.rejects}) == (1, {"the text is missing"})
+
+
+def test_na_among_codes_of_two_letters_is_namibia_and_said(tmp_path):
+    report = load_corpus(with_column(tmp_path, "region", ["NA", "US", "UK", "NA", "nan", "ZA"])).report
+    assert report.by_region == {"NA": 2, "UK": 1, "US": 1, "ZA": 1}
+    assert any("'NA' is Namibia" in note for note in report.notes)
+    report = load_corpus(with_column(tmp_path, "region", ["NA", "USA", "GBR", "NA"])).report
+    assert report.by_region == {"GBR": 1, "USA": 1} and report.missing_region == 2
+
+
+def test_a_wanted_region_of_ones_own_is_never_a_missing_one(tmp_path):
+    path = with_column(tmp_path, "region", ["NA", "None", "EMEA"])
+    report = load_corpus(path, regions=RegionSet(["NA", "EMEA"]), any_spelling=True).report
+    assert (report.by_region, report.missing_region) == ({"EMEA": 1, "NA": 1}, 1)
+
+
+def test_countries_of_any_english_spelling_become_one_region(tmp_path):
+    names = ["Republic of Korea", "Korea, South", "KOREA, REP.", "South Korea", "Jersey City"]
+    report = load_corpus(with_column(tmp_path, "region", names), any_spelling=True).report
+    assert list(report.by_region.values()) == [4, 1]
+    assert report.unknown_places() == ["Jersey City"]
+
+
+@pytest.mark.parametrize("numbers", [[840, 36, 32, 840], ["840", "036", "032", "840"]])
+def test_a_column_of_nothing_but_iso_numbers_is_read(tmp_path, numbers):
+    report = load_corpus(with_column(tmp_path, "region", numbers), any_spelling=True).report
+    assert report.by_region == {"US": 2, "AR": 1, "AU": 1}
+    assert report.notes == ["column 'region': numbers are those of ISO 3166"]
+
+
+@pytest.mark.parametrize("numbers", [["840", "UK"], ["4", "8", "12", "UK"], ["101", "840", "UK"]])
+def test_other_numbers_stay_no_regions(tmp_path, numbers):
+    report = load_corpus(with_column(tmp_path, "region", numbers), any_spelling=True).report
+    assert report.by_region == {"UK": 1} and "is a number, not a label" in report.rejects[0].reason
+
+
+FRENCH = "Le gouvernement a annoncé une nouvelle loi sur les retraites hier soir."
+RUSSIAN = "Правительство объявило о новом законе вчера вечером."
+ENGLISH = "The government announced a new law on pensions last night, and nobody liked it."
+
+
+@pytest.mark.parametrize("other", [FRENCH, RUSSIAN])
+def test_rows_in_another_language_are_counted_and_said(tmp_path, other):
+    report = load_corpus(with_column(tmp_path, "text", [ENGLISH, other, ENGLISH] * 10)).report
+    assert report.notes == [
+        "10 of 30 rows seem to be in another language than English, the only one that the model knows"
+    ]
+
+
+def test_a_few_such_rows_and_short_or_slangy_english_are_passed_over(tmp_path):
+    english = [ENGLISH, "A woman opens a window.", "I'd say it's Bob's; don't you think?", "Fog.", "@a http://x.org #b"]
+    assert load_corpus(with_column(tmp_path, "text", [*english * 5, FRENCH])).report.notes == []
+
+
+def test_a_sample_is_spread_evenly_and_bounded():
+    sample = Sample()
+    for i in range(100_000):
+        sample.add(str(i))
+    kept = [int(text) for text in sample._texts]
+    assert 1000 <= len(kept) < 2000 and len({b - a for a, b in zip(kept, kept[1:], strict=False)}) == 1
+    assert kept[-1] > 99_000
 
 
 def test_the_report_counts_what_is_there(tmp_path):

@@ -11,6 +11,7 @@ Taught in lesson 03, building the data set.
 import contextlib
 import csv
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import shutil
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -30,14 +31,25 @@ import pyarrow
 from tqdm import tqdm
 
 from spacetime.data import reading
+from spacetime.data.language import Sample
 from spacetime.data.reading import Reject, Row
-from spacetime.months import MonthRange, is_missing, parse_any_month, parse_month
-from spacetime.regions import RegionSet, check_region_label, find_place, fold_place
+from spacetime.months import (
+    AmbiguousMonth,
+    MonthRange,
+    day_comes_first,
+    is_missing,
+    is_missing_word,
+    parse_any_month,
+    parse_month,
+    quoted,
+)
+from spacetime.regions import RegionSet, check_region_label, find_place, fold_place, place_of_number
 
-_FORMAT = 2  # counted up when the cached form changes, so that old cache files are not read
+_FORMAT = 3  # counted up when the cached form changes, so that old cache files are not read
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 32_000_000  # so that ten thousand long texts do not fill the memory
 _HELD_REJECTS = 1000
+_REMEMBERED = 100_000  # spellings of months; time stamps seldom repeat, and would only fill the memory
 _MOST_REGIONS = 1000  # more different labels than this are no regions but the wrong column
 _REJECT_COLUMNS = ("row", "line", "column", "value", "reason")
 _ROLES = ("text", "month", "region")
@@ -76,6 +88,10 @@ class CorpusReport:
         Kept rows that surely have more than 128 word pieces, so that the model will not read their end. A lower bound:
         every run of characters between spaces and punctuation counts as one piece, as does every ASCII punctuation
         mark.
+    other_spellings : int
+        Rejected rows whose month or region `any_spelling=True` would read.
+    notes : list of str
+        What was decided for the file as a whole: how its dates were read, what counted as missing, its language.
     """
 
     path: str
@@ -91,6 +107,8 @@ class CorpusReport:
     missing_region: int = 0
     duplicates: int = 0
     too_long: int = 0
+    other_spellings: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def unknown_places(self) -> list[str]:
         """The regions that are not known as a country under this spelling, and so stay regions of their own."""
@@ -121,6 +139,7 @@ class CorpusReport:
                 f"duplicates {self.duplicates:,}, longer than {_PIECES} word pieces {self.too_long:,} or more, "
                 f"no month {self.missing_month:,}, no region {self.missing_region:,}"
             )
+        lines += self.notes
         if self.by_region:
             regions = [f"{name} {count:,}" for name, count in self.by_region.items()]
             more = f", and {len(regions) - 20} more" if len(regions) > 20 else ""
@@ -170,6 +189,8 @@ def load_corpus(
     regions: RegionSet | None = None,
     outside: Literal["reject", "skip"] = "reject",
     any_spelling: bool = False,
+    day_first: bool = False,
+    month_first: bool = False,
     strict: bool = False,
     rejects: str | os.PathLike[str] | None = None,
     max_characters: int = 100_000,
@@ -199,9 +220,13 @@ def load_corpus(
         What becomes of a row with a valid month or a known country that is not among the wanted ones: rejected, or left
         out and counted.
     any_spelling : bool
-        Also take dates of any precision in any common spelling (:func:`~spacetime.months.parse_any_month`) and
-        countries whatever their capitals and spaces (:func:`~spacetime.regions.fold_place`), instead of rejecting
-        what may be a slip.
+        Also take dates of any precision in any common spelling (`spacetime.months.parse_any_month`) and countries under
+        any English name, whatever their capitals, spaces and punctuation (`spacetime.regions.fold_place`), instead of
+        rejecting what may be a slip. A column of nothing but ISO 3166 numbers is read, too.
+    day_first, month_first : bool
+        How to read dates such as `03/04/2019`, which are then taken without `any_spelling`, too. By default the
+        column settles it: one date such as `30/04/2019` says that all have their day first. Where no date does, or
+        some contradict others, such rows are rejected.
     strict : bool
         Raise at the first bad row (in the order of the file) instead of leaving it out.
     rejects : str or path, optional
@@ -230,8 +255,10 @@ def load_corpus(
     Notes
     -----
     A row is rejected for: a text that is missing, blank, too long or has a NUL character; a month or region that is not
-    one (a missing one is fine: an empty field or null); a field too few or too many; an unclosed quote; a byte that is
-    not UTF-8; broken JSON; and an ``id`` that an earlier good row has, where the file has a column ``id``.
+    one (a missing one is fine: an empty field, null, or what files write for it, such as `NA`, `nan`, `None`, `NULL`,
+    `N/A`, `\\N`; but `NA` is Namibia where nine in ten of the column's other regions are ISO codes of two letters);
+    a field too few or too many; an unclosed quote; a byte that is not UTF-8; broken JSON; and an ``id`` that an earlier
+    good row has, where the file has a column ``id``.
 
     What a region means, where a text was written or what it is about, is the corpus's to say.
 
@@ -248,8 +275,11 @@ def load_corpus(
     """
     path = os.fspath(path)
     _check_options(path, text, month, region, outside, rejects, max_characters)
+    if day_first and month_first:
+        raise ValueError("day_first and month_first exclude each other; give one of them, or neither")
     reading.check_path(path)
-    wanted = _Wanted(text, month, region, months, regions, outside, max_characters, any_spelling)
+    order = True if day_first else False if month_first else None
+    wanted = _Wanted(text, month, region, months, regions, outside, max_characters, any_spelling, order)
     folder = Path(cache_dir) if cache_dir is not None else _default_cache()
     stem = folder / "corpora" / _cache_key(path, wanted)
     cached = _read_cache(stem, path)
@@ -264,6 +294,7 @@ def load_corpus(
     if strict and report.rejected:
         raise ValueError(
             f"{path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
+            + _spelling_tip(report)
         )
     _check_kept(report)
     return Corpus(dataset, months or _found_months(report, month), regions or _found_regions(report, region), report)
@@ -289,6 +320,7 @@ class _Wanted:
     outside: str
     max_characters: int
     any_spelling: bool
+    day_first: bool | None
 
 
 def _check_options(
@@ -372,8 +404,15 @@ def _check_kept(report: CorpusReport) -> None:
             )
         raise ValueError(
             f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
-            f"(all of them in {report.rejects_path})"
+            f"(all of them in {report.rejects_path})" + _spelling_tip(report)
         )
+
+
+def _spelling_tip(report: CorpusReport) -> str:
+    """What to do where another reading would take rejected rows; nothing where it would not."""
+    if not report.other_spellings:
+        return ""
+    return f"; any_spelling=True (--any-spelling on the command line) would read {report.other_spellings:,} of them"
 
 
 def _found_months(report: CorpusReport, month: str | None) -> MonthRange:
@@ -440,7 +479,8 @@ def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) ->
         rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
         arrow = stack.enter_context(_replaced(_with_ending(stem, ".arrow")))
         writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
-        checker = _RowChecker(path, list(extra), wanted)
+        reread = functools.partial(reading.open_rows, path, wanted.max_characters)
+        checker = _RowChecker(path, list(extra), wanted, lambda: reread().rows)
         for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
             report.rows += 1
             result = checker.check(row) if isinstance(row, Row) else row
@@ -544,23 +584,71 @@ class _TextLines:
         return self._stream.write(line.encode("utf-8"))
 
 
+@dataclass(frozen=True)
+class _Column:
+    """What the columns of months and regions say as a whole about values that could mean two things."""
+
+    day_first: bool | None  # None: no date says it, or they contradict each other
+    order_reason: str  # the date that says so, or those that contradict each other
+    codes: bool  # regions are ISO codes of two letters
+    numbers: bool  # regions are ISO numbers
+
+
+def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str | None) -> _Column:
+    """Pass over the file for its dates and regions alone."""
+    orders: dict[bool, str] = {}
+    codes = numbers = others = longest = 0
+    for row in rows:
+        if not isinstance(row, Row):
+            continue
+        date = row.fields.get(month or "")
+        if len(orders) < 2 and isinstance(date, str) and (first := day_comes_first(date[:100])) is not None:
+            orders.setdefault(first, f"{quoted(date)} in row {row.number:,}")
+        place = row.fields.get(region or "")
+        if not (is_missing(place) or is_missing_word(place) or isinstance(place, str) and not place.strip()):
+            label = str(place).strip()
+            codes += len(label) == 2 and find_place(label.upper()) is not None
+            if label[:1].isdigit() and place_of_number(label) is not None:
+                numbers, longest = numbers + 1, max(longest, len(label.removesuffix(".0")))
+            others += 1
+    return _Column(
+        next(iter(orders)) if len(orders) == 1 else None,
+        " but ".join(orders.values()),
+        0 < 0.9 * others <= codes,
+        0 < others == numbers and longest == 3,
+    )
+
+
 class _RowChecker:
     """Checks one row after the other and counts what the report needs."""
 
-    def __init__(self, path: str, extra: list[str], wanted: _Wanted) -> None:
+    def __init__(
+        self, path: str, extra: list[str], wanted: _Wanted, reread: Callable[[], Iterator[Row | Reject]]
+    ) -> None:
         self._path = path
         self._wanted = wanted
         self._extra = extra
+        self._reread = reread
         self._id = "id" if "id" in self._extra else None
+        self._own_labels = set(wanted.regions or ())
         self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
         self._regions: dict[Any, str | None] = {}
         self._label_of_place: dict[str, str] = {}
         self._by_month: Counter[str | None] = Counter()
         self._by_region: Counter[str | None] = Counter()
+        self._missing: Counter[tuple[str | None, str]] = Counter()  # by column and word
+        self._sample = Sample()
+        self._notes: dict[str, None] = {}  # each once
+        self._other_spellings = 0
         self._seen_rows = _Seen()
         self._seen_ids = _Seen()
         self._duplicates = 0
         self._too_long = 0
+
+    @functools.cached_property
+    def _column(self) -> _Column:
+        """Read only where a value needs it: most files have none that could mean two things."""
+        return _read_columns(self._reread(), self._wanted.month, self._wanted.region)
 
     def check(self, row: Row) -> list[str | None] | Reject | None:
         """Return the row's values in the result's order; or why it is rejected; or None when it is outside."""
@@ -579,6 +667,7 @@ class _RowChecker:
             if self._id and (identity := _as_text(row.fields.get(self._id))) and self._seen_ids.add(identity):
                 raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
         except ValueError as error:
+            self._other_spellings += self._is_other_spelling(row, column)
             return Reject(row.number, row.line, column, reading.shown(row.fields.get(column or "", "")), str(error))
         if len(self._label_of_place) > _MOST_REGIONS:
             raise ValueError(
@@ -586,6 +675,7 @@ class _RowChecker:
                 "is it the right column? If so, give regions=RegionSet([...])"
             )
         self._duplicates += self._seen_rows.add("\0".join((text, month or "", region or "")))
+        self._sample.add(text)
         self._by_month[month] += 1
         self._by_region[region] += 1
         self._too_long += _is_too_long(text)
@@ -600,6 +690,11 @@ class _RowChecker:
         report.by_region = {region: count for region, count in by_count if region is not None}
         report.duplicates = self._duplicates
         report.too_long = self._too_long
+        report.other_spellings = self._other_spellings
+        report.notes += self._notes
+        for (column, word), count in self._missing.most_common():
+            report.notes.append(f"column {column!r}: {word!r} counts as missing ({count:,} rows)")
+        report.notes += self._sample.other_language()
 
     def _text(self, value: Any) -> str:
         if value is None:
@@ -608,6 +703,8 @@ class _RowChecker:
             raise ValueError(f"the text must be text, not of type {type(value).__name__}")
         if not value.strip():
             raise ValueError("the text is empty")
+        if is_missing_word(value):
+            raise ValueError(f"the text is missing: there is only {value!r}")
         if "\0" in value:
             raise ValueError("the text holds a NUL character")
         if len(value) > self._wanted.max_characters:
@@ -620,21 +717,82 @@ class _RowChecker:
     def _month(self, value: Any) -> str | None:
         if isinstance(value, str) and value in self._months:
             return self._months[value]
-        month = parse_any_month(value) if self._wanted.any_spelling else parse_month(value)
+        if is_missing_word(value):
+            self._missing[self._wanted.month, value.strip()] += 1
+            return None
+        month = self._read_month(value)
         if month is not None and self._wanted.months is not None and self._wanted.outside == "reject":
             self._wanted.months.ids(month)  # raises, naming month and range
-        if isinstance(value, str):
+        if isinstance(value, str) and len(self._months) < _REMEMBERED:
             self._months[value] = month
         return month
+
+    def _read_month(self, value: Any) -> str | None:
+        generous = self._wanted.any_spelling or self._wanted.day_first is not None
+        try:
+            return parse_any_month(value, self._wanted.day_first) if generous else parse_month(value)
+        except AmbiguousMonth as error:
+            column = self._column
+            if not generous or column.day_first is None:
+                said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
+                raise ValueError(
+                    f"{error}, or say which by day_first or month_first (--day-first or --month-first on the command "
+                    f"line); {said}"
+                ) from None
+            self._note(
+                self._wanted.month,
+                f"dates such as 03/04/2019 were read {'day' if column.day_first else 'month'} first, as others must be "
+                f"({column.order_reason})",
+            )
+            return parse_any_month(value, column.day_first)
+
+    def _note(self, column: str | None, what: str) -> None:
+        self._notes[f"column {column!r}: {what}"] = None
+
+    def _is_other_spelling(self, row: Row, column: str | None) -> bool:
+        """Whether `any_spelling` would read what was just rejected."""
+        wanted, value = self._wanted, row.fields.get(column)
+        if wanted.any_spelling or column is None or column not in (wanted.month, wanted.region):
+            return False
+        try:
+            if column == wanted.region:
+                place = self._read_region(value, any_spelling=True)
+                return place != value and (
+                    find_place(place) is not None if wanted.regions is None else place in wanted.regions
+                )
+            month = parse_any_month(value)
+        except AmbiguousMonth:
+            return self._column.day_first is not None
+        except ValueError:
+            return False
+        return month != value and (wanted.months is None or wanted.outside == "skip" or month in wanted.months)
 
     def _region(self, value: Any) -> str | None:
         if isinstance(value, str) and value in self._regions:
             return self._regions[value]
-        read = fold_place(value) if self._wanted.any_spelling and isinstance(value, str) else value
+        if is_missing_word(value) and value not in self._own_labels:
+            if value.strip().upper() != "NA" or not self._column.codes:
+                self._missing[self._wanted.region, value.strip()] += 1
+                return None
+            self._note(self._wanted.region, "'NA' is Namibia, as the others are ISO codes of two letters")
+        read = self._read_region(value, self._wanted.any_spelling)
         region = self._found_region(read) if self._wanted.regions is None else self._given_region(read)
         if isinstance(value, str):
             self._regions[value] = region
         return region
+
+    def _read_region(self, value: Any, any_spelling: bool) -> Any:
+        if not any_spelling or isinstance(value, bool) or not isinstance(value, str | int | float) or is_missing(value):
+            return value
+        if value in self._own_labels:
+            return value
+        if str(value).strip()[:1].isdigit():
+            if not self._column.numbers:
+                return value
+            if self._wanted.any_spelling:
+                self._note(self._wanted.region, "numbers are those of ISO 3166")
+            return place_of_number(str(value).strip())
+        return fold_place(value) if isinstance(value, str) else value
 
     def _given_region(self, value: Any) -> str | None:
         regions = self._wanted.regions

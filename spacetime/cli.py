@@ -103,7 +103,7 @@ def _data_check(options: argparse.Namespace) -> int:
     else:
         print(report)  # ends with the first rejected rows
         if report.rejected:
-            _say_rejects(report, options)
+            _say_rejects(report)
     return 1 if report.rejected else 0
 
 
@@ -485,17 +485,17 @@ def _load_corpus(
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
     """On stderr: how many rows there are, and what was rejected."""
     report = corpus.report
-    print(str(report).splitlines()[0], file=sys.stderr)
+    print(str(report).splitlines()[0], *report.notes, sep="\n", file=sys.stderr)
     if report.rejected:
         print(f"the first rejected row: {report.rejects[0]}", file=sys.stderr)
-        _say_rejects(report, options)
+        _say_rejects(report)
 
 
-def _say_rejects(report: "CorpusReport", options: argparse.Namespace) -> None:
+def _say_rejects(report: "CorpusReport") -> None:
     """On stderr: where all rejected rows are, and what would take more of them."""
     print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
-    if not options.any_spelling:
-        print("--any-spelling takes more forms of months and regions, such as 'Nov 2019' or 'uk'", file=sys.stderr)
+    if report.other_spellings:
+        print(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does", file=sys.stderr)
 
 
 def _first_process() -> bool:
@@ -952,14 +952,22 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._Argument
         either.add_argument(f"--{role}", default=role, metavar="COLUMN", help=f"its column of {example}")
         either.add_argument(f"--no-{role}", dest=role, action="store_const", const=None, help="it has no such column")
     group.add_argument(
-        "--any-spelling", action="store_true", help="take 'Nov 2019', '2019-11-30 10:22', 'uk' as well, as `run` does"
+        "--any-spelling",
+        action="store_true",
+        help="take 'Nov 2019', 201911, 'uk', 'Korea, Rep.' as well, as `run` does",
     )
+    order = group.add_mutually_exclusive_group()
+    order.add_argument(
+        "--day-first", action="store_true", help="03/04/2019 is the third of April (default: as the column settles it)"
+    )
+    order.add_argument("--month-first", action="store_true", help="03/04/2019 is the fourth of March")
     return group
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
-    return {"text": options.text, "month": options.month, "region": options.region}
+    names = ("text", "month", "region", "day_first", "month_first")
+    return {name: getattr(options, name) for name in names}
 
 
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:

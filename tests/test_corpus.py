@@ -144,7 +144,7 @@ def test_dates_that_nothing_settles_are_rejected_by_a_reason_that_names_the_opti
         report = load_corpus(path, any_spelling=any_spelling).report
         reason = report.rejects[0].reason
         assert "could be 2019-0" in reason and said in reason
-        assert "day_first or month_first (--day-first or --month-first" in reason
+        assert "give day_first=True or month_first=True (--day-first, --month-first)" in reason
         assert report.other_spellings == (0 if any_spelling or dates == MAY[:4] else 2)
     assert set(load_corpus(path, day_first=True).dataset["month"]) == {"2019-05"}
     assert "2019-01" in load_corpus(path, month_first=True).dataset["month"][:]

@@ -412,7 +412,7 @@ def _spelling_tip(report: CorpusReport) -> str:
     """What to do where another reading would take rejected rows; nothing where it would not."""
     if not report.other_spellings:
         return ""
-    return f"; any_spelling=True (--any-spelling on the command line) would read {report.other_spellings:,} of them"
+    return f"; any_spelling=True (--any-spelling) would read {report.other_spellings:,} of them"
 
 
 def _found_months(report: CorpusReport, month: str | None) -> MonthRange:
@@ -736,8 +736,7 @@ class _RowChecker:
             if not generous or column.day_first is None:
                 said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
                 raise ValueError(
-                    f"{error}, or say which by day_first or month_first (--day-first or --month-first on the command "
-                    f"line); {said}"
+                    f"{error}, or give day_first=True or month_first=True (--day-first, --month-first); {said}"
                 ) from None
             self._note(
                 self._wanted.month,
@@ -751,7 +750,7 @@ class _RowChecker:
 
     def _is_other_spelling(self, row: Row, column: str | None) -> bool:
         """Whether `any_spelling` would read what was just rejected."""
-        wanted, value = self._wanted, row.fields.get(column)
+        wanted, value = self._wanted, row.fields.get(column or "")
         if wanted.any_spelling or column is None or column not in (wanted.month, wanted.region):
             return False
         try:

@@ -82,6 +82,8 @@ def read_rows(
     region: str | None = "region",
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
+    day_first: bool = False,
+    month_first: bool = False,
     strict: bool = False,
     rejects: str | os.PathLike[str] | None = None,
 ) -> OwnRows:
@@ -92,7 +94,7 @@ def read_rows(
 
     Parameters
     ----------
-    path, text, month, region, strict, rejects
+    path, text, month, region, day_first, month_first, strict, rejects
         See `load_corpus`.
     months, regions
         The wanted ones; rows of others are left out and counted.  By default those of the file.
@@ -113,6 +115,8 @@ def read_rows(
         regions=regions,
         outside="skip",
         any_spelling=True,
+        day_first=day_first,
+        month_first=month_first,
         strict=strict,
         rejects=rejects,
     )

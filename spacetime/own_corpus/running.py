@@ -131,6 +131,8 @@ def run_corpus(
     region: str | None = "region",
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
+    day_first: bool = False,
+    month_first: bool = False,
     strict: bool = False,
     profile: str | Profile = "quick",
     steps: int | None = None,
@@ -145,7 +147,7 @@ def run_corpus(
 
     Parameters
     ----------
-    path, text, month, region, months, regions, strict
+    path, text, month, region, months, regions, day_first, month_first, strict
         The file and its columns; see `read_rows`.
     output
         Folder for everything; see `OwnRun`.
@@ -192,6 +194,8 @@ def run_corpus(
         region=region,
         months=months,
         regions=regions,
+        day_first=day_first,
+        month_first=month_first,
         strict=strict,
         rejects=folder / REJECTS,
     )
@@ -205,7 +209,7 @@ def run_corpus(
         "profile": asdict(chosen),
     }
     _start_folder(folder, state, resume)
-    say(str(rows.report).splitlines()[0])
+    say("\n".join((str(rows.report).splitlines()[0], *rows.report.notes)))
     if unknown := rows.unknown_places():
         say(f"not known as a country, kept as regions of their own: {', '.join(unknown)}")
     say(f"split by {rows.split_made['by']}: {rows.split}")

@@ -18,7 +18,7 @@ import pytest
 import spacetime.data
 import spacetime.training
 from spacetime import cli
-from spacetime.cli import main
+from spacetime.cli import _parser, main
 from spacetime.encoder import SpaceTimeEncoder
 
 
@@ -176,6 +176,34 @@ def test_rejected_rows_are_exit_code_1_and_each_is_in_the_file(
     assert f"each with its reason: {tmp_path / 'rejects.csv'}" in said
     assert "--any-spelling" not in said, "it would not help"
     assert len((tmp_path / "rejects.csv").read_text().splitlines()) == 51
+
+
+def test_every_command_that_reads_files_can_be_told_whether_the_day_comes_first() -> None:
+    reading = ["data check F", "run F --output O", "index F --output O", "encode F --output O.npy", "evaluate M F"]
+    training = ["train stage1 F --output O", "train stage2 F --from M --output O"]
+    for command in [*reading, *training]:
+        for first, other in (("day_first", "month_first"), ("month_first", "day_first")):
+            options = vars(_parser().parse_args([*command.split(), f"--{first.replace('_', '-')}"]))
+            assert (options[first], options[other]) == (True, False)
+
+
+def test_what_was_decided_for_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = [
+        (f"Le gouvernement annonce la loi numéro {n} hier soir", f"{n:02d}/05/2019", "NA", "") for n in range(1, 32)
+    ]
+    path = write_corpus(tmp_path / "some.csv", [*days, ("It snows in Kent", "03/05/2019", "UK", "")])
+    assert main(["data", "check", str(path), "--any-spelling"]) == 0
+    page = capsys.readouterr().out
+    assert (
+        "months (1):\n  2019  05: 32" in page and "read day first, as others must be ('13/05/2019' in row 13)" in page
+    )
+    assert "'NA' counts as missing (31 rows)" in page
+    assert "31 of 32 rows seem to be in another language" in page
+    assert main(["index", str(path), "--any-spelling", "--model", "plain", "--output", str(tmp_path / "index")]) == 0
+    said = capsys.readouterr().err
+    assert "read day first" in said and "another language" in said
+    assert main(["data", "check", str(path), "--month-first"]) == 0
+    assert "05: 2" in capsys.readouterr().out, "03/05 is another month than 05/03 then"
 
 
 def test_a_file_that_cannot_be_used_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,6 +69,7 @@ def test_every_row_of_the_file_is_used_or_counted_as_left_out(tmp_path):
     assert sides + sum(read.left_out().values()) == read.report.rows == 403
     assert read.rare_regions == {"NZ": 3}
     assert [(reject.row, reject.value) for reject in read.report.rejects] == [(8, "someday"), (9, "03/04/2019")]
+    assert "no other row settles it" in read.report.rejects[1].reason
     assert list(read.regions) == ["UK", "Canada"]
 
 
@@ -76,10 +78,22 @@ def test_dates_of_any_precision_and_countries_of_any_spelling_are_folded(tmp_pat
     rows[0] = "An hour is known.,2019-01-05T10:22:05Z,united kingdom"
     rows[1] = "A month is known.,Jan 2019, GBR"
     rows[2] = "A day is known.,31/01/2019,canada"
+    rows[3] = "Another day follows it.,01/02/2019,UK"
     read = read_rows(written(tmp_path, rows), **COLUMNS)
     assert read.report.rejected == 0
     assert list(read.regions) == ["United Kingdom", "Canada"] and sum(read.by_region.values()) == 400
     assert read.months == MonthRange("2019-01", "2019-06")
+
+
+def test_dates_that_the_file_does_not_settle_are_read_as_told(tmp_path):
+    rows = [row.replace("-", "/") for row in lines(400)]
+    rows = [re.sub(r",2019/(..)/(..),", r",\1/01/2019,", row) for row in rows]
+    with pytest.raises(ValueError, match="could be 2019-01 or 2019-02; .* give day_first=True or month_first=True"):
+        read_rows(written(tmp_path, rows), **COLUMNS)
+    read = read_rows(written(tmp_path, rows), **COLUMNS, month_first=True)
+    assert read.months == MonthRange("2019-01", "2019-06") and read.report.rejected == 0
+    with pytest.raises(ValueError, match="have one month, 2019-01"):
+        read_rows(written(tmp_path, rows), **COLUMNS, day_first=True)
 
 
 def test_rows_with_days_are_split_by_days_and_others_by_their_text(tmp_path):

@@ -412,7 +412,7 @@ def _spelling_tip(report: CorpusReport) -> str:
     """What to do where another reading would take rejected rows; nothing where it would not."""
     if not report.other_spellings:
         return ""
-    return f"; any_spelling=True (--any-spelling) would read {report.other_spellings:,} of them"
+    return f"; any_spelling=True would read {report.other_spellings:,} of them"
 
 
 def _found_months(report: CorpusReport, month: str | None) -> MonthRange:
@@ -607,7 +607,7 @@ def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str |
         place = row.fields.get(region or "")
         if not (is_missing(place) or is_missing_word(place) or isinstance(place, str) and not place.strip()):
             label = str(place).strip()
-            codes += len(label) == 2 and find_place(label.upper()) is not None
+            codes += len(label) == 2 and find_place(label.upper()) == label.upper()  # UK is none of ISO's
             if label[:1].isdigit() and place_of_number(label) is not None:
                 numbers, longest = numbers + 1, max(longest, len(label.removesuffix(".0")))
             others += 1
@@ -735,9 +735,7 @@ class _RowChecker:
             column = self._column
             if not generous or column.day_first is None:
                 said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
-                raise ValueError(
-                    f"{error}, or give day_first=True or month_first=True (--day-first, --month-first); {said}"
-                ) from None
+                raise ValueError(f"{error}, or give day_first=True or month_first=True; {said}") from None
             self._note(
                 self._wanted.month,
                 f"dates such as 03/04/2019 were read {'day' if column.day_first else 'month'} first, as others must be "

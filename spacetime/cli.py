@@ -5,18 +5,20 @@ Results go to stdout, progress to stderr. Exit codes: 0 well, 1 something was fo
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
+import re
 import shlex
 import sys
-import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spacetime import __version__
+from spacetime.terminal import Terminal, shortened
 
 # What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
 if TYPE_CHECKING:
@@ -60,6 +62,12 @@ def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | Non
     int
         The exit code.
     """
+    screen: tuple[Any, Any] = Terminal(sys.stdout), Terminal(sys.stderr)
+    with contextlib.redirect_stdout(screen[0]), contextlib.redirect_stderr(screen[1]):
+        return _run(parser, arguments)
+
+
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
     # Waiting threads sleep instead of spinning, and the tokenizer's threads do not fork under a data loader.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -83,7 +91,8 @@ def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | Non
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"{parser.prog.split()[-1]}: error: {_one_line(error)}", file=sys.stderr)
+        name = parser.prog.split()[-1]
+        print(f"{name}: error: {_one_line(error, getattr(options, 'parser', None))}", file=sys.stderr)
         return 2
 
 
@@ -101,7 +110,7 @@ def _data_check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
-        print(report)  # ends with the first rejected rows
+        print(_in_words(str(report)))  # ends with the first rejected rows
         if report.rejected:
             _say_rejects(report)
     return 1 if report.rejected else 0
@@ -277,11 +286,14 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
 def _locate(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
 
-    texts = _read_lines("-") if options.text == ["-"] else options.text
     if options.model == "plain":
         raise ValueError("the plain model was never trained to locate; leave --model out for the released one")
     if options.top < 1:
         raise ValueError(f"--top must be at least 1, not {options.top}")
+    texts = _sentences(options)
+    if texts is None:  # of a corpus, the texts: the model is to find the rest
+        options.corpus, options.month, options.region = options.what[0], None, None
+        texts = _load_corpus(options).dataset["text"][:]
     encoder = SpaceTimeEncoder.load(options.model)
     location = encoder.locate(texts)
     rows = []
@@ -292,7 +304,7 @@ def _locate(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     for row in rows:
-        print(textwrap.shorten(row["text"], 100, placeholder=" ..."))
+        print(shortened(row["text"]))
         for name in ("months", "regions"):
             found = "   ".join(f"{label} {probability:.3f}" for label, probability in row[name].items())
             print(f"    {name:8}{found}")
@@ -346,22 +358,30 @@ def _sts(options: argparse.Namespace) -> int:
 
 def _run_corpus(options: argparse.Namespace) -> int:
     from spacetime.own_corpus import run_corpus
+    from spacetime.own_corpus.rows import NothingToLearn
 
-    found = run_corpus(
-        options.corpus,
-        options.output,
-        **_reading(options),
-        months=_months(options.months),
-        regions=_regions(options.regions),
-        strict=options.strict,
-        profile=options.profile,
-        seed=options.seed,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        command=options.command_line,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
-        **_given(options, "steps"),
-    )
+    options.any_spelling = True
+    try:
+        found = run_corpus(
+            options.corpus,
+            options.output,
+            **_reading(options),
+            months=_months(options.months),
+            regions=_regions(options.regions),
+            strict=options.strict,
+            profile=options.profile,
+            seed=options.seed,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            command=options.command_line,
+            reading=_reading_words(options),
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+            **_given(options, "steps"),
+        )
+    except NothingToLearn as error:
+        folder = options.output.parent / f"{options.output.name or 'run'}-search"
+        words = ["index", options.corpus, *_reading_words(options), "--model", "plain", "--output", str(folder)]
+        raise _WithAdvice(f"{error.reason}. {error.INSTEAD}", shlex.join(["spacetime", *words])) from error
     print(found.summary())
     print(f"report: {found.folder}/report.html   map: {found.folder}/map.html   model: {found.folder}/model")
     return 0
@@ -432,12 +452,11 @@ def _search(options: argparse.Namespace) -> int:
         return 0
     parts = ["score", "meaning", "time", "place", *([] if options.half_life is None else ["decay"])]
     for number, query in enumerate(queries):
-        print(("\n" if number else "") + textwrap.shorten(query, 100, placeholder=" ..."))
+        print(("\n" if number else "") + shortened(query))
         print("".join(f"{name:>8}" for name in parts) + "  month    region  text")
         for row in found[found["query"] == number].fillna({"month": "-", "region": "-"}).to_dict("records"):
             numbers = "".join(f"{row[part]:8.3f}" for part in parts)
-            text = textwrap.shorten(row["text"], 100, placeholder=" ...")
-            print(f"{numbers}  {row['month']:7}  {row['region']:6}  {text}")
+            print(f"{numbers}  {row['month']:7}  {row['region']:6}  {shortened(row['text'])}")
     return 0
 
 
@@ -487,7 +506,7 @@ def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
     report = corpus.report
     print(str(report).splitlines()[0], *report.notes, sep="\n", file=sys.stderr)
     if report.rejected:
-        print(f"the first rejected row: {report.rejects[0]}", file=sys.stderr)
+        print(f"the first rejected row: {_in_words(str(report.rejects[0]))}", file=sys.stderr)
         _say_rejects(report)
 
 
@@ -597,11 +616,13 @@ def _read_lines(file: str) -> list[str]:
 
 
 def _sentences(options: argparse.Namespace) -> list[str] | None:
-    """The sentences that `encode` was given: its arguments, or the lines of a file; None for a corpus.
+    """The sentences that `encode` or `locate` was given: its arguments, or the lines of a file; None for a corpus.
 
     A file's name and a text are told apart by the blanks of a text: a name that is misspelt must not become a sentence.
     """
     first, *more = options.what
+    if not all(text.strip() for text in options.what):
+        raise ValueError("an empty text was given; give a sentence, a file, or - for a sentence a line from stdin")
     suffixes = Path(first).suffixes
     if not more and (first == "-" or suffixes[-1:] == [".txt"]):
         sentences = _read_lines(first)
@@ -613,7 +634,7 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
         sentences = options.what
     for column in ("text", "month", "region"):
         if (name := getattr(options, column)) not in (column, None):
-            hint = "" if column == "text" else f"; --in-{column} gives one {column} for all sentences"
+            hint = f"; --in-{column} gives one {column} for all sentences" if hasattr(options, f"in_{column}") else ""
             raise ValueError(f"--{column} {name!r} names a column, and sentences have none{hint}")
     return sentences
 
@@ -629,7 +650,66 @@ def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
     return {label: round(probability, 6) for probability, label in order[:top]}
 
 
-def _one_line(error: Exception) -> str:
+# What Python calls things, in the words of the command line; names of parameters are found in the command's options.
+_PYTHON = (
+    (r"\bmonths=MonthRange\('(.+?)', '(.+?)'\)", r"--months \1..\2"),
+    (r"\bmonths=MonthRange\(\.\.\.\)", "--months FIRST..LAST"),
+    (r"\bregions=RegionSet\(\[.*?\]\)", "--regions A,B,..."),
+    (r"\b(month|region)=None\b", r"--no-\1"),
+    (r"\b(text|month|region)=\.\.\.", r"--\1 COLUMN"),
+    (r"\b(date|group)=\.\.\.", r"--\1 COLUMN"),
+    (r"\bsplit by='(\w+)'", r"give --split \1"),
+    (r"(near_duplicates=.*), or None\b", r"\1, or none"),
+    (r", or None( for [^,;]+)?", ""),
+    (r" \(max_characters\)", ""),
+    (r"give 'YYYY-MM' \(or 'YYYY-MM-DD'[^)]*\)", "give 'YYYY-MM' or 'YYYY-MM-DD'"),
+    (r"\ba MonthRange\b", "--months"),
+    (r"\ba RegionSet\b", "--regions"),
+    (r"give them to its RegionSet", "give --region-kernel same"),
+    (r"\bgive it as the second argument", "give it with --model"),
+    (r"give the encoder it was built with", "give that one with --model"),
+    (r"SpaceTime\w+\.\w+ or ", ""),
+    (r"; to start from a plain encoder use SpaceTimeEncoder\.from_plain", ""),
+    (r"load it with SpaceTimeEncoder\.load", "give it where a trained model is asked for"),
+    (r"start from SpaceTimeEncoder\.from_plain\(.*?\)", "start from a plain encoder"),
+    (r", or pass sha256=None to start from other weights knowingly", ""),
+)
+
+
+def _in_words(message: str) -> str:
+    """What the package says, without Python's classes and values."""
+    for pattern, words in _PYTHON:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+def _in_options(message: str, parser: argparse.ArgumentParser) -> str:
+    """What the package says, in the command's own options: `batch_size=0` is `--batch-size 0` here."""
+    options: dict[str, str] = {}
+    for action in parser._actions:
+        if action.option_strings:
+            options.setdefault(action.dest, action.option_strings[-1])
+    every = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
+    several_words = "|".join(re.escape(name) for name in options if "_" in name) or "(?!)"
+    quoted, alone = r"(?<!\w)'[^']*'(?!\w)", r"(?<![\w/.'\"-])"  # what stands in quotes is the user's own
+    pattern = rf"{quoted}|{alone}({every})(?:=True\b|(=)(?=\S))|{alone}({several_words})(?![\w/'\"=-]|\.\w)"
+
+    def option(match: re.Match[str]) -> str:
+        name = match[1] or match[3]
+        return match[0] if name is None else options[name] + (" " if match[2] else "")
+
+    return re.sub(pattern, option, _in_words(message))
+
+
+class _WithAdvice(ValueError):
+    """An error with a command that helps, which stands at its end as it is to be pasted."""
+
+    def __init__(self, reason: str, command: str) -> None:
+        super().__init__(reason)
+        self.command = command
+
+
+def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
     """An error as one line; one of Python's own kinds, which nobody wrote for a reader, with its kind."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("spacetime"):
         return f"the package {error.name!r} is missing; install this project's requirements.lock"
@@ -637,7 +717,8 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     message = " ".join(str(error).split())
     if isinstance(error, ValueError | OSError) and message:
-        return message
+        message = _in_words(message) if parser is None else _in_options(message, parser)
+        return f"{message}: {error.command}" if isinstance(error, _WithAdvice) else message
     return f"{type(error).__name__}: {message} (--debug shows where)"
 
 
@@ -758,11 +839,20 @@ def _parser() -> argparse.ArgumentParser:
         "guess month and region of texts",
         "spacetime locate 'The clocks go forward on Sunday.' --model runs/stage1/model",
         "spacetime locate - --model runs/stage1/model --json < sentences.txt",
+        "spacetime locate my.csv --text headline --json",
     )
-    locate.add_argument("text", metavar="TEXT", nargs="+", help="texts, or - for a sentence a line from stdin")
+    locate.add_argument(
+        "what",
+        metavar="FILE or TEXT",
+        nargs="+",
+        help="a corpus, of which the texts are read (every row must have one), a .txt file or - for stdin with a "
+        "sentence a line, or texts",
+    )
     _add_model_option(locate)
     locate.add_argument("--top", type=int, default=4, help="months and regions to show (default: 4)")
     locate.add_argument("--json", action="store_true", help="print JSON")
+    locate.set_defaults(months=None, regions=None, outside="reject", strict=True, rejects=None)
+    _add_reading_options(locate)
 
     index = _command(
         commands,
@@ -968,6 +1058,20 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
     """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
     names = ("text", "month", "region", "day_first", "month_first")
     return {name: getattr(options, name) for name in names}
+
+
+def _reading_words(options: argparse.Namespace) -> list[str]:
+    """The options about a corpus as they were given, for another command that is to read the same file alike."""
+    words: list[str] = []
+    group = next(group for group in options.parser._action_groups if group.title == "corpus")
+    for action in group._group_actions:
+        value, default = getattr(options, action.dest), options.parser.get_default(action.dest)
+        if value == default or (action.nargs == 0) != (value == action.const):
+            continue
+        words += [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
+    if {"--months", "--regions"} & set(words) and not hasattr(options, "outside"):  # `run` leaves others out
+        words += ["--outside", "skip"]
+    return words
 
 
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:

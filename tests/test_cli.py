@@ -1,10 +1,12 @@
 """The command line: exit codes, one-line errors, results on stdout, and the same defaults as the functions it calls."""
 
 import argparse
+import ast
 import csv
 import dataclasses
 import io
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -256,7 +258,7 @@ def test_a_range_or_a_set_that_is_none_is_named(
     assert message in capsys.readouterr().err
 
 
-READERS = ["data check", "run", "index", "encode", "train stage1", "train stage2", "evaluate"]
+READERS = ["data check", "run", "index", "encode", "locate", "train stage1", "train stage2", "evaluate"]
 
 
 @pytest.mark.parametrize("words", READERS)
@@ -301,6 +303,132 @@ def test_labels_given_for_all_rows_take_the_place_of_columns(header: str, row: t
     assert main(["encode", path, "--text", "headline", *given, "--output", str(tmp_path / "x.npy")]) == 0
     expected = SpaceTimeEncoder.load().encode(["A new lockdown begins."], "2020-03", "UK")
     np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=1e-5)
+
+
+PYTHONS_OWN = re.compile(r"\b[a-z_]+=|\b(?<!\.)[a-z]+_[a-z_]+\b|[A-Z]\w+\(|[a-z][A-Z]|\bNone\b|datetime|pandas|numpy")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        ("text,month,region\na,5/26/17,UK\nb,5/27/17,UK\nc,,UK\n", ["data", "check"], "the first: row 1 (line 2)"),
+        ("text,month,region\na,5/26/17,UK\nb,5/27/17,UK\n", ["data", "check"], "give 'YYYY-MM' or 'YYYY-MM-DD'"),
+        ("text,month,region\na,,UK\n", ["data", "check"], "give --no-month, or those of the model as --months 2017-01"),
+        ("text,month,region\na,2019-01,\n", ["data", "check"], "give --no-region, or those of the model as --regions"),
+        ("headline\na\n", ["data", "check"], "say which one it is with --text COLUMN"),
+        ("text,region\na,UK\n", ["data", "check"], "with --month COLUMN, or that there is none with --no-month"),
+        ("text,x\na,UK\n", ["data", "check", "--month", ""], "--month '' must be the name of a column (or --no-month"),
+        ("text,x\na,UK\n", ["data", "check", "--month", "x", "--region", "x"], "--month 'x' and --region 'x' must be"),
+        ("text,month,region\n" + "a" * 100_001 + ",,UK\n", ["data", "check"], "at most 100,000 are allowed (all"),
+        ("text,month,region\na,2019-01,UK\n", ["data", "check", "--months", "..2019-01"], "--months needs a month"),
+        ("text,month,region\na,2019-01,UK\n", ["data", "check", "--rejects", "."], "--rejects '.' is a directory"),
+        ("text,month,region\na,2019-01,UK\n", ["index", "--exact-rows", "0", "--output", "ix"], "--exact-rows 0 must"),
+        ("text,month,region\na,2019-01,UK\n", ["index", "--batch-size", "0", "--output", "ix"], "--batch-size must be"),
+        (
+            "text,month,region\na,2019-01,UK\n",
+            ["train", "stage1", "--validation", ".6", "--test", ".6", "--output", "out"],
+            "--validation 0.6 and --test 0.6 leave nothing to train on",
+        ),
+        (
+            "text,month,region\na,2019-01,UK\n",
+            ["train", "stage1", "--near-duplicates", "2", "--output", "out"],
+            "--near-duplicates 2.0 must be more than 0 and at most 1, or none",
+        ),
+    ],
+)
+def test_an_error_names_options_and_nothing_of_python(
+    content: str,
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("news.csv").write_text(content)
+    words = 1 if arguments[0] == "index" else 2
+    assert main([*arguments[:words], "news.csv", *arguments[words:]]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line
+    assert PYTHONS_OWN.findall(line.replace(str(tmp_path), "")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "said"),
+    [
+        ("search", "k=0 must be a whole number", "-k 0 must be a whole number"),
+        ("search", "half_life counts months; give a month, or leave half_life out", "--half-life counts months; give a "
+         "month, or leave --half-life out"),
+        ("run", "go on with it (resume=True), delete it first (overwrite=True)", "go on with it (--resume), delete it "
+         "first (--overwrite)"),
+        ("run", "give months=MonthRange('2019-01', '2019-06') to", "give --months 2019-01..2019-06 to"),
+        ("train stage1", "no row has a month; split by='hash'", "no row has a month; give --split hash"),
+        ("train stage1", "no date in 'batch_size=1' of /x/batch_size.csv", "no date in 'batch_size=1' of "
+         "/x/batch_size.csv"),
+        ("encode", "give a MonthRange's month or None for none, k=1", "give --months's month or None for none, k=1"),
+    ],
+)  # fmt: skip
+def test_what_a_user_wrote_is_never_put_into_other_words(words: str, message: str, said: str) -> None:
+    assert cli._in_options(message, COMMANDS[words]) == said
+
+
+@pytest.mark.parametrize(
+    "module", ["data/corpus.py", "data/reading.py", "data/splits.py", "own_corpus/rows.py", "own_corpus/running.py"]
+)
+def test_no_message_about_a_file_keeps_python_in_it(module: str) -> None:
+    """Every message that these modules raise, put into the words of `run`, `train stage1` and `data check`."""
+    messages = []
+    for node in ast.walk(ast.parse((Path(cli.__file__).parent / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            texts = [part for part in ast.walk(node.exc) if isinstance(part, ast.JoinedStr)]
+            for text in texts:
+                parts = [part.value if isinstance(part, ast.Constant) else "'x'" for part in text.values]
+                messages.append("".join(str(part) for part in parts))
+    assert messages
+    for message in messages:
+        for words in ("run", "train stage1", "data check"):
+            message = cli._in_options(message, COMMANDS[words])
+        if not message.startswith("max_characters="):  # no command can set it
+            message = re.sub(r"SpaceTimeIndex.build.*", "", message)
+            assert PYTHONS_OWN.findall(message) == [], message
+
+
+def hints(text: str) -> list[list[str]]:
+    """Every command that a page or an error names, as words."""
+    return [shlex.split(found) for found in re.findall(r"\bspacetime ((?:index|search|run|train|data) .*)", text)]
+
+
+@pytest.mark.parametrize("name", ["news.csv", "my news & more's.csv"])
+@pytest.mark.parametrize(
+    ("header", "row", "options"),
+    [
+        ("headline,date,country", ("It snows {}.", "2019-01-02", "UK"), ["--month", "date", "--region", "country"]),
+        ("headline,the date,country", ("It snows {}.", "Jan 2019", "uk"), ["--month", "the date", "--region=country"]),
+        ("headline,country", ("It snows {}.", "UK"), ["--no-month", "--region", "country"]),
+        ("headline", ("It snows {}.",), ["--no-month", "--no-region"]),
+        ("headline,date,country", ("It snows {}.", "2019-01-02", "UK"), ["--month", "date", "--region", "country",
+         "--months", "2018-01..2019-12", "--regions", "UK,US"]),
+    ],
+)  # fmt: skip
+def test_the_command_that_a_refused_run_gives_can_be_pasted(
+    name: str,
+    header: str,
+    row: tuple[str, ...],
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "in a folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    rows = [tuple(value.format(number) for value in row) for number in range(12)]
+    path = write_corpus(Path("in a folder") / name, rows, header)
+    assert main(["run", str(path), "--text", "headline", *options, "--output", "my out"]) == 2
+    (hint,) = hints(capsys.readouterr().err)
+    assert hint[:2] == ["index", str(path)]
+    assert main(hint) == 0
+    assert main(["search", hint[-1], "snow", "-k", "1"]) == 0
+    assert "It snows" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("row", [("A new lockdown begins.",), ("It snows.", "03/04/2019", "Narnia")])
@@ -373,6 +501,37 @@ def test_encode_takes_sentences(tmp_path: Path) -> None:
     assert main([*command, "--output", str(tmp_path / "x.npy")]) == 0
     expected = SpaceTimeEncoder.load().encode(["It snows.", "Rain, says the forecast."], "2020-03")
     np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("news.csv", "headline,when\nVoters in New South Wales choose.,?\nIt snows.,\n", ["--text", "headline"]),
+        ("news.jsonl", '{"text": "Voters in New South Wales choose."}\n{"text": "It snows."}\n', []),
+        ("news.txt", "Voters in New South Wales choose.\nIt snows.\n", []),
+    ],
+)
+def test_locate_reads_the_files_that_encode_reads(
+    name: str, content: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(content)
+    assert main(["locate", str(tmp_path / name), *options, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["text"] for row in rows] == ["Voters in New South Wales choose.", "It snows."]
+    assert next(iter(rows[0]["regions"])) == "AUS"
+
+
+@pytest.mark.parametrize("command", [["encode", "--output", "x.npy"], ["locate"]])
+@pytest.mark.parametrize("texts", [[""], ["  "], ["It snows.", ""]])
+def test_an_empty_text_is_an_error(command: list[str], texts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command[0], *texts, *command[1:]]) == 2
+    assert "an empty text was given" in capsys.readouterr().err
+
+
+def test_locate_takes_no_misspelt_file_for_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("nothing.csv", "nothing.txt", "nothing"):
+        assert main(["locate", str(tmp_path / name)]) == 2
+        assert name in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

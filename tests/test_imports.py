@@ -13,6 +13,7 @@ PACKAGE = Path(spacetime.__file__).parent
 
 # From the ground floor up: a module imports from its own part and from those before it.
 FLOORS = [
+    "terminal",
     "months",
     "regions",
     "codes",

@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import re
+import shlex
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +19,7 @@ from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
 from spacetime.own_corpus import Profile, read_rows, run_corpus, running
 from spacetime.own_corpus.page import evaluation_table, in_short, limits, write_report
-from spacetime.own_corpus.rows import LEAST_ROWS
+from spacetime.own_corpus.rows import LEAST_ROWS, NothingToLearn
 from spacetime.regions import RegionSet
 from spacetime.training import loop
 from spacetime.training.loop import read_log
@@ -130,8 +131,8 @@ def test_wanted_months_and_regions_leave_the_others_out_and_count_them(tmp_path)
     ("rows", "message"),
     [
         (lines(LEAST_ROWS - 1), f"my.csv: 199 of 199 rows could be read, .* a run needs {LEAST_ROWS}"),
-        (lines(300, months=1), "my.csv: all 300 rows that can be used have one month, 2019-01 .*--model plain"),
-        (lines(300, ("UK",)), "my.csv: all 300 rows that can be used have one region, UK .*--model plain"),
+        (lines(300, months=1), "my.csv: all 300 rows that can be used have one month, 2019-01 .*SpaceTimeIndex.build"),
+        (lines(300, ("UK",)), "my.csv: all 300 rows that can be used have one region, UK .*SpaceTimeIndex.build"),
         (
             [row.replace("2019-", "spring ") for row in lines(300)],
             r"none of its 300 rows can be used; the first: row 1 .*'spring 01-",
@@ -142,7 +143,7 @@ def test_wanted_months_and_regions_leave_the_others_out_and_count_them(tmp_path)
         ),
         (
             [*lines(400), "A stray date.,1900-01-01,UK"],
-            r"my.csv: months run from 1900-01 to 2019-06, .* rows lie in 2019-01\.\.2019-06; give --months 2019-01",
+            r"my.csv: months run from 1900-01 to 2019-06, .* rows lie in 2019-01\.\.2019-06; give months=MonthRange",
         ),
     ],
     ids=["too few", "one month", "one region", "unreadable", "mostly unreadable", "a stray date"],
@@ -152,6 +153,35 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line_that_says_what_works(
     with pytest.raises(ValueError, match=message) as error:
         read_rows(path, **COLUMNS)
     assert "\n" not in str(error.value)
+
+
+ONE_MONTH = [*lines(400, months=1), *(f"Late news {month}.,2019-{month:02d}-02,UK" for month in range(9, 13))]
+ONE_REGION = [*lines(400, ("UK",)), *(f"News {row} from far away.,2019-02-03,Canada" for row in range(20))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "reason"),
+    [
+        (ONE_MONTH, "month", "400 of 404 rows are of one month, 2019-01"),
+        ([*ONE_MONTH, "A stray date.,1960-01-01,UK"], "month", "400 of 405 rows are of one month, 2019-01"),
+        (ONE_REGION, "region", "400 of 420 rows are of one region, UK"),
+    ],
+)
+def test_what_nearly_all_rows_share_is_said_and_not_asked_about(tmp_path, rows, kind, reason):
+    read = read_rows(written(tmp_path, rows), **COLUMNS)
+    assert read.not_asked == {kind: reason}
+    metrics = running._asked_for(METRICS | {"locate": LOCATED}, read.not_asked)
+    page = " ".join([*in_short(metrics), *(row["measure"] for row in evaluation_table(metrics))])
+    assert ("Months:" in page, "Decay:" in page, "middle month" in page) == ((kind == "region",) * 3)
+    assert ("Regions:" in page, "Region gap" in page, "the region of" in page) == ((kind == "month",) * 3)
+    assert metrics["skipped"][f"{kind}s"].startswith(reason)
+    assert {line["region"] for line in metrics.get("decay_table", [])} == ({"same"} if kind == "region" else set())
+
+
+def test_a_file_of_which_nothing_can_be_asked_is_refused(tmp_path):
+    rows = [*lines(400, ("UK",), months=1), *(f"News {row}.,2019-02-03,Canada" for row in range(20))]
+    with pytest.raises(NothingToLearn, match="400 of 420 rows are of one month, 2019-01 and 400 .* of one region, UK"):
+        read_rows(written(tmp_path, rows), **COLUMNS)
 
 
 def test_a_wrong_column_is_answered_with_those_there_are(tmp_path, capsys):
@@ -194,7 +224,7 @@ def test_an_earlier_run_is_neither_overwritten_nor_mixed_up_unasked(tmp_path):
     out.mkdir()
     (out / "run.json").write_text(json.dumps({"corpus": "other.csv"}))
     path = written(tmp_path, lines(300))
-    with pytest.raises(ValueError, match="already holds a run; go on with it .--resume."):
+    with pytest.raises(ValueError, match="already holds a run; go on with it .resume=True."):
         run_corpus(path, out, **COLUMNS)
     with pytest.raises(ValueError, match="out was run with another corpus; resume with the same file and settings"):
         run_corpus(path, out, **COLUMNS, resume=True)
@@ -206,6 +236,11 @@ def test_an_unknown_profile_names_those_there_are(tmp_path):
 
 
 # --- the report ---------------------------------------------------------------------------------------
+
+
+def hints(text: str) -> list[list[str]]:
+    """The commands by which a report says that its model is used."""
+    return [shlex.split(found) for found in re.findall(r"(?m)^ *spacetime ((?:index|search) .*?) *$", text)]
 
 
 class Page(HTMLParser):
@@ -227,10 +262,23 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+LOCATED = {
+    "locate_region_accuracy": 0.6,
+    "majority_region_accuracy": 0.5,
+    "locate_month_error_median": 1.0,
+    "majority_month_error_median": 2.0,
+}
 METRICS: dict[str, Any] = {
     "meaning": {"rank_agreement": 0.9, "rank_agreement_no_context": 1.0},
     "pairs": {"pair_spearman": 0.8, "pair_spearman_plain": 0.5, "pair_mae": 0.1},
-    "decay": {"decay_cosine_nearest": 0.9, "decay_cosine_farthest": 0.7, "decay_falling_share": 0.8},
+    "decay": {
+        "decay_cosine_nearest": 0.9,
+        "decay_cosine_farthest": 0.7,
+        "decay_falling_share": 0.8,
+        "region_gap": 0.2,
+        "region_gap_low": 0.1,
+        "region_gap_high": 0.3,
+    },
     "decay_table": [
         {"months_apart": apart, "region": "same", "cosine": 1 - apart / 20, "low": 0.9 - apart / 20, "high": 1.0}
         for apart in (0, 1, 3)
@@ -246,6 +294,7 @@ METRICS: dict[str, Any] = {
 def page(tmp_path: Path) -> Page:
     """A report of a file whose every name wants to be markup; the numbers are made up, only the page is looked at."""
     rows = lines(400, ("<b>Here</b>", "There & $x$"))
+    rows[5] = "Direction.,turned\u202e,There & $x$"
     rows[3] = "Markup.,<script>alert(1)</script>,There & $x$"
     read = read_rows(written(tmp_path, rows), **COLUMNS)
     sides = {side: len(getattr(read.split, side)) for side in ("train", "validation", "test")}
@@ -266,6 +315,7 @@ def page(tmp_path: Path) -> Page:
         coordinates=np.random.default_rng(0).normal(size=(40, 2)),
         mapped=mapped,
         command="spacetime run '<my>.csv'",
+        use=["spacetime index '<my>.csv' --model out/model"],
         seconds=90.0,
     )
     return Page(path.read_text(encoding="utf-8"))
@@ -274,6 +324,10 @@ def page(tmp_path: Path) -> Page:
 def test_the_page_escapes_whatever_the_file_holds(page):
     assert not {"script", "b", "i"} & {tag for tag, _ in page.tags}
     assert "<script>alert(1)</script>" in page.text and "<i>my</i>.csv" in page.text and "<b>Here</b>" in page.text
+
+
+def test_the_page_shows_what_would_turn_the_direction_of_its_words(page):
+    assert "turned\\u202e" in page.text and "\u202e" not in page.text
 
 
 def test_the_page_asks_for_nothing_and_leads_nowhere_but_to_its_map(page):
@@ -333,6 +387,19 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
 @pytest.mark.parametrize("name", ["report.html", "map.html", "metrics.json", "log.jsonl", "training.json", "run.json"])
 def test_a_run_leaves(done, name):
     assert (done[1] / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [ONE_MONTH, ONE_REGION])
+def test_a_run_reports_nothing_on_what_nearly_all_rows_share(tmp_path, rows, capsys):
+    words = ["--text", "headline", "--month", "date", "--region", "country", "--output", str(tmp_path / "out")]
+    assert main(["run", str(written(tmp_path, rows)), *words, "--steps", "2"]) == 0
+    said, about = "".join(capsys.readouterr()), "month" if rows is ONE_MONTH else "region"
+    assert f"nothing can be asked about {about}s, and the report leaves them out" in said
+    page = Page((tmp_path / "out/report.html").read_text())
+    assert f"Not measured, {about}s: 400 of " in page.text
+    for command in hints(page.text):
+        assert main(command) == 0
 
 
 @pytest.mark.slow

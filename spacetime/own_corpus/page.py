@@ -7,7 +7,6 @@ forbids every request and every script.
 import base64
 import hashlib
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,10 +14,12 @@ from typing import Any
 
 import datasets
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from spacetime.own_corpus import figures
 from spacetime.own_corpus.rows import LEAST_OF_REGION, OwnRows
+from spacetime.terminal import shown
 
 _SHOWN_REJECTS = 20
 _FEW_TESTED = 300
@@ -36,6 +37,7 @@ def write_report(
     coordinates: NDArray[Any],
     mapped: datasets.Dataset,
     command: str,
+    use: Sequence[str],
     seconds: float,
 ) -> Path:
     """Write `report.html`.
@@ -52,24 +54,26 @@ def write_report(
         `training.json` and `run.json`.
     coordinates, mapped
         The map (n, 2) and its rows (text, month, region).
-    command, seconds
-        How the run was started, and how long it took.
+    command, use, seconds
+        How the run was started, commands that use its model, and how long it took.
     """
     pictures: dict[str, Any] = {
         "months": figures.rows_by_month(rows.by_month, rows.months),
         "regions": figures.rows_by_region(rows.by_region),
         "training": figures.training_curves([dict(line) for line in log]),
         "map": figures.map_by_region(coordinates, mapped["region"][:]),
-        "map_months": figures.map_by_month(coordinates, mapped["month"][:], rows.months),
     }
+    if "month" not in rows.not_asked:
+        pictures["map_months"] = figures.map_by_month(coordinates, mapped["month"][:], rows.months)
     if "decay_table" in metrics:
         pictures["decay"] = figures.decay_curve(metrics["decay_table"], rows.months, rows.regions)
     folder = resources.files("spacetime.own_corpus")
     template, style = (folder.joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_seen
+    )
     environment.filters["count"] = lambda number: f"{number:,.0f}"
     environment.filters["figure"] = _figure
-    environment.filters["shell"] = shlex.quote
     page = environment.from_string(template).render(
         name=state["corpus"],
         rows=rows,
@@ -82,6 +86,7 @@ def write_report(
         training=training,
         state=state,
         command=command,
+        use=use,
         minutes=seconds / 60,
         short=in_short(metrics),
         table=evaluation_table(metrics),
@@ -94,6 +99,11 @@ def write_report(
     file = Path(path)
     file.write_text(page, encoding="utf-8", newline="\n", errors="replace")
     return file
+
+
+def _seen(value: Any) -> Any:
+    """A value of the page: characters that would turn the direction of what follows are shown in its place."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _figure(value: float | None) -> str:
@@ -116,7 +126,7 @@ def in_short(metrics: Mapping[str, Any]) -> list[str]:
             f"{meaning['rank_agreement_no_context']:.3f}); where all sentences share one month and one region, "
             f"{meaning['rank_agreement']:.3f} of its ranking is kept."
         )
-    if decay:
+    if "decay_cosine_farthest" in decay:
         farthest, asked = decay["decay_cosine_farthest"], metrics["asked"]["decay_cosine_farthest"]
         line = (
             f"Months: a sentence's cosine with itself falls from 1 in its own month to {farthest:.3f} at the farthest; "
@@ -125,20 +135,24 @@ def in_short(metrics: Mapping[str, Any]) -> list[str]:
         if 1 - farthest < (1 - asked) / 2:
             line += " So months hardly count yet: regions are learned first, and more --steps bring the months."
         lines.append(line)
-        if "region_gap" in decay:
-            gap, asked = decay["region_gap"], metrics["asked"]["region_gap"]
-            lines.append(
-                f"Regions: in another region it loses {gap:.3f}; the label asks for {asked:.3f}."
-                + (" So regions hardly count yet; more --steps may help." if gap < asked / 2 else "")
-            )
-    if located:
+    if "region_gap" in decay:
+        gap, asked = decay["region_gap"], metrics["asked"]["region_gap"]
+        lines.append(
+            f"Regions: in another region a sentence's cosine with itself loses {gap:.3f}; the label asks for "
+            f"{asked:.3f}." + (" So regions hardly count yet; more --steps may help." if gap < asked / 2 else "")
+        )
+    if "locate_region_accuracy" in located:
         region, most = located["locate_region_accuracy"], located["majority_region_accuracy"]
-        month, middle = located["locate_month_error_median"], located["majority_month_error_median"]
         lines.append(
             f"From the text alone it finds the region of {region:.1%} of the test rows (always saying the commonest: "
-            f"{most:.1%}), and its middle month is off by {month:.1f} months on average (always saying the middle: "
-            f"{middle:.1f})."
+            f"{most:.1%})."
             + ("" if region > most else " So the words of this corpus hardly give the region away, or it is too small.")
+        )
+    if "locate_month_error_median" in located:
+        month, middle = located["locate_month_error_median"], located["majority_month_error_median"]
+        lines.append(
+            f"From the text alone its middle month is off by {month:.1f} months on average (always saying the middle: "
+            f"{middle:.1f})."
         )
     return lines
 
@@ -167,7 +181,7 @@ def evaluation_table(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
             ),
             ("Pairs: error", pairs["pair_mae"], None, "mean absolute difference of cosine and label; 0 is best"),
         ]
-    if decay:
+    if "decay_cosine_nearest" in decay:
         rows += [
             ("Decay: nearest month", decay["decay_cosine_nearest"], 1.0, "cosine with itself; 1 is no response"),
             ("Decay: farthest month", decay["decay_cosine_farthest"], 1.0, "the same, as far as the range goes"),
@@ -178,16 +192,16 @@ def evaluation_table(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "share of the steps away from its month in which a sentence's cosine falls",
             ),
         ]
-        if "region_gap" in decay:
-            rows.append(
-                (
-                    "Region gap",
-                    decay["region_gap"],
-                    0.0,
-                    "what another region takes off the cosine; 95 % interval "
-                    f"{decay['region_gap_low']:.3f} to {decay['region_gap_high']:.3f}",
-                )
+    if "region_gap" in decay:
+        rows.append(
+            (
+                "Region gap",
+                decay["region_gap"],
+                0.0,
+                "what another region takes off the cosine; 95 % interval "
+                f"{decay['region_gap_low']:.3f} to {decay['region_gap_high']:.3f}",
             )
+        )
     return [dict(zip(("measure", "here", "plain", "reading"), row, strict=True)) for row in rows]
 
 

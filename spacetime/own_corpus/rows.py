@@ -10,6 +10,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pandas as pd
 
 from spacetime.analysis.viewer import MOST_REGIONS
 from spacetime.data import Split, load_corpus, split_corpus
@@ -20,8 +21,19 @@ from spacetime.regions import RegionSet
 LEAST_ROWS = 200  # with text, month and region: a tenth of them is all there is to test on
 LEAST_OF_REGION = 20  # rows; a vector for a region of fewer would be noise
 LEAST_TESTED = 20  # rows of a test side
+NEARLY_ALL = 0.95  # share of the rows in one month, or one region, from which nothing can be asked about the others
 TAIL = 0.005  # share of the rows at either end that may not stretch the range of months
 _SHOWN = 12  # labels that an error names
+
+
+class NothingToLearn(ValueError):
+    """A file from which no model can be learned, for the given `reason`, and which can be searched after all."""
+
+    INSTEAD = "What works with such a file is search by meaning"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. {self.INSTEAD}: SpaceTimeIndex.build(load_corpus(...))")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class OwnRows:
         The three sides; the arguments of `split_corpus` that made them; why these, in words.
     rare_regions
         Regions left out and their rows.
+    not_asked
+        `"month"` or `"region"`, with the reason why nothing can be asked about it: nearly all rows have the same.
     """
 
     report: CorpusReport
@@ -51,6 +65,7 @@ class OwnRows:
     split_made: dict[str, Any]
     split_reason: str
     rare_regions: dict[str, int]
+    not_asked: dict[str, str]
 
     @property
     def used(self) -> int:
@@ -101,9 +116,10 @@ def read_rows(
 
     Raises
     ------
+    NothingToLearn
+        What is left has too few rows, one month or one region only, or nearly all rows in one month and one region.
     ValueError
-        Most rows cannot be read, or what is left has too few rows, one month only or one region only; the message
-        says what then works.
+        Most rows cannot be read, or a few stray dates stretch the range of months.
     """
     name = Path(path).name
     corpus = load_corpus(
@@ -130,18 +146,21 @@ def read_rows(
     labels = corpus.dataset.select_columns(["month", "region"]).to_pandas()
     known = labels.notna().all(axis=1) & ~labels["region"].isin(rare)
     if (count := int(known.sum())) < LEAST_ROWS:
-        raise ValueError(
+        raise NothingToLearn(
             f"{name}: {report.kept:,} of {report.rows:,} rows could be read, and {count:,} of them have a month and a "
             f"region that at least {LEAST_OF_REGION} rows have; a run needs {LEAST_ROWS}, as it must keep some to be "
-            f"tested on. {_search_instead(name)}"
+            "tested on"
         )
     for kind, column, found in (("month", month, labels["month"]), ("region", region, labels["region"])):
         if len(values := found[known].unique()) == 1:
-            raise ValueError(
+            raise NothingToLearn(
                 f"{name}: all {count:,} rows that can be used have one {kind}, {values[0]} (column {column!r}): there "
-                f"is nothing to learn about {'time' if kind == 'month' else 'place'}. {_search_instead(name)}"
+                f"is nothing to learn about {'time' if kind == 'month' else 'place'}"
             )
-    if months is None:
+    not_asked = _not_asked(labels[known])
+    if len(not_asked) == 2:
+        raise NothingToLearn(f"{name}: {' and '.join(not_asked.values())}")
+    if months is None and "month" not in not_asked:
         _check_stretch(name, labels["month"][known].tolist())
     kept = np.flatnonzero(~labels["region"].isin(rare).to_numpy())
     dataset = corpus.dataset.select(kept)
@@ -159,7 +178,17 @@ def read_rows(
         made,
         reason,
         rare,
+        not_asked,
     )
+
+
+def _not_asked(labels: pd.DataFrame) -> dict[str, str]:
+    found = {}
+    for kind in ("month", "region"):
+        counts = labels[kind].value_counts()
+        if counts.iloc[0] > NEARLY_ALL * len(labels):
+            found[kind] = f"{counts.iloc[0]:,} of {len(labels):,} rows are of one {kind}, {counts.index[0]}"
+    return found
 
 
 def _rare(by_region: dict[str, int]) -> dict[str, int]:
@@ -171,10 +200,6 @@ def _rare(by_region: dict[str, int]) -> dict[str, int]:
     }
 
 
-def _search_instead(name: str) -> str:
-    return f"What works with such a file is search by meaning: spacetime index {name} --model plain --output DIR"
-
-
 def _check_stretch(name: str, labels: Sequence[str]) -> None:
     """Refuse a range that a few stray dates stretch: the label of a pair counts months in shares of the range."""
     numbers = np.sort([month_number(label) for label in labels])
@@ -184,15 +209,15 @@ def _check_stretch(name: str, labels: Sequence[str]) -> None:
     if whole > 2 * inner + 12:
         raise ValueError(
             f"{name}: months run from {min(labels)} to {max(labels)}, but all except {2 * cut:,} of {len(labels):,} "
-            f"rows lie in {first}..{last}; give --months {first}..{last} to leave the others out, or --months "
-            f"{min(labels)}..{max(labels)} to keep them"
+            f"rows lie in {first}..{last}; give months=MonthRange({first!r}, {last!r}) to leave the others out, or "
+            f"months=MonthRange({min(labels)!r}, {max(labels)!r}) to keep them"
         )
 
 
 # --- the split ----------------------------------------------------------------------------------------
 
 
-def _split(dataset: datasets.Dataset, month: str) -> tuple[Split, dict[str, Any], str]:
+def _split(dataset: datasets.Dataset, month: str | None) -> tuple[Split, dict[str, Any], str]:
     """Split by what keeps most apart: templates, else days, else a hash of the text.
 
     The first two are what `spacetime evaluate` takes by itself, so that the same command line tests the same rows.
@@ -201,7 +226,7 @@ def _split(dataset: datasets.Dataset, month: str) -> tuple[Split, dict[str, Any]
         made: dict[str, Any] = {"by": "group", "seed": 0}
         return split_corpus(dataset, **made), made, "whole templates (column 'template') stay on one side"
     against = "the rows have no days to go by"
-    for date in dict.fromkeys(("date", month)):
+    for date in dict.fromkeys(("date", month or "date")):
         if date not in dataset.column_names or date == "month":
             continue
         if not_days := _not_days(dataset[date][:], date):

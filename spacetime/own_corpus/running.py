@@ -11,10 +11,11 @@ import hashlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,12 +114,19 @@ class OwnRun:
             f"kept {meaning['rank_agreement']:.3f} in a shared context, {meaning['rank_agreement_no_context']:.3f} "
             "without",
         ]
-        if located:
-            lines.append(
+        from_text = []
+        if "locate_region_accuracy" in located:
+            from_text.append(
                 f"region from the text alone {located['locate_region_accuracy']:.3f} (the commonest region "
-                f"{located['majority_region_accuracy']:.3f}), median month off by "
-                f"{located['locate_month_error_median']:.1f} months ({located['majority_month_error_median']:.1f})"
+                f"{located['majority_region_accuracy']:.3f})"
             )
+        if "locate_month_error_median" in located:
+            from_text.append(
+                f"median month off by {located['locate_month_error_median']:.1f} months "
+                f"({located['majority_month_error_median']:.1f})"
+            )
+        lines += [", ".join(from_text)] if from_text else []
+        lines += [f"nothing about {kind}s: {reason}" for kind, reason in self.rows.not_asked.items()]
         return "\n".join(lines)
 
 
@@ -140,6 +148,7 @@ def run_corpus(
     resume: bool = False,
     overwrite: bool = False,
     command: str | None = None,
+    reading: Sequence[str] | None = None,
     show_progress: bool | None = None,
     say: Callable[[str], None] | None = None,
 ) -> OwnRun:
@@ -162,6 +171,8 @@ def run_corpus(
         Delete an earlier run in `output` first.
     command
         How the report says it was made; None: by this function.
+    reading
+        Options by which `spacetime index` reads the same file alike, for the report; None: the names of the columns.
     show_progress
         Bars on stderr; None shows them on a terminal.
     say
@@ -212,6 +223,8 @@ def run_corpus(
     say("\n".join((str(rows.report).splitlines()[0], *rows.report.notes)))
     if unknown := rows.unknown_places():
         say(f"not known as a country, kept as regions of their own: {', '.join(unknown)}")
+    for kind, reason in rows.not_asked.items():
+        say(f"{reason}: nothing can be asked about {kind}s, and the report leaves them out")
     say(f"split by {rows.split_made['by']}: {rows.split}")
 
     began = time.perf_counter()
@@ -247,7 +260,7 @@ def run_corpus(
         plain_space,
         title=f"{Path(path).name}: sentences by month and region",
     )
-    metrics: dict[str, Any] = report.metrics | {
+    metrics: dict[str, Any] = _asked_for(report.metrics, rows.not_asked) | {
         "asked": _asked(rows, report.metrics.get("decay_table", [])),
         "map": {"sentences": len(mapped)} | fit,
         "corpus": {
@@ -272,6 +285,7 @@ def run_corpus(
         coordinates=plane,
         mapped=mapped,
         command=command or f"spacetime.own_corpus.run_corpus({Path(path).name!r}, ...)",
+        use=_use(path, folder, rows, reading or _column_words(text, month, region)),
         seconds=time.perf_counter() - began,
     )
     for checkpoint in checkpoints(folder):  # only a resumption needs them, and this run is complete
@@ -291,8 +305,8 @@ def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         raise ValueError(f"{folder} holds something else; name an empty or a new folder for the run")
     if not overwrite:
         raise ValueError(
-            f"{folder} already holds a run; go on with it (--resume), delete it first (--overwrite), or name another "
-            "folder"
+            f"{folder} already holds a run; go on with it (resume=True), delete it first (overwrite=True), or name "
+            "another folder"
         )
     for left in ("model", *(checkpoint.name for checkpoint in checkpoints(folder))):
         shutil.rmtree(folder / left, ignore_errors=True)
@@ -322,6 +336,26 @@ def _sha256(path: str | os.PathLike[str]) -> str | None:
 
 
 # --- the parts ----------------------------------------------------------------------------------------
+
+
+def _column_words(*columns: str | None) -> list[str]:
+    """The names of the columns as options, where they are not the roles' own."""
+    words = []
+    for role, column in zip(("text", "month", "region"), columns, strict=True):
+        if column != role:
+            words += [f"--no-{role}"] if column is None else [f"--{role}", column]
+    return words
+
+
+def _use(path: str | os.PathLike[str], folder: Path, rows: OwnRows, reading: Sequence[str]) -> list[str]:
+    """The commands that search the same file with the model, to be pasted."""
+    model, index, region = str(folder / "model"), str(folder / "search"), next(iter(rows.regions))
+    how = [*reading, *(["--any-spelling"] if "--any-spelling" not in reading else [])]
+    how += [] if "--outside" in reading else ["--outside", "skip"]
+    return [
+        shlex.join(["spacetime", "index", os.fspath(path), *how, "--model", model, "--output", index]),
+        shlex.join(["spacetime", "search", index, "some text", "--month", rows.months.end, "--region", region]),
+    ]
 
 
 def _at_most(dataset: datasets.Dataset, count: int | None, seed: int) -> datasets.Dataset:
@@ -374,6 +408,21 @@ def _with_context(rows: OwnRows) -> datasets.Dataset:
     whole = whole.select_columns(["text", "month", "region"])
     known = [None not in row for row in zip(whole["month"], whole["region"], strict=True)]
     return whole.select(np.flatnonzero(known))
+
+
+def _asked_for(metrics: dict[str, Any], not_asked: dict[str, str]) -> dict[str, Any]:
+    """The metrics without those about months, or regions, where nearly all rows have the same one."""
+    metrics = metrics | {"skipped": dict(metrics["skipped"])}
+    for kind, reason in not_asked.items():
+        for section in ("decay", "pair_response", "probes", "locate"):
+            numbers = metrics.pop(section, {})
+            about = ("month", "year", "decay_") if kind == "month" else ("region",)
+            if kept := {key: value for key, value in numbers.items() if not any(word in key for word in about)}:
+                metrics[section] = kept
+        table = [line for line in metrics.pop("decay_table", []) if kind == "region" and line["region"] == "same"]
+        metrics |= {"decay_table": table} if table else {}
+        metrics["skipped"][f"{kind}s"] = f"{reason}: nothing can be asked about the others"
+    return metrics
 
 
 def _asked(rows: OwnRows, decay_table: list[dict[str, Any]]) -> dict[str, float]:

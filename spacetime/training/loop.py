@@ -372,7 +372,7 @@ def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
     if (output / LOG_FILE).exists() and not resume:
         if not overwrite:
             raise ValueError(
-                f"{output} already holds a training; resume it (--resume), overwrite it (--overwrite), or name "
+                f"{output} already holds a training; resume it (resume=True), overwrite it (overwrite=True), or name "
                 "another folder"
             )
         (output / LOG_FILE).unlink()

@@ -66,7 +66,14 @@ from tqdm.auto import tqdm
 
 from spacetime.data import Corpus
 from spacetime.data.neighbours import inverted_file
-from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
+from spacetime.encoder import (
+    DEFAULT_MONTHS,
+    DEFAULT_REGIONS,
+    PUBLISHED_RECIPE,
+    SpaceTimeEncoder,
+    encoder_fingerprint,
+    ids_for_each,
+)
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
 from spacetime.regions import RegionSet, find_place
 
@@ -253,6 +260,7 @@ class SpaceTimeIndex:
                 "rows": len(rows),
                 "encoder": encoder_fingerprint(encoder),
                 "encoder_name": encoder_name,
+                "encoder_folder": _found_from(encoder_name, target or unfinished),
                 "plain": plain,
                 "regions": [labels[region] for region in found],
                 "groups": checked_groups,
@@ -260,8 +268,7 @@ class SpaceTimeIndex:
                 "exact_rows": exact_rows,
                 "approximate": approximate,
             }
-            text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-            (unfinished / _DESCRIPTION).write_text(text, encoding="utf-8")
+            _write_description(unfinished, description)
             if target is not None:
                 _put_in_place(unfinished, target)
                 return cls(target, encoder)
@@ -291,6 +298,9 @@ class SpaceTimeIndex:
             return
         with _new_folder(target) as unfinished:
             shutil.copytree(self.folder, unfinished, dirs_exist_ok=True)
+            model = next((place for place in _places(self.folder, self._description) if place.is_dir()), None)
+            if model is not None:
+                _write_description(unfinished, self._description | {"encoder_folder": _found_from(model, target)})
             _put_in_place(unfinished, target)
 
     @classmethod
@@ -322,7 +332,7 @@ class SpaceTimeIndex:
             if name is None and plain is None:
                 raise ValueError(f"{path} does not say which encoder it was built with; give it as the second argument")
             other = name or "all-MiniLM-L6-v2 as it is"
-            encoder = SpaceTimeEncoder.load(name) if name is not None else _plain_encoder(plain)
+            encoder = _named_encoder(path, description) if name is not None else _plain_encoder(plain)
         if encoder_fingerprint(encoder) != description["encoder"]:
             built = f"the encoder {name}" if name else "the plain encoder" if plain else "an encoder without a name"
             raise ValueError(
@@ -397,7 +407,7 @@ class SpaceTimeIndex:
         month_ids = ids_for_each(self.encoder.months, month, len(texts), "months")
         region_ids = ids_for_each(self.encoder.regions, region, len(texts), "regions")
         if half_life is not None and (month_ids == MISSING).any():
-            raise ValueError("half_life counts months from the query's month; give month, or leave half_life out")
+            raise ValueError("half_life counts months from the query's month; give a month, or leave half_life out")
         first = month_number(self.encoder.months.start)
         ask = _Ask(
             vectors=self._embed_queries(texts, month_ids, region_ids),
@@ -727,6 +737,42 @@ def _read_description(folder: Path) -> dict[str, Any]:
     if version != _FORMAT:
         raise ValueError(f"{path} is of format {version}, and this version reads {_FORMAT}; build the index anew")
     return description
+
+
+def _write_description(folder: Path, description: dict[str, Any]) -> None:
+    text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+    (folder / _DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def _found_from(model: str | Path | None, index: Path) -> list[str] | None:
+    """Where a model's folder is, from the index and on this machine; None for a name that is no folder's."""
+    if model is None or str(model) in ("released", "plain", PUBLISHED_RECIPE) or not Path(model).is_dir():
+        return None
+    folder = Path(model).resolve()
+    return [os.path.relpath(folder, index.resolve()), str(folder)]
+
+
+def _places(index: Path, description: dict[str, Any]) -> list[Path]:
+    """Where the model of an index may be: as it stood beside the index, and where it was."""
+    found = description.get("encoder_folder")  # indexes of before have none
+    return [] if found is None else [Path(os.path.normpath(index.resolve() / found[0])), Path(found[1])]
+
+
+def _named_encoder(index: Path, description: dict[str, Any]) -> SpaceTimeEncoder:
+    """The encoder that an index names; what was a folder is never asked for on the hub."""
+    places = _places(index, description)
+    if not places:
+        return SpaceTimeEncoder.load(description["encoder_name"])
+    there = [place for place in dict.fromkeys(places) if place.is_dir()]
+    if not there:
+        raise FileNotFoundError(
+            f"{index} was built with the model in {places[1]}, which is neither there nor in {places[0]}; put it back, "
+            "or give it as the second argument"
+        )
+    found = SpaceTimeEncoder.load(there[0])
+    if encoder_fingerprint(found) != description["encoder"] and len(there) > 1:
+        return SpaceTimeEncoder.load(there[1])
+    return found
 
 
 def _open_array(folder: Path, name: str) -> NDArray[Any]:

@@ -417,6 +417,50 @@ def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_pa
     assert (found[["time", "place"]] == 0).all(axis=None) and (found["decay"] < 0).sum() == 1
 
 
+@pytest.fixture
+def built(encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, in which `out/model` and an index of it, `out/index`, were named by relative paths."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    encoder.save("out/model")
+    SpaceTimeIndex.build(make_rows(10), encoder, folder="out/index", encoder_name="out/model", show_progress=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "here"
+
+
+@pytest.mark.parametrize("move", ["nothing", "both", "index", "saved", "another model beside it"])
+def test_an_index_finds_its_model_from_another_folder(built: Path, tmp_path: Path, move: str) -> None:
+    index = built / "out/index"
+    if move == "both":
+        index = built.rename(tmp_path / "there") / "out/index"
+    elif move == "index":
+        index = index.rename(tmp_path / "index")
+    elif move == "saved":
+        (tmp_path / "saved").mkdir()
+        SpaceTimeIndex.load(index).save(tmp_path / "saved/index")
+        index = built.rename(tmp_path / "saved/here") / "../index"  # only the new way from the one to the other holds
+        (tmp_path / "saved").rename(tmp_path / "moved")
+        index = tmp_path / "moved/index"
+        (tmp_path / "moved/here").rename(tmp_path / "here")
+    elif move == "another model beside it":
+        (tmp_path / "there").mkdir()
+        index = index.rename(tmp_path / "there/index")
+        make_encoder(seed=1).save(tmp_path / "there/model")
+    assert len(SpaceTimeIndex.load(index).search("rain")) == 10
+
+
+def test_a_model_that_is_gone_is_named_and_never_asked_for_on_the_hub(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (built / "out/model").rename(tmp_path / "elsewhere")
+    gone = f"was built with the model in {built}/out/model, which is neither there nor in"
+    with pytest.raises(FileNotFoundError, match=gone):
+        SpaceTimeIndex.load(built / "out/index")
+    assert main(["search", str(built / "out/index"), "rain"]) == 2
+    assert "put it back, or give it with --model" in capsys.readouterr().err
+    assert main(["search", str(built / "out/index"), "rain", "--model", str(tmp_path / "elsewhere")]) == 0
+
+
 def test_an_index_that_names_no_encoder_asks_for_it(index: SpaceTimeIndex, tmp_path: Path) -> None:
     index.save(tmp_path / "saved")
     with pytest.raises(ValueError, match="does not say which encoder it was built with; give it"):

@@ -542,9 +542,18 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
     if model is not None and (training := Path(model).parent / "training.json").is_file():
         trained = json.loads(training.read_text(encoding="utf-8"))
         if trained.get("corpus") == made["corpus"] and trained.get("split") != how:
-            raise ValueError(
-                f"{model} was trained on another split of {made['corpus']} ({trained['split']}, now {how}): rows it "
-                "was trained on would be tested; give the same split options"
+            names = {
+                action.dest: action.option_strings[0] for action in options.parser._actions if action.option_strings
+            }
+            given = [
+                word
+                for name, value in trained["split"].items()
+                for word in ("--split-seed" if name == "seed" else names[name], "none" if value is None else str(value))
+            ]
+            raise _WithAdvice(
+                f"{model} was trained on another split of {made['corpus']}: rows it was trained on would be tested; "
+                "give the split options of that training",
+                shlex.join(given),
             )
     split = split_corpus(corpus.dataset, **how)
     if _first_process():

@@ -633,8 +633,9 @@ def test_a_model_is_not_evaluated_on_another_split_of_its_corpus(tmp_path: Path)
         return cli._split(options, cli._load_corpus(options), options.model)[1]
 
     assert split() == made
-    with pytest.raises(ValueError, match="was trained on another split of news.csv"):
+    with pytest.raises(cli._WithAdvice, match="was trained on another split of news.csv") as error:
         split("--split-seed", "1")
+    assert split(*shlex.split(error.value.command)) == made
 
 
 def test_train_and_evaluate_offer_one_split() -> None:

@@ -107,3 +107,14 @@ def test_the_real_encoder_starts_as_the_plain_model_and_is_measured_as_such() ->
     assert metrics["skipped"] == {} and metrics["meaning"]["rank_agreement"] == pytest.approx(1.0)
     assert metrics["decay"]["region_gap"] == pytest.approx(0.0, abs=1e-6)
     assert metrics["pair_response"]["response_meaning"] == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("missing", ["months", "regions"])
+def test_what_no_row_has_is_skipped_and_the_rest_is_measured(missing: str) -> None:
+    encoder, _ = small()
+    texts = [f"report{number} a b" for number in range(12)]
+    labels: dict[str, Any] = {"months": ["2020-01", "2020-02"] * 6, "regions": ["UK", "US"] * 6} | {missing: None}
+    data = rows(texts, **labels)
+    report = evaluate(encoder, data, data, plain=encoder)
+    assert report.metrics["meaning"]["rank_agreement_no_context"] == pytest.approx(1.0)
+    assert "none of its 12 rows can be used" in " ".join(report.metrics["skipped"].values())

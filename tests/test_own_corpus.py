@@ -178,6 +178,15 @@ def test_what_nearly_all_rows_share_is_said_and_not_asked_about(tmp_path, rows, 
     assert {line["region"] for line in metrics.get("decay_table", [])} == ({"same"} if kind == "region" else set())
 
 
+def test_both_ranges_that_the_error_about_stray_dates_names_can_be_given(tmp_path):
+    path = written(tmp_path, [*lines(400), "A stray date.,1900-01-01,UK"])
+    with pytest.raises(ValueError) as error:
+        read_rows(path, **COLUMNS)
+    found = re.findall(r"MonthRange\('(.+?)', '(.+?)'\)", str(error.value))
+    assert found == [("2019-01", "2019-06"), ("1900-01", "2019-06")]
+    assert [read_rows(path, **COLUMNS, months=MonthRange(*given)).report.outside for given in found] == [1, 0]
+
+
 def test_a_file_of_which_nothing_can_be_asked_is_refused(tmp_path):
     rows = [*lines(400, ("UK",), months=1), *(f"News {row}.,2019-02-03,Canada" for row in range(20))]
     with pytest.raises(NothingToLearn, match="400 of 420 rows are of one month, 2019-01 and 400 .* of one region, UK"):

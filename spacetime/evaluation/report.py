@@ -106,7 +106,7 @@ def evaluate(
     Report
         With ``metrics``, ``to_markdown()`` and ``save(folder)``. The context that STS sentences share is the
         middle month of the encoder's range and its first region. What can't be measured, as there is one
-        month or one region only, is listed under ``skipped`` with the reason.
+        month or one region only, or none, is listed under ``skipped`` with the reason.
 
     Raises
     ------

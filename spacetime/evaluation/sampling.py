@@ -146,7 +146,9 @@ def draw_sample(
     left_out["excluded"] = int(excluded.sum())
     if len(rows) == 0:
         what = " and ".join(need) or "month or region"
-        raise ValueError(f"{name}: none of its {len(labels)} rows can be used; left out: {left_out}; rows need {what}")
+        raise TooFewLabels(
+            f"{name}: none of its {len(labels)} rows can be used; left out: {left_out}; rows need {what}"
+        )
     left_out["beyond_max"] = 0
     if max_sentences is not None and len(rows) > max_sentences:
         left_out["beyond_max"] = len(rows) - max_sentences

@@ -423,7 +423,7 @@ def _search(options: argparse.Namespace) -> int:
         if not dots:
             raise ValueError(f"--filter-months {options.filter_months!r} is not of the form 2019-01..2020-12")
         months = first or None, last or None
-    queries = _read_lines("-") if options.query == ["-"] else options.query
+    queries = _read_lines("-", options) if options.query == ["-"] else options.query
     encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
     found = SpaceTimeIndex.load(options.index, encoder).search(
         queries,
@@ -494,7 +494,7 @@ def _load_corpus(
             show_progress=None if _first_process() else False,
         )
     except MissingColumn as error:
-        if not plain or error.role == "text" or getattr(options, error.role) != error.role:
+        if not plain or error.role in ("text", "id") or getattr(options, error.role) != error.role:
             raise
         print(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}", file=sys.stderr)
         setattr(options, error.role, None)
@@ -504,7 +504,7 @@ def _load_corpus(
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
     """On stderr: how many rows there are, and what was rejected."""
     report = corpus.report
-    print(str(report).splitlines()[0], *report.notes, sep="\n", file=sys.stderr)
+    print("\n".join([str(report).split("\n")[0], *report.notes]), file=sys.stderr)
     if report.rejected:
         print(f"the first rejected row: {_in_words(str(report.rejects[0]))}", file=sys.stderr)
         _say_rejects(report)
@@ -609,19 +609,21 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _read_lines(file: str) -> list[str]:
-    """One sentence a line, from a file or (``-``) from stdin; an empty line would shift the rows that follow."""
-    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    name = "stdin" if file == "-" else file
-    try:
-        lines = raw.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: byte {error.start + 1} is not UTF-8") from error
-    if not lines:
-        raise ValueError(f"{name}: no sentences")
-    if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
-        raise ValueError(f"{name}: line {empty[0]} is empty; write one sentence a line")
-    return lines
+def _read_lines(file: str, options: argparse.Namespace) -> list[str]:
+    """One sentence a line, from a file or (`-`) from stdin; an empty line would shift the rows that follow."""
+    from spacetime.data.reading import read_texts
+
+    texts, notes = read_texts(file, options.encoding)
+    for note in notes:
+        print(f"{file}: {note}", file=sys.stderr)
+    return texts
+
+
+def _is_list(arguments: Sequence[str]) -> bool:
+    """Whether the only argument is a list of sentences: a `.txt` file, packed or not, or stdin."""
+    return len(arguments) == 1 and (
+        arguments[0] == "-" or arguments[0].lower().endswith((".txt", ".txt.gz", ".txt.zip"))
+    )
 
 
 def _sentences(options: argparse.Namespace) -> list[str] | None:
@@ -632,9 +634,8 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
     first, *more = options.what
     if not all(text.strip() for text in options.what):
         raise ValueError("an empty text was given; give a sentence, a file, or - for a sentence a line from stdin")
-    suffixes = Path(first).suffixes
-    if not more and (first == "-" or suffixes[-1:] == [".txt"]):
-        sentences = _read_lines(first)
+    if _is_list(options.what):
+        sentences = _read_lines(first, options)
     elif not more and (Path(first).exists() or not _is_text(first)):
         return None
     elif odd := [text for text in options.what if not _is_text(text)]:
@@ -650,7 +651,9 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
 
 def _is_text(text: str) -> bool:
     """Whether an argument reads as a sentence: several words, and no corpus's suffix at the end."""
-    return len(text.split()) > 1 and not text.lower().endswith((".csv", ".tsv", ".jsonl", ".parquet", ".gz"))
+    from spacetime.data.reading import FORMATS
+
+    return len(text.split()) > 1 and not text.lower().endswith((*FORMATS, ".gz", ".zip"))
 
 
 def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
@@ -895,6 +898,7 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--model", metavar="DIR", help="folder of the model (default: the one the index names)")
     search.add_argument("-k", type=int, default=10, metavar="N", help="results a query (default: 10)")
     search.add_argument("--json", action="store_true", help="print every column as JSON")
+    _add_encoding(search)
     steering = search.add_argument_group("what the query is near to")
     steering.add_argument("--month", metavar="2020-03", help="the month it is asked from")
     steering.add_argument("--region", metavar="UK", help="the region it is asked from")
@@ -976,7 +980,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_CORPUS_HELP = ".csv, .tsv, .jsonl or .parquet, each also .gz; or hub:owner/name[:split]"
+_CORPUS_HELP = ".csv, .tsv, .jsonl, .json, .txt or .parquet, each also .gz or in a .zip; or hub:owner/name[:split]"
 
 _STAGES = (
     (
@@ -1060,13 +1064,28 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._Argument
         "--day-first", action="store_true", help="03/04/2019 is the third of April (default: as the column settles it)"
     )
     order.add_argument("--month-first", action="store_true", help="03/04/2019 is the fourth of March")
+    group.add_argument("--id", metavar="COLUMN", help="a column whose values must differ (default: none is checked)")
+    _add_encoding(group)
+    group.add_argument("--separator", metavar="X", help="between fields: ';', tab, '|' (default: found out)")
+    group.add_argument(
+        "--quoting",
+        choices=("double", "backslash", "none"),
+        help='a quote in a quoted field is "" (as in CSV) or \\", or quotes mean nothing (default: found out)',
+    )
     return group
+
+
+def _add_encoding(parser: "argparse._ActionsContainer") -> None:
+    parser.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252 (default: found out)")
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
+    form = _given(options, "id", "encoding", "separator", "quoting")
+    if form.get("separator") in ("tab", "\\t"):  # which is hard to type, and to paste
+        form["separator"] = "\t"
     names = ("text", "month", "region", "day_first", "month_first")
-    return {name: getattr(options, name) for name in names}
+    return {name: getattr(options, name) for name in names} | form
 
 
 def _reading_words(options: argparse.Namespace) -> list[str]:

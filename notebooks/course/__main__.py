@@ -11,6 +11,7 @@ from course.gathering import gather
 from course.refreshing import refresh
 from course.running import NOTEBOOKS, run_course
 from spacetime.cli import _command, _examples, _Parser, run_commands
+from spacetime.data.reading import inert
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def _gather(options: argparse.Namespace) -> int:
     gathered = gather(options.folder or NOTEBOOKS.parent / "runs", options.lesson)
     print(gathered)
     if options.output:
-        gathered.runs.to_csv(options.output, index=False)
+        gathered.runs.map(inert).to_csv(options.output, index=False)  # a parameter may be any text
         print(f"\n{options.output}: {len(gathered.runs)} runs written, a row each")
     return 1 if gathered.left_out else 0
 

@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 from spacetime.data import reading
 from spacetime.data.language import Sample
-from spacetime.data.reading import Reject, Row
+from spacetime.data.reading import Form, Quoting, Reject, Row
 from spacetime.months import (
     AmbiguousMonth,
     MonthRange,
@@ -91,7 +91,8 @@ class CorpusReport:
     other_spellings : int
         Rejected rows whose month or region `any_spelling=True` would read.
     notes : list of str
-        What was decided for the file as a whole: how its dates were read, what counted as missing, its language.
+        What was found out about the file and decided for it as a whole: its encoding, its separator, columns left out
+        or renamed, how its dates were read, what counted as missing, its language.
     """
 
     path: str
@@ -132,14 +133,14 @@ class CorpusReport:
     def __str__(self) -> str:
         lines = [
             f"{self.path}: {self.rows:,} rows, {self.kept:,} kept, {self.rejected:,} rejected"
-            + (f", {self.outside:,} outside the wanted months or regions" if self.outside else "")
+            + (f", {self.outside:,} outside the wanted months or regions" if self.outside else ""),
+            *self.notes,
         ]
         if self.kept:
             lines.append(
                 f"duplicates {self.duplicates:,}, longer than {_PIECES} word pieces {self.too_long:,} or more, "
                 f"no month {self.missing_month:,}, no region {self.missing_region:,}"
             )
-        lines += self.notes
         if self.by_region:
             regions = [f"{name} {count:,}" for name, count in self.by_region.items()]
             more = f", and {len(regions) - 20} more" if len(regions) > 20 else ""
@@ -180,11 +181,15 @@ class Corpus:
 
 
 def load_corpus(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     text: str = "text",
     month: str | None = "month",
     region: str | None = "region",
+    id: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    quoting: Quoting | None = None,
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
     outside: Literal["reject", "skip"] = "reject",
@@ -201,14 +206,22 @@ def load_corpus(
 
     Parameters
     ----------
-    path : str or path
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, each also gzipped (``.gz``), in UTF-8; or a data set on
-        the hub as ``hub:owner/name`` or ``hub:owner/name:split``.
+    path : str, path, pandas.DataFrame, datasets.Dataset or Arrow table
+        A `.csv`, `.tsv`, `.parquet` or JSON file (`.jsonl`, `.ndjson`, `.jl`, `.json`: an object a line, or one array
+        of objects), or a `.txt` file with a text a line; each also gzipped (`.gz`), or alone in a `.zip`. Or a data set
+        on the hub as `hub:owner/name` or `hub:owner/name:split`. Or a table in memory, of pandas, `datasets`, pyarrow
+        or polars: its rows are numbered from 1, whatever its index, and a class label is its name.
     text, month, region : str
         The file's names for the three columns; None for a month or a region says that the file has none, and every row
         is one without it. They are called text, month and region in the result; another column
         that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``. A month column
-        of another name (a date) is kept under that name besides.
+        of another name (a date) is kept under that name besides. Any other column never stops a file: one without a
+        name is left out, one whose name stands there already gets a name of its own, and the report says so.
+    id : str, optional
+        A column whose values must differ; a row that repeats an earlier one is rejected.
+    encoding, separator, quoting : str, optional
+        How a text file is written (:class:`~spacetime.data.reading.Form`). Without them it is found out, where only one
+        answer fits the whole file, and the report says so.
     months : MonthRange, optional
         The wanted months; without it, from the first month in the file to the last (with ``month=None``, the published
         model's).
@@ -230,9 +243,9 @@ def load_corpus(
     strict : bool
         Raise at the first bad row (in the order of the file) instead of leaving it out.
     rejects : str or path, optional
-        Where to write the rejected rows as CSV (row, line, column, value, reason). Without it they stand beside the
-        cached corpus. The file is written only if there are rejects; an earlier rejects file there is removed if there
-        are none.
+        Where to write the rejected rows as CSV (row, line, column, value, reason). A value that a spreadsheet would run
+        as a formula stands behind an apostrophe there. Without it they stand beside the cached corpus. The file is
+        written only if there are rejects; an earlier rejects file there is removed if there are none.
     max_characters : int
         A longer text is rejected.
     cache_dir : str or path, optional
@@ -257,8 +270,8 @@ def load_corpus(
     A row is rejected for: a text that is missing, blank, too long or has a NUL character; a month or region that is not
     one (a missing one is fine: an empty field, null, or what files write for it, such as `NA`, `nan`, `None`, `NULL`,
     `N/A`, `\\N`; but `NA` is Namibia where nine in ten of the column's other regions are ISO codes of two letters);
-    a field too few or too many; an unclosed quote; a byte that is not UTF-8; broken JSON; and an ``id`` that an earlier
-    good row has, where the file has a column ``id``.
+    a field too few or too many; an unclosed quote; a byte that is not text in the file's encoding; broken JSON; and an
+    `id` that an earlier good row has.
 
     What a region means, where a text was written or what it is about, is the corpus's to say.
 
@@ -273,18 +286,20 @@ def load_corpus(
     >>> print(corpus.report.rejects[0].row, corpus.report.rejects[0].value)
     2 2019-13
     """
-    path = os.fspath(path)
-    _check_options(path, text, month, region, outside, rejects, max_characters)
+    source, path = path, reading.name_of(path)
+    _check_options(source, text, month, region, id, outside, rejects, max_characters)
     if day_first and month_first:
         raise ValueError("day_first and month_first exclude each other; give one of them, or neither")
-    reading.check_path(path)
+    form = Form(encoding, separator, quoting)
+    reading.check_path(source)
     order = True if day_first else False if month_first else None
-    wanted = _Wanted(text, month, region, months, regions, outside, max_characters, any_spelling, order)
+    wanted = _Wanted(text, month, region, id, months, regions, outside, max_characters, any_spelling, order)
     folder = Path(cache_dir) if cache_dir is not None else _default_cache()
-    stem = folder / "corpora" / _cache_key(path, wanted)
+    stem = folder / "corpora" / _cache_key(source, form, wanted)
     cached = _read_cache(stem, path)
     if cached is None:
-        _write_cache(stem, path, wanted, sys.stderr.isatty() if show_progress is None else show_progress)
+        bar = sys.stderr.isatty() if show_progress is None else show_progress
+        _write_cache(stem, source, form, wanted, bar)
         cached = _read_cache(stem, path)
         if cached is None:
             raise OSError(f"{stem}.arrow cannot be read back; is the disk full, or the cache being deleted?")
@@ -315,6 +330,7 @@ class _Wanted:
     text: str
     month: str | None
     region: str | None
+    id: str | None
     months: MonthRange | None
     regions: RegionSet | None
     outside: str
@@ -322,17 +338,23 @@ class _Wanted:
     any_spelling: bool
     day_first: bool | None
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the file must have, that of the texts first."""
+        return [name for name in (self.text, self.month, self.region, self.id) if name is not None]
+
 
 def _check_options(
-    path: str,
+    source: Any,
     text: str,
     month: str | None,
     region: str | None,
+    id: str | None,
     outside: str,
     rejects: str | os.PathLike[str] | None,
     max_characters: int,
 ) -> None:
-    for role, name in zip(_ROLES, (text, month, region), strict=True):
+    for role, name in zip((*_ROLES, "id"), (text, month, region, id), strict=True):
         if name is None and role != "text":
             continue
         if not isinstance(name, str) or not name:
@@ -353,7 +375,7 @@ def _check_options(
             raise FileNotFoundError(
                 f"rejects={str(target)!r}: the folder {target.parent} does not exist; make it first"
             )
-        if target.exists() and Path(path).exists() and target.samefile(path):
+        if target.exists() and not reading.is_table(source) and Path(source).exists() and target.samefile(source):
             raise ValueError(f"rejects={str(target)!r} is the corpus file itself; give another name")
 
 
@@ -361,17 +383,12 @@ def _default_cache() -> Path:
     return Path(os.environ.get("SPACETIME_CACHE") or Path.home() / ".cache" / "spacetime")
 
 
-def _cache_key(path: str, wanted: _Wanted) -> str:
-    """Return a name that changes with the file's content, the options and the cached form."""
-    digest = hashlib.sha256(repr((_FORMAT, wanted)).encode())
-    if path.startswith(reading.HUB_PREFIX):
-        digest.update(f"{path} {reading.load_hub(path)._fingerprint}".encode())
-        return digest.hexdigest()[:32]
-    digest.update("".join(Path(path).suffixes[-2:]).lower().encode())  # the same bytes read as another format
-    with Path(path).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:32]
+def _cache_key(source: Any, form: Form, wanted: _Wanted) -> str:
+    """Return a name that changes with the content, the options and the cached form."""
+    # The same bytes may be read as another format.
+    suffixes = "" if reading.is_table(source) else "".join(Path(source).suffixes[-2:]).lower()
+    key = repr((_FORMAT, wanted, form, suffixes, reading.fingerprint(source)))
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _with_ending(stem: Path, ending: str) -> Path:
@@ -469,17 +486,18 @@ def _replaced(target: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _write_cache(stem: Path, path: str, wanted: _Wanted, show_progress: bool) -> None:
+def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_progress: bool) -> None:
     """Pass over the file once; write the good rows, the rejects and, last, as the sign of success, the report."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    columns, rows = reading.open_rows(path, wanted.max_characters)
+    path = reading.name_of(source)
+    columns, rows, notes = reading.open_rows(source, form, wanted.columns, wanted.max_characters)
     extra = _extra_columns(path, columns, wanted)
-    report = CorpusReport(path)
+    report = CorpusReport(path, notes=notes)
     with contextlib.ExitStack() as stack:
         rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
         arrow = stack.enter_context(_replaced(_with_ending(stem, ".arrow")))
         writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
-        reread = functools.partial(reading.open_rows, path, wanted.max_characters)
+        reread = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
         checker = _RowChecker(path, list(extra), wanted, lambda: reread().rows)
         for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
             report.rows += 1
@@ -505,20 +523,21 @@ def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, 
     """The columns kept beside text, month and region, by their names in the file, with their names in the result."""
     named = zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True)
     roles = {name: role for name, role in named if name is not None}
-    for name, role in roles.items():
+    for name in wanted.columns:
         if name not in columns:
+            role = roles.get(name, "id")
             shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
-            hint = " (is it separated by ';'?)" if len(columns) == 1 and ";" in columns[0] else ""
-            none = "" if role == "text" else f", or that there is none with {role}=None"
+            none = f", or that there is none with {role}=None" if role in ("month", "region") else ""
             raise MissingColumn(
-                role, f"{path} has no column {name!r}; it has {shown}{hint}; say which one it is with {role}=...{none}"
+                role, f"{path} has no column {name!r}; it has {shown}; say which one it is with {role}=...{none}"
             )
     # A column of days that is folded to months is kept as it is, too: a split by whole days needs it.
     kept = [column for column in columns if column not in roles or (column == wanted.month and column not in _ROLES)]
     extra = {column: f"file_{column}" if column in _ROLES else column for column in kept}
     for column, result in extra.items():
-        if result != column and result in columns:
-            raise ValueError(f"{path}: columns {column!r} and {result!r} would both be called {result!r}; rename one")
+        while result != column and result in columns:  # one of the file's own has this name: never stop for it
+            result += "_"
+        extra[column] = result
     return extra
 
 
@@ -571,7 +590,7 @@ class _RejectsFile:
             lines = _TextLines(binary)
             self._writer = csv.writer(lines)
             self._writer.writerow(_REJECT_COLUMNS)
-        self._writer.writerow([getattr(reject, name) for name in _REJECT_COLUMNS])
+        self._writer.writerow([reading.inert(getattr(reject, name)) for name in _REJECT_COLUMNS])
 
 
 class _TextLines:
@@ -629,7 +648,7 @@ class _RowChecker:
         self._wanted = wanted
         self._extra = extra
         self._reread = reread
-        self._id = "id" if "id" in self._extra else None
+        self._id = wanted.id
         self._own_labels = set(wanted.regions or ())
         self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
         self._regions: dict[Any, str | None] = {}

@@ -15,6 +15,7 @@ import pandas as pd
 from spacetime.analysis.viewer import MOST_REGIONS
 from spacetime.data import Split, load_corpus, split_corpus
 from spacetime.data.corpus import CorpusReport
+from spacetime.data.reading import Quoting, name_of
 from spacetime.months import MonthRange, month_number, quoted
 from spacetime.regions import RegionSet
 
@@ -90,11 +91,15 @@ class OwnRows:
 
 
 def read_rows(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     text: str = "text",
     month: str | None = "month",
     region: str | None = "region",
+    id: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    quoting: Quoting | None = None,
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
     day_first: bool = False,
@@ -109,7 +114,7 @@ def read_rows(
 
     Parameters
     ----------
-    path, text, month, region, day_first, month_first, strict, rejects
+    path, text, month, region, id, encoding, separator, quoting, day_first, month_first, strict, rejects
         See `load_corpus`.
     months, regions
         The wanted ones; rows of others are left out and counted.  By default those of the file.
@@ -121,12 +126,16 @@ def read_rows(
     ValueError
         Most rows cannot be read, or a few stray dates stretch the range of months.
     """
-    name = Path(path).name
+    name = Path(name_of(path)).name
     corpus = load_corpus(
         path,
         text=text,
         month=month,
         region=region,
+        id=id,
+        encoding=encoding,
+        separator=separator,
+        quoting=quoting,
         months=months,
         regions=regions,
         outside="skip",

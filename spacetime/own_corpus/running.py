@@ -7,7 +7,6 @@ other, so a hundred and fifty steps are enough to start with.  The heads of stag
 the frozen vectors, which takes seconds.
 """
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -28,6 +27,7 @@ from spacetime.analysis.maps import turned
 from spacetime.analysis.viewer import write
 from spacetime.data.joint import JointRecipe
 from spacetime.data.pairs import build_pairs
+from spacetime.data.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate
 from spacetime.months import MonthRange
@@ -131,12 +131,16 @@ class OwnRun:
 
 
 def run_corpus(
-    path: str | os.PathLike[str],
+    path: Any,
     output: str | os.PathLike[str],
     *,
     text: str = "text",
     month: str | None = "month",
     region: str | None = "region",
+    id: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    quoting: Quoting | None = None,
     months: MonthRange | None = None,
     regions: RegionSet | None = None,
     day_first: bool = False,
@@ -156,8 +160,8 @@ def run_corpus(
 
     Parameters
     ----------
-    path, text, month, region, months, regions, day_first, month_first, strict
-        The file and its columns; see `read_rows`.
+    path, text, month, region, id, encoding, separator, quoting, months, regions, day_first, month_first, strict
+        The file (or the DataFrame, `datasets.Dataset` or Arrow table) and its columns; see `read_rows`.
     output
         Folder for everything; see `OwnRun`.
     profile, steps
@@ -195,6 +199,7 @@ def run_corpus(
     options = replace(JOINT, max_steps=chosen.steps, checkpoint_every=CHECKPOINT_EVERY, keep_checkpoints=1, seed=seed)
     say = say or (lambda line: None)
     folder = Path(output)
+    name = Path(name_of(path)).name
 
     _check_folder(folder, resume, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
@@ -203,6 +208,10 @@ def run_corpus(
         text=text,
         month=month,
         region=region,
+        id=id,
+        encoding=encoding,
+        separator=separator,
+        quoting=quoting,
         months=months,
         regions=regions,
         day_first=day_first,
@@ -211,8 +220,8 @@ def run_corpus(
         rejects=folder / REJECTS,
     )
     state = {
-        "corpus": Path(path).name,
-        "sha256": _sha256(path),
+        "corpus": name,
+        "sha256": None if name_of(path).startswith(HUB_PREFIX) else fingerprint(path),
         "columns": {"text": text, "month": month, "region": region},
         "months": f"{rows.months.start}..{rows.months.end}",
         "regions": list(rows.regions),
@@ -220,7 +229,8 @@ def run_corpus(
         "profile": asdict(chosen),
     }
     _start_folder(folder, state, resume)
-    say("\n".join((str(rows.report).splitlines()[0], *rows.report.notes)))
+    for line in (str(rows.report).split("\n")[0], *rows.report.notes):
+        say(line)
     if unknown := rows.unknown_places():
         say(f"not known as a country, kept as regions of their own: {', '.join(unknown)}")
     for kind, reason in rows.not_asked.items():
@@ -258,7 +268,7 @@ def run_corpus(
         folder / "map.html",
         (plane, plain_plane),
         plain_space,
-        title=f"{Path(path).name}: sentences by month and region",
+        title=f"{name}: sentences by month and region",
     )
     metrics: dict[str, Any] = _asked_for(report.metrics, rows.not_asked) | {
         "asked": _asked(rows, report.metrics.get("decay_table", [])),
@@ -284,7 +294,7 @@ def run_corpus(
         state=state,
         coordinates=plane,
         mapped=mapped,
-        command=command or f"spacetime.own_corpus.run_corpus({Path(path).name!r}, ...)",
+        command=command or f"spacetime.own_corpus.run_corpus({name!r}, ...)",
         use=_use(path, folder, rows, reading or _column_words(text, month, region)),
         seconds=time.perf_counter() - began,
     )
@@ -327,14 +337,6 @@ def _start_folder(folder: Path, state: dict[str, Any], resume: bool) -> None:
     file.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _sha256(path: str | os.PathLike[str]) -> str | None:
-    """The file's hash; None for a data set on the hub."""
-    if not Path(path).is_file():
-        return None
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 # --- the parts ----------------------------------------------------------------------------------------
 
 
@@ -347,9 +349,17 @@ def _column_words(*columns: str | None) -> list[str]:
     return words
 
 
-def _use(path: str | os.PathLike[str], folder: Path, rows: OwnRows, reading: Sequence[str]) -> list[str]:
-    """The commands that search the same file with the model, to be pasted."""
+def _use(path: Any, folder: Path, rows: OwnRows, reading: Sequence[str]) -> list[str]:
+    """The commands that search the same file with the model, to be pasted; of a table in memory, lines of Python."""
     model, index, region = str(folder / "model"), str(folder / "search"), next(iter(rows.regions))
+    if is_table(path):
+        return [
+            f"encoder = spacetime.SpaceTimeEncoder.load({model!r})",
+            f"rows = spacetime.load_corpus({type(path).__name__.lower()}, months=encoder.months, "
+            'regions=encoder.regions, outside="skip", any_spelling=True)',
+            "index = spacetime.SpaceTimeIndex.build(rows, encoder)",
+            f'index.search("some text", {rows.months.end!r}, {region!r})',
+        ]
     how = [*reading, *(["--any-spelling"] if "--any-spelling" not in reading else [])]
     how += [] if "--outside" in reading else ["--outside", "skip"]
     return [

@@ -1,5 +1,7 @@
 """The object that users hold: sentences, with months and regions as labels, to embeddings."""
 
+import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -14,7 +16,7 @@ import numpy as np
 import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import StrictDataclassError
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -29,7 +31,7 @@ from spacetime.model.packed import PackedModel, can_be_packed
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import multiplies_bfloat16
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
-from spacetime.months import MISSING, MonthRange, quoted
+from spacetime.months import MISSING, MonthRange, one_or_many, quoted
 from spacetime.regions import RegionSet
 
 DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
@@ -37,6 +39,8 @@ DEFAULT_REGIONS = RegionSet(["UK", "US", "AUS", "CAN"])
 
 RELEASED = Path(__file__).parent / "released"  # the model that comes with the package
 PUBLISHED_RECIPE = "published-recipe"
+# What `load` takes besides folders and names on the hub, and what people write for it.
+NAMES = {"released": "released", "plain": "plain", PUBLISHED_RECIPE: PUBLISHED_RECIPE, "all-minilm-l6-v2": "plain"}
 PUBLISHED_RECIPE_FOLDER = Path("runs/foundation/published/stage2/model")  # where `benchmarks.foundation` leaves it
 
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -114,7 +118,7 @@ class SpaceTimeEncoder:
     ) -> None:
         config = model.config
         self.origin = Path(origin).resolve() if origin is not None and Path(origin).exists() else origin
-        self.model: SpaceTimeMiniLM = model.eval().to(device or best_device())  # type: ignore[arg-type]
+        self.model: SpaceTimeMiniLM = model.eval().to(usable_device(device))  # type: ignore[arg-type]
         self.tokenizer = tokenizer
         self.precision: Precision = "float32"
         self.months = MonthRange(config.first_month, config.last_month)
@@ -133,6 +137,17 @@ class SpaceTimeEncoder:
     def device(self) -> torch.device:
         """Where the model's weights are, and its computing is done."""
         return self.model.device
+
+    def to(self, device: str | torch.device | None) -> "SpaceTimeEncoder":
+        """Move the model to a device and return the encoder itself.
+
+        Parameters
+        ----------
+        device
+            Where to compute from now on; None takes a GPU where there is one.
+        """
+        self.model.to(usable_device(device))  # type: ignore[arg-type]
+        return self
 
     # ------------------------------------------------------------------------------------ load and save
 
@@ -164,7 +179,13 @@ class SpaceTimeEncoder:
         ValueError
             The folder holds another model, or weights that do not fit its configuration.
         """
-        if path_or_name is None or path_or_name == "released":
+        if path_or_name is None:
+            path_or_name = "released"
+        if not isinstance(path_or_name, str | os.PathLike):
+            raise ValueError(
+                f"load takes a folder or a name, not {type(path_or_name).__name__}: {quoted(path_or_name)}"
+            )
+        if path_or_name == "released":
             return cls(load_delta(RELEASED), load_tokenizer(), device, RELEASED)
         if path_or_name == "plain":
             return cls.from_plain("none", device=device)
@@ -196,11 +217,12 @@ class SpaceTimeEncoder:
                     path_or_name, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
                 )
         except StrictDataclassError as error:
-            raise ValueError(f"{path_or_name}/config.json: {_cause(error)}") from error
+            raise ValueError(f"{path_or_name}/config.json: {_cause(error)}") from None
         except (RuntimeError, OSError, ImportError, SafetensorError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
-            raise ValueError(f"{path_or_name} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+            where = path_or_name if folder.exists() else f"{path_or_name} is no folder here, and from the hub it"
+            raise ValueError(f"{where} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
         model, info = loaded
         for what, names in (
             ("lacks", info["missing_keys"]),
@@ -219,8 +241,8 @@ class SpaceTimeEncoder:
     def from_plain(
         cls,
         conditioning: str = "multiplicative",
-        months: MonthRange = DEFAULT_MONTHS,
-        regions: RegionSet = DEFAULT_REGIONS,
+        months: MonthRange | tuple[Any, Any] = DEFAULT_MONTHS,
+        regions: RegionSet | Iterable[str] = DEFAULT_REGIONS,
         *,
         weights: str | Path | None = None,
         sha256: str | None = PLAIN_SHA256,
@@ -234,7 +256,7 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         conditioning, months, regions
-            How time and place enter, and which ones there are.
+            How time and place enter, and which ones there are: the first and the last month, and a list of regions.
         weights
             Folder with the plain weights; None looks for them (see `spacetime.model.find_plain_weights`).
         sha256
@@ -247,7 +269,20 @@ class SpaceTimeEncoder:
             Of the first weights of heads and conditioning.
         **config
             Further fields of `SpaceTimeConfig`.
+
+        Raises
+        ------
+        ValueError
+            A field that the configuration does not have, or a value that it does not take.
         """
+        months, regions = _month_range(months), regions if isinstance(regions, RegionSet) else RegionSet(regions)
+        known = SpaceTimeConfig().to_dict()
+        for name in config.keys() - known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ValueError(
+                f"SpaceTimeConfig has no field {name!r}; "
+                + (f"did you mean {near[0]!r}?" if near else "see its fields")
+            )
         places = regions.coordinates
         choices: dict[str, Any] = {
             "conditioning": conditioning,
@@ -264,7 +299,7 @@ class SpaceTimeEncoder:
         try:
             model_config = SpaceTimeConfig(**(choices | config))
         except StrictDataclassError as error:
-            raise ValueError(_cause(error)) from error
+            raise ValueError(_cause(error)) from None
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     def save(self, path: str | Path) -> None:
@@ -276,8 +311,14 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         path
-            The folder; made if it is not there, written over if it is.
+            The folder: a new or an empty one, or one that holds a model, which is written over.
+
+        Raises
+        ------
+        ValueError
+            The path is a file, or a folder that holds something else.
         """
+        _check_free(Path(path))
         save_portable(self.model, self.tokenizer, path, self._record())
         self.origin = Path(path).resolve()
 
@@ -514,33 +555,61 @@ class SpaceTimeEncoder:
         return Location(by_month, by_region)
 
     @staticmethod
-    def similarity(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
+    def similarity(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> NDArray[np.float32]:
         """Cosine of every row of one array with every row of another.
 
         Parameters
         ----------
         a, b
-            Embeddings, (n, 384) and (m, 384), of any length; a single one may be (384,).
+            Embeddings (n, 384) and (m, 384), not necessarily of length 1; a single one may be (384,).
 
         Returns
         -------
         array of shape (n, m)
+
+        Raises
+        ------
+        ValueError
+            What is given is no table of numbers, or the rows of `a` and `b` have different lengths.
         """
-        rows, columns = (torch.as_tensor(np.atleast_2d(x), dtype=torch.float32) for x in (a, b))
+        rows, columns = _vectors(a, "a"), _vectors(b, "b")
+        if rows.shape[1] != columns.shape[1]:
+            raise ValueError(
+                f"a holds vectors of {rows.shape[1]} numbers and b of {columns.shape[1]}; give embeddings of one model"
+            )
         cosines = torch.nn.functional.normalize(rows, dim=-1) @ torch.nn.functional.normalize(columns, dim=-1).T
         result: NDArray[np.float32] = cosines.numpy()
         return result
 
-    def word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+    def word_pieces(self, texts: Iterable[str]) -> list[list[int]]:
         """Ids of each text's word pieces, [CLS] and [SEP] included, cut at the model's maximum length.
 
         Parameters
         ----------
         texts
             As many as you like.
+
+        Raises
+        ------
+        ValueError
+            One of the texts is none, or holds half of a surrogate pair.
         """
+        texts = texts_of(texts)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise ValueError(f"sentence {row} is not text but {type(text).__name__}: {quoted(text)}")
+            if not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise ValueError(
+                        f"sentence {row} is not text: character {error.start} is {text[error.start]!r}, half of a "
+                        "surrogate pair; text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace') mends it"
+                    ) from None
+        if not texts:
+            return []
         length = self.model.config.max_length
-        ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=length)["input_ids"]
+        ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=length)["input_ids"]
         return ids
 
     def _autocast(self, precision: str) -> torch.autocast:
@@ -548,12 +617,24 @@ class SpaceTimeEncoder:
 
     def _rows(self, texts: list[str], months: Any, regions: Any) -> "Rows":
         """Texts and labels, checked, as the model reads them."""
-        for row, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise ValueError(f"sentence {row} is not text but {type(text).__name__}: {str(text)[:60]!r}")
         month_ids = ids_for_each(self.months, months, len(texts), "months")
         region_ids = ids_for_each(self.regions, regions, len(texts), "regions")
-        return Rows(self.word_pieces(texts) if texts else [], month_ids, region_ids)
+        return Rows(self.word_pieces(texts), month_ids, region_ids)
+
+
+def _vectors(given: Any, name: str) -> Tensor:
+    """What `similarity` was given as a table in float32, whatever its kind, strides and device."""
+    numbers = given.detach().float().cpu().numpy() if isinstance(given, Tensor) else given
+    table = np.empty(0)
+    if hasattr(numbers, "__array__"):
+        with contextlib.suppress(TypeError, ValueError):
+            table = np.array(numbers, dtype=np.float32)
+    if table.size == 0 and getattr(numbers, "ndim", 1) == 1:  # a list, a Series or a column of vectors
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            table = np.array([np.asarray(row, dtype=np.float32) for row in numbers])
+    if not 1 <= table.ndim <= 2 or table.shape[-1] == 0:
+        raise ValueError(f"{name} must be embeddings, (n, 384), not {quoted(given)}; encode gives them")
+    return torch.from_numpy(table.reshape(-1, table.shape[-1]))
 
 
 class Rows(NamedTuple):
@@ -626,7 +707,7 @@ def padded_batches(
     encoder: SpaceTimeEncoder, rows: Rows, batch_size: int, show_progress: bool | None
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
     """Batches of sentences of like length, longest first, each with the rows it belongs to."""
-    check_batch_size(batch_size)
+    batch_size = check_batch_size(batch_size)
     order = np.argsort([-len(ids) for ids in rows.pieces], kind="stable")
     steps = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     for chosen in shown(steps, show_progress):
@@ -643,7 +724,7 @@ def padded_batches(
 
 def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArray[np.int64]]:
     """Rows of each step: of one amount of context, longest first, about `STEP_PIECES` word pieces together."""
-    check_batch_size(batch_size)
+    batch_size = check_batch_size(batch_size)
     lengths = np.array([len(ids) for ids in rows.pieces], dtype=np.int64)
     amounts = packed.amounts(rows.month_ids, rows.region_ids)
     steps: list[NDArray[np.int64]] = []
@@ -658,9 +739,12 @@ def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArr
     return steps
 
 
-def check_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+def check_batch_size(batch_size: float) -> int:
+    """The batch size as an int, which 32.0 and numpy's numbers are too."""
+    number = isinstance(batch_size, int | float | np.number) and not isinstance(batch_size, bool)
+    if not number or not float(batch_size).is_integer() or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number of at least 1, not {quoted(batch_size)}")
+    return int(batch_size)
 
 
 def shown(steps: list[NDArray[np.int64]], show_progress: bool | None) -> Iterator[NDArray[np.int64]]:
@@ -690,12 +774,13 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
 
 
 def texts_of(sentences: str | Iterable[str]) -> list[str]:
-    """One sentence or many as a list."""
-    if isinstance(sentences, str):
-        return [sentences]
-    if not isinstance(sentences, Iterable):
+    """One sentence, or many in anything that `one_or_many` takes, as a list."""
+    many = one_or_many(sentences, "sentence")
+    if isinstance(many, str):
+        return [many]
+    if not isinstance(many, list | tuple | np.ndarray):
         raise ValueError(f"give a sentence or a list of sentences, not {type(sentences).__name__}: {quoted(sentences)}")
-    return list(sentences)
+    return list(many)
 
 
 def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: str) -> NDArray[np.int64]:
@@ -733,9 +818,49 @@ def best_device() -> torch.device:
     return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
 
 
+def usable_device(device: str | torch.device | None) -> torch.device:
+    """The device, or the best one for None; ValueError if this machine or this build of torch does not have it."""
+    try:
+        chosen = best_device() if device is None else torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, TypeError) as error:  # NotImplementedError is a RuntimeError
+        reason = str(error).split(" at start of device string")[0].splitlines()[0].split(". ")[0].rstrip(".")
+        raise ValueError(
+            f"device '{device}' cannot be used here ({reason}); give 'cpu', or leave device out for the best there is"
+        ) from None
+    return chosen
+
+
+def _month_range(months: Any) -> MonthRange:
+    if isinstance(months, MonthRange):
+        return months
+    if not isinstance(months, tuple | list) or len(months) != 2:
+        raise ValueError(f"months must be MonthRange('2017-01', '2021-12') or these two months, not {quoted(months)}")
+    return MonthRange(*months)
+
+
+def _check_free(folder: Path) -> None:
+    """Raise ValueError where saving would write among files of something else, or over another model."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name a folder for the model")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    config = folder / "config.json"
+    try:
+        found = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except ValueError:
+        found = {}
+    if found.get("model_type") != SpaceTimeConfig.model_type and not is_published(found):
+        raise ValueError(f"{folder} holds something else than a space-time model; name an empty or a new folder")
+
+
 def _check_model_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; name one that SpaceTimeEncoder.save or training wrote")
+        near = difflib.get_close_matches(str(folder).lower(), NAMES, n=1)
+        raise FileNotFoundError(
+            f"no folder {folder}; "
+            + (f"did you mean {NAMES[near[0]]!r}?" if near else "name one that SpaceTimeEncoder.save or training wrote")
+        )
     for file in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / file).is_file():
             raise FileNotFoundError(

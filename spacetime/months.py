@@ -12,7 +12,7 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -94,8 +94,8 @@ def is_missing_word(value: Any) -> bool:
 
 
 def quoted(value: Any) -> str:
-    """Return a value as an error message shows it: its ``repr``, cut at 80 characters."""
-    text = repr(value[:100]) if isinstance(value, str | bytes) else repr(value)
+    """Return a value as an error message shows it: its ``repr`` in one line, cut at 80 characters."""
+    text = repr(value[:100]) if isinstance(value, str | bytes) else " ".join(repr(value).split())
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -384,7 +384,7 @@ class MonthRange:
 
         Parameters
         ----------
-        values : one month, or a list, array or pandas Series of n months
+        values : one month, or n of them in anything that `one_or_many` takes
             Anything :func:`parse_month` takes.
 
         Returns
@@ -397,10 +397,9 @@ class MonthRange:
         ValueError
             For a value that is no month, or a month outside the range.
         """
-        if isinstance(values, np.ndarray | np.generic) or hasattr(values, "to_numpy"):
-            array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
-            if array.ndim == 1 and array.dtype.kind == "M":
-                return self._ids_of_datetimes(array)
+        values = one_or_many(values, "month")
+        if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind == "M":
+            return self._ids_of_datetimes(values)
         return map_to_ids(values, self._id, "month")
 
     def _id(self, value: Any) -> int:
@@ -456,12 +455,46 @@ class _Remembered(dict[Hashable, int]):
         return result
 
 
+def one_or_many(values: Any, what: str) -> Any:
+    """Return many values as a list, a tuple or a flat array, and a single one as it is.
+
+    Parameters
+    ----------
+    values : one value, or a list, array, generator, pandas or polars Series, Arrow array or column of a data set
+    what : str
+        The word for one value in error messages.
+
+    Raises
+    ------
+    ValueError
+        For a table or a dict, whose columns would be taken for values; for a set, which has no order; and for an array
+        that is not flat.
+    """
+    one, column = ("text", "text") if what == "sentence" else ("label", what)
+    wrong = f"{what}s must be one {one} or a flat list of them, not"
+    if isinstance(values, Mapping) or hasattr(values, "columns") or hasattr(values, "column_names"):
+        raise ValueError(f"{wrong} a {type(values).__name__}; give its column, such as data[{column!r}]")
+    if isinstance(values, set | frozenset):
+        raise ValueError(f"{wrong} a {type(values).__name__}, which has no order")
+    if hasattr(values, "to_pylist"):  # Arrow, whose own scalars are no text
+        return values.to_pylist()
+    if isinstance(values, Collection) and hasattr(values, "to_numpy"):  # a Timestamp would lose its time zone
+        values = values.to_numpy()
+    if getattr(values, "ndim", 0) > 1:
+        raise ValueError(f"{wrong} an array of shape {tuple(values.shape)}")
+    if isinstance(values, np.ndarray) and values.ndim == 0:  # it holds one value
+        return values[()]
+    if isinstance(values, str | bytes | np.generic | list | tuple | np.ndarray) or not isinstance(values, Iterable):
+        return values
+    return list(values)
+
+
 def map_to_ids(values: Any, id_of: Callable[[Any], int], what: str) -> Any:
     """Map one label, or each of many, with ``id_of``; every distinct label is resolved once only.
 
     Parameters
     ----------
-    values : one label, or a one-dimensional list, tuple, array or pandas Series of n labels
+    values : one label, or n of them in anything that `one_or_many` takes
     id_of : callable
         From one label to its id; raises ValueError.
     what : str
@@ -471,27 +504,16 @@ def map_to_ids(values: Any, id_of: Callable[[Any], int], what: str) -> Any:
     -------
     int or np.ndarray of int64, shape (n,)
     """
-    dimensions = getattr(values, "ndim", None)
-    if isinstance(values, str | bytes | np.generic):
-        return id_of(values)
-    if dimensions == 0:  # an array of shape () holds one label
-        return id_of(values[()])
-    if dimensions is not None and dimensions != 1:
-        raise ValueError(
-            f"{what}s must be one label or a flat list of them, not an array of shape {tuple(values.shape)}"
-        )
-    if isinstance(values, dict | set | frozenset):
-        raise ValueError(f"{what}s must be one label or a list of them, not a {type(values).__name__}")
-    if not isinstance(values, Collection):
+    values = one_or_many(values, what)
+    if not isinstance(values, list | tuple | np.ndarray):
         return id_of(values)
     remembered = _Remembered(id_of)
-    many = values.to_numpy() if hasattr(values, "to_numpy") else values
-    if isinstance(many, np.ndarray) and many.dtype.kind != "M":
-        many = many.tolist()  # Python's own objects look up about three times as fast as numpy's
+    if isinstance(values, np.ndarray) and values.dtype.kind != "M":
+        values = values.tolist()  # Python's own objects look up about three times as fast as numpy's
     try:
-        return np.fromiter((remembered[value] for value in many), dtype=np.int64, count=len(values))
+        return np.fromiter((remembered[value] for value in values), dtype=np.int64, count=len(values))
     except TypeError:  # a list inside the list cannot be looked up
-        inner = next((value for value in many if isinstance(value, Collection) and not isinstance(value, str)), many)
+        inner = next((v for v in values if isinstance(v, Collection) and not isinstance(v, str)), values)
         raise ValueError(f"{what}s must be one label or a flat list of them; it holds {quoted(inner)}") from None
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels, quoted
+from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels, one_or_many, quoted
 
 __all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_name"]
 
@@ -224,9 +224,11 @@ class RegionSet:
     """
 
     def __init__(self, regions: Iterable[str], coordinates: Mapping[str, tuple[float, float]] | None = None) -> None:
-        if isinstance(regions, str | bytes):
-            raise ValueError(f"regions must be a list of labels, not the one text {quoted(regions)}")
-        self._labels = tuple(regions)
+        labels = one_or_many(regions, "region")
+        if not isinstance(labels, list | tuple | np.ndarray):
+            kind = "text" if isinstance(labels, str) else type(labels).__name__
+            raise ValueError(f"regions must be a list of labels, not the one {kind} {quoted(labels)}")
+        self._labels = tuple(labels)
         if not self._labels:
             raise ValueError("a RegionSet needs at least one region; none was given")
         self._ids: dict[str, int] = {}

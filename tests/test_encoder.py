@@ -109,7 +109,7 @@ def test_any_months_and_regions() -> None:
         ((["a"], "2022-01"), "month '2022-01' is outside 2017-01..2021-12"),
         ((["a"], None, "Uk "), "unknown region 'Uk '; did you mean 'UK'"),
         ((["a"], ["2020-01", "2020-02"]), "2 months for 1 sentences"),
-        ((["a", 3],), "sentence 1 is not text but int: '3'"),
+        ((["a", 3],), "sentence 1 is not text but int: 3"),
     ],
 )
 def test_bad_input_is_named(encoder: SpaceTimeEncoder, arguments: tuple, message: str) -> None:

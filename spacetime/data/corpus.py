@@ -445,7 +445,7 @@ def _found_regions(report: CorpusReport, region: str | None) -> RegionSet:
         return RegionSet(["UK", "US", "AUS", "CAN"])
     if not report.by_region:
         raise ValueError(_no_row_has("region", report))
-    return RegionSet(report.by_region)
+    return RegionSet(list(report.by_region))
 
 
 def _no_row_has(role: str, report: CorpusReport) -> str:

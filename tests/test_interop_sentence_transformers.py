@@ -1,11 +1,13 @@
 """Promises to sentence-transformers: a saved folder is one of its models, to encode, to train and to evaluate."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from portability import MONTHS, REGIONS, TEXTS, bare_environment, run_there, small_encoder
@@ -111,11 +113,74 @@ def test_long_texts_are_cut_where_the_encoder_cuts_them(model: SentenceTransform
         (("Rain.", "2016-12"), "month '2016-12' is none of 2017-01..2021-12"),
         (("Rain.", "2020-03", "Atlantis"), "region 'Atlantis' is none of UK, US, AUS, CAN"),
         (3, "3 is no input"),
+        ("ab \ud83d", "is no input: its character 3 is half of a pair"),
+        (("Rain.", "2020-03", 5), "region must be text such as 'UK', not int: '5'"),
+        (("Rain.", "2020-03", ["UK"]), "region must be text such as 'UK', not list"),
     ],
 )
 def test_a_wrong_input_is_named(model: SentenceTransformer, wrong: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.encode(["Rain.", wrong])
+
+
+DATES: list[Any] = [
+    datetime.date(2020, 3, 31),
+    datetime.datetime(2020, 3, 1, 23, 59),
+    np.datetime64("2020-03-05"),
+    np.datetime64("2020-03"),
+    pd.Timestamp("2020-03-01", tz="Pacific/Auckland"),
+    pd.Period("2020-03", "M"),
+    pd.Period("2020-03-02", "W").asfreq("D"),
+    "2020-03-31",
+    None,
+    "",
+    np.nan,
+    np.float32("nan"),
+    np.datetime64("NaT"),
+    pd.NaT,
+    pd.NA,
+]
+
+
+def test_dates_and_missing_values_are_those_of_the_encoder(
+    model: SentenceTransformer, encoder: SpaceTimeEncoder
+) -> None:
+    rows: list[Any] = [{"text": "Rain.", "month": date, "region": "UK"} for date in DATES]
+    expected = encoder.encode(["Rain."] * len(DATES), DATES, "UK")
+    np.testing.assert_allclose(model.encode(rows), expected, atol=1e-6)
+    assert np.abs(expected[0] - expected[-1]).max() > 1e-2, "a missing month must matter here"
+    for date in DATES[:7]:
+        np.testing.assert_allclose(model.encode(["Rain."], month=date, region="UK"), expected[:1], atol=1e-6)  # type: ignore[call-overload]
+    without: list[Any] = [
+        ("Rain.", "2020-03", missing) for missing in DATES[8:] if not isinstance(missing, np.datetime64)
+    ]
+    np.testing.assert_allclose(model.encode(without), encoder.encode(["Rain."] * len(without), "2020-03"), atol=1e-6)
+
+
+def test_records_of_a_frame_are_inputs(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
+    frame = pd.DataFrame(
+        {"text": ["Rain.", "Snow."], "month": pd.to_datetime(["2020-03-01", None]), "region": ["UK", np.nan]}
+    )
+    got = model.encode(frame.to_dict("records"))  # type: ignore[call-overload]
+    np.testing.assert_allclose(got, encoder.encode(frame.text, frame.month, frame.region), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "month",
+    [201911, 2019.0, True, np.int64(2019), np.datetime64("2019"), pd.Period("2019Q4"), "2019-11-31", ["2019-11"]],
+)
+def test_what_is_no_month_for_the_encoder_is_none_here(
+    model: SentenceTransformer, encoder: SpaceTimeEncoder, month: Any
+) -> None:
+    with pytest.raises(ValueError, match="month"):
+        encoder.encode(["Rain.", "Snow."], [month, "2020-03"])
+    for call in (
+        lambda: model.encode([{"text": "Rain.", "month": month}]),
+        lambda: model.encode(["Rain."], month=month),  # type: ignore[call-overload]
+    ):
+        with pytest.raises(ValueError, match="^month ") as caught:
+            call()
+        assert "\n" not in str(caught.value)
 
 
 def test_without_trust_nothing_of_the_folder_runs(folder: Path) -> None:
@@ -174,11 +239,14 @@ def test_two_processes_give_the_same_embeddings(folder: Path, encoder: SpaceTime
     python = bare_environment(tmp_path / "bare", "torch", "transformers", "sentence-transformers")
     (tmp_path / "saved").symlink_to(folder)
     code = f"""
+import datetime
 import numpy
 from sentence_transformers import SentenceTransformer
 if __name__ == "__main__":
     model = SentenceTransformer("saved", trust_remote_code=True, device="cpu")
     rows = [*zip({TEXTS!r}, {MONTHS!r}, {REGIONS!r}), *{MIXED!r}]
+    rows[0] = (rows[0][0], datetime.date(2017, 1, 31), rows[0][2])
+    rows[1] = (rows[1][0], float("nan"), rows[1][2])
     pool = model.start_multi_process_pool(["cpu", "cpu"])
     numpy.save("two.npy", model.encode(rows, pool=pool, chunk_size=3))
     model.stop_multi_process_pool(pool)

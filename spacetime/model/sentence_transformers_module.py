@@ -7,19 +7,64 @@ not import it, so that sentence-transformers stays optional.  It imports nothing
     model.encode(["Rain.", {"text": "Rain.", "month": "2020-03", "region": "UK"}, ("Rain.", "2020-03", None)])
     model.encode(["Rain.", "Snow."], month="2020-03", region="UK")
 
-An input is a text, a mapping with `text`, `month` and `region`, or a tuple of these in this order; month and region may
-be left out or None.  For the trainer and the evaluators, a column of texts becomes a column of such mappings (a struct
-column); a column of months by itself would be taken for a column of texts.
+An input is a text, a mapping with `text`, `month` and `region`, or a tuple of these in this order. A month is
+"YYYY-MM", a date, a `numpy.datetime64` or a `pandas.Period` inside one month; a region is one of the model's. Both may
+be left out or missing: None, "", NaN or `pandas.NA`. For the trainer and the evaluators, a column of texts becomes a
+column of such mappings (a struct column); a column of months by itself would be taken for a column of texts.
 """
 
+import datetime
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sentence_transformers.base.modules import InputModule
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 FIELDS = ("text", "month", "region")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value says that a month or a region is not known."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # the last two are pandas' own
+        return True
+    if isinstance(value, str):
+        return value == ""
+    return bool(isinstance(value, float | np.floating | np.datetime64) and value != value)
+
+
+def region_label(value: Any) -> str | None:
+    """A region as it is, None for a missing one; ValueError for what is no text."""
+    if is_missing(value):
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"region must be text such as 'UK', not {type(value).__name__}: {str(value)[:80]!r}")
+    return value
+
+
+def month_label(value: Any) -> str | None:
+    """The month of a date or of what else stands for one as "YYYY-MM", None for a missing one."""
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            try:
+                return datetime.date.fromisoformat(value).isoformat()[:7]
+            except ValueError:
+                raise ValueError(f"month {value!r}: there is no such day") from None
+        return value  # the model checks it
+    if isinstance(value, datetime.date):  # times and pandas' own time stamps are dates too
+        return f"{value.year:04d}-{value.month:02d}"
+    if isinstance(value, np.datetime64) and np.datetime_data(value)[0] not in ("generic", "Y", "W"):
+        return str(value.astype("datetime64[M]"))
+    if type(value).__name__ == "Period" and month_label(value.start_time) == month_label(value.end_time):
+        return month_label(value.start_time)
+    raise ValueError(
+        f"month {str(value)[:80]!r} is of type {type(value).__name__} and no single month; give 'YYYY-MM', a date, "
+        "a numpy.datetime64 or a pandas.Period inside one month, one for each input"
+    )
 
 
 class SpaceTimeModule(InputModule):
@@ -63,7 +108,7 @@ class SpaceTimeModule(InputModule):
         self,
         inputs: Sequence[Any],
         prompt: str | None = None,
-        month: str | None = None,
+        month: Any = None,
         region: str | None = None,
         max_length: int | None = None,
         **kwargs: Any,
@@ -91,6 +136,7 @@ class SpaceTimeModule(InputModule):
         ValueError
             An input without a text or with an unknown field, or a label that the model does not know.
         """
+        month, region = month_label(month), region_label(region)
         texts, months, regions = zip(*(self.fields(item) for item in inputs), strict=True)
         words = self.tokenizer(
             [(prompt or "") + text for text in texts],
@@ -113,7 +159,7 @@ class SpaceTimeModule(InputModule):
     def fields(item: Any) -> tuple[str, str | None, str | None]:
         """Text, month and region of one input, None for what it does not say."""
         if isinstance(item, str):
-            return item, None, None
+            item = (item,)
         if isinstance(item, Mapping):
             unknown = [name for name in item if name not in FIELDS]
             values = [item.get(name) for name in FIELDS]
@@ -128,7 +174,11 @@ class SpaceTimeModule(InputModule):
                 f"{str(item)[:80]} is no input: give a text, or a mapping or tuple of text, month and region"
                 + (f"; {', '.join(map(str, unknown))} is none of these" if unknown else "")
             )
-        return text, month, region
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{text[:80]!r} is no input: its character {error.start} is half of a pair") from None
+        return text, month_label(month), region_label(region)
 
     def forward(  # type: ignore[override]
         self, features: dict[str, Any], time_weight: float = 1.0, region_weight: float = 1.0, **kwargs: Any

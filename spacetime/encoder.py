@@ -26,7 +26,14 @@ from spacetime.codes import with_codes
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
-from spacetime.model.modeling import is_published
+from spacetime.model.foreign import (
+    check_sizes,
+    read_described,
+    refuse_unknown_settings,
+    space_time_config,
+    warn_of_code,
+)
+from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
 from spacetime.model.packed import PackedModel, can_be_packed
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import multiplies_bfloat16
@@ -200,24 +207,35 @@ class SpaceTimeEncoder:
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
             if (folder / DELTA_FILE).is_file():
+                warn_of_code(folder)
                 return cls(load_delta(folder), load_tokenizer(), device, folder)
             _check_model_folder(folder)
         try:
-            config, _ = SpaceTimeConfig.get_config_dict(path_or_name)
-            if is_published(config):
+            found, shapes = read_described(path_or_name)
+            if is_published(found):
+                refuse_unknown_settings(found, path_or_name)
+                config = space_time_config(found, path_or_name, **PUBLISHED_CONFIG)
+                check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
+                warn_of_code(path_or_name)
                 published = SpaceTimeMiniLM.from_published(path_or_name)
                 return cls(published, load_tokenizer(path_or_name), device, path_or_name)
-            if config.get("model_type") != SpaceTimeConfig.model_type:
+            if found.get("model_type") != SpaceTimeConfig.model_type:
                 raise ValueError(
-                    f"{path_or_name} holds a model of type {config.get('model_type')!r}, not "
+                    f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
                     f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
                 )
+            config = space_time_config(found, path_or_name)
+            check_sizes(config, shapes, path_or_name)
+            warn_of_code(path_or_name)
             with without_loading_bars():
                 loaded: Any = SpaceTimeMiniLM.from_pretrained(
-                    path_or_name, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
+                    path_or_name,
+                    config=config,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    ignore_mismatched_sizes=True,
                 )
-        except StrictDataclassError as error:
-            raise ValueError(f"{path_or_name}/config.json: {_cause(error)}") from None
         except (RuntimeError, OSError, ImportError, SafetensorError) as error:
             if isinstance(error, FileNotFoundError):
                 raise

@@ -85,7 +85,7 @@ def test_a_delta_that_does_not_fit_its_configuration_is_refused(folder: Path, tm
     (tmp_path / DELTA_FILE).write_bytes((folder / DELTA_FILE).read_bytes())
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"context_rank": 3}))
-    with pytest.raises(ValueError, match="does not fit its config.json"):
+    with pytest.raises(ValueError, match="do not fit its config.json: context_rank is 3"):
         load_delta(tmp_path)
 
 

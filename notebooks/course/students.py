@@ -6,7 +6,7 @@ import torch
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
-from spacetime.model.weights import BACKBONE_SIZES
+from spacetime.model.foreign import BACKBONE_SIZES
 
 Start = Literal["random", "words", "cut", "plain"]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from spacetime.model.modeling import SpaceTimeConfig, SpaceTimeMiniLM
+from spacetime.model.foreign import check_sizes, load_weights, read_json, space_time_config, weight_shapes
+from spacetime.model.modeling import SpaceTimeMiniLM
 from spacetime.model.weights import PLAIN_HUB_NAME, PLAIN_SHA256, WEIGHTS_FILE, find_plain_weights, plain_model
 
 DELTA_FILE = "delta.safetensors"
@@ -85,23 +86,22 @@ def load_delta(folder: str | Path, weights: str | Path | None = None) -> SpaceTi
     for file in ("config.json", DELTA_FILE):
         if not (folder / file).is_file():
             raise FileNotFoundError(f"no {file} in {folder}; a model's delta holds config.json and {DELTA_FILE}")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    changes = config.pop("changes", {})
-    if changes.get("sha256") != PLAIN_SHA256:
+    found = read_json(folder / "config.json")
+    changes = found.get("changes")
+    if not isinstance(changes, dict) or changes.get("sha256") != PLAIN_SHA256:
         raise ValueError(
             f"{folder} changes {changes or 'unnamed weights'}, not {PLAIN_HUB_NAME} as this package has it"
         )
-    model = plain_model(
-        SpaceTimeConfig(**{name: value for name, value in config.items() if name not in _DERIVED}), weights
-    )
+    config = space_time_config(found, folder, architectures=None, dtype=None)
+    public = weight_shapes(find_plain_weights(weights) / WEIGHTS_FILE)
+    shapes = {f"bert.{name}": shape for name, shape in public.items()} | weight_shapes(folder / DELTA_FILE)
+    check_sizes(config, shapes, folder, may_lack=("time_head.weight", "space_head.weight"))
+    model = plain_model(config, weights)
     state = model.state_dict()
-    for name, change in load_file(folder / DELTA_FILE).items():
+    for name, change in load_weights(folder / DELTA_FILE).items():
         if name not in state or state[name].shape != change.shape:
             raise ValueError(f"{folder / DELTA_FILE} does not fit its config.json: {name}, {tuple(change.shape)}")
         added = name.startswith("bert.") and ".conditioning." not in name
         with torch.no_grad():
             state[name].copy_(state[name] + change.float() if added else change.float())
     return model.eval()
-
-
-_DERIVED = ("transformers_version", "architectures", "dtype", "model_type")

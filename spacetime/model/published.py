@@ -8,8 +8,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from spacetime.model.foreign import BACKBONE_SIZES
 from spacetime.model.modeling import PUBLISHED_CONFIG, PUBLISHED_MARKS, PUBLISHED_NAMES, SpaceTimeMiniLM
-from spacetime.model.weights import BACKBONE_SIZES, WEIGHTS_FILE
+from spacetime.model.weights import WEIGHTS_FILE
 
 
 def published_name(ours: str) -> str:

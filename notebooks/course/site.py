@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,8 @@ from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from traitlets.config import Config
+
+from spacetime.folders import new_folder
 
 _START = PurePosixPath("README.md")
 _LESSONS = ("notebooks", "[0-9][0-9]*_*.ipynb")
@@ -150,10 +151,7 @@ def build_site(clone: str | Path, output: str | Path | None = None) -> Site:
 
     others = [source for source in pages if source not in {_START, *lessons, *exercises}]
     groups = {"": [_START], "Lessons": lessons, "Exercises": exercises, "More": others}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".site-") as made:
-        new = Path(made) / "site"
-        new.mkdir()
+    with new_folder(folder) as new:
         sections = [section for page in pages.values() for section in _sections(page)]
         _add_table_of_contents(pages, lessons)
         for page in pages.values():
@@ -165,9 +163,6 @@ def build_site(clone: str | Path, output: str | Path | None = None) -> Site:
         for path in copied:
             (new / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(clone / path, new / path)
-        if folder.exists():
-            shutil.rmtree(folder)
-        new.rename(folder)
     return Site(
         folder,
         [str(page.address) for page in pages.values()],

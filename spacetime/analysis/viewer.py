@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from spacetime.analysis.clusters import NOISE, cluster_names
 from spacetime.analysis.geometry import Floats, Ids, checked, nearest_on_plane, principal_components, true_neighbours
 from spacetime.analysis.maps import kept, turned, umap_map
+from spacetime.folders import write_text
 from spacetime.months import MISSING, MonthRange, is_missing, parse_month, quoted
 
 MOST_POINTS = 100_000  # what stays usable
@@ -156,7 +157,7 @@ def write(
         "k": k,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(_page(title, data, sentences), encoding="utf-8", newline="\n")
+    write_text(file, _page(title, data, sentences))
     return file
 
 

@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import sys
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -33,6 +32,7 @@ from tqdm import tqdm
 from spacetime.data import reading
 from spacetime.data.language import Sample
 from spacetime.data.reading import Form, Quoting, Reject, Row
+from spacetime.folders import replaced
 from spacetime.months import (
     AmbiguousMonth,
     MonthRange,
@@ -463,7 +463,7 @@ def _no_row_has(role: str, report: CorpusReport) -> str:
 def _copy_rejects(report: CorpusReport, target: Path) -> None:
     """Put the rejects where the caller wants them, or take away those of an earlier run that no longer hold."""
     if report.rejects_path is not None:
-        with _replaced(target) as stream, open(report.rejects_path, "rb") as source:
+        with replaced(target) as stream, open(report.rejects_path, "rb") as source:
             shutil.copyfileobj(source, stream)
         report.rejects_path = str(target)
     elif target.exists():
@@ -471,19 +471,6 @@ def _copy_rejects(report: CorpusReport, target: Path) -> None:
             ours = earlier.readline() == (",".join(_REJECT_COLUMNS) + "\r\n").encode()
         if ours:
             target.unlink()
-
-
-@contextlib.contextmanager
-def _replaced(target: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes the place of `target` only when it is complete."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")  # not of `tempfile`, whose files only we may read
-    try:
-        with open(part, "xb") as stream:
-            yield stream
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_progress: bool) -> None:
@@ -495,7 +482,7 @@ def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_prog
     report = CorpusReport(path, notes=notes)
     with contextlib.ExitStack() as stack:
         rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
-        arrow = stack.enter_context(_replaced(_with_ending(stem, ".arrow")))
+        arrow = stack.enter_context(replaced(_with_ending(stem, ".arrow")))
         writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
         reread = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
         checker = _RowChecker(path, list(extra), wanted, lambda: reread().rows)
@@ -515,7 +502,7 @@ def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_prog
     if report.rows == 0:
         raise ValueError(f"{path} has no rows")
     checker.count(report)
-    with _replaced(_with_ending(stem, ".json")) as stream:
+    with replaced(_with_ending(stem, ".json")) as stream:
         stream.write(json.dumps(report.to_dict()).encode())
 
 
@@ -586,7 +573,7 @@ class _RejectsFile:
 
     def write(self, reject: Reject) -> None:
         if self._writer is None:
-            binary = self._open.enter_context(_replaced(self._target))
+            binary = self._open.enter_context(replaced(self._target))
             lines = _TextLines(binary)
             self._writer = csv.writer(lines)
             self._writer.writerow(_REJECT_COLUMNS)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from spacetime.model.card import CARD_FILE, NOTHING_KNOWN, Record, model_card
+from spacetime.folders import new_files
+from spacetime.model.card import CARD_FILE, NOTHING_KNOWN, RECORDS, Record, model_card
 from spacetime.model.modeling import SpaceTimeMiniLM
 from spacetime.model.weights import without_loading_bars
 
@@ -52,12 +53,16 @@ def save_portable(
         Instead of the card that names the folder.
     """
     folder = Path(folder)
-    with without_loading_bars():
-        model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    shutil.copyfile(Path(__file__).with_name(CARRIED_MODULE), folder / CARRIED_MODULE)
-    for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     text = model_card(model, folder.resolve().name, record) if card is None else card
-    (folder / CARD_FILE).write_text(text, encoding="utf-8")
-    record.copy(folder)
+    with new_files(folder) as part:
+        with without_loading_bars():
+            model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        shutil.copyfile(Path(__file__).with_name(CARRIED_MODULE), part / CARRIED_MODULE)
+        for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
+            (part / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        (part / CARD_FILE).write_text(text, encoding="utf-8")
+        record.copy(part)
+    for name in RECORDS:
+        if name not in record.files:  # of other weights
+            (folder / name).unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from spacetime.folders import write_text
 from spacetime.own_corpus import figures
 from spacetime.own_corpus.rows import LEAST_OF_REGION, OwnRows
 from spacetime.terminal import shown
@@ -97,7 +98,7 @@ def write_report(
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
     )
     file = Path(path)
-    file.write_text(page, encoding="utf-8", newline="\n", errors="replace")
+    write_text(file, page.encode("utf-8", "replace").decode())
     return file
 
 

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from spacetime.data.batches import Batch, Batches, SharedBatches
+from spacetime.folders import write_text
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import multiplies_bfloat16
 from spacetime.training.objectives import Objective
@@ -400,9 +401,9 @@ class TrainingLog:
 
     def __enter__(self) -> "TrainingLog":
         # What a killed run logged after its last checkpoint is run again, so it is logged again.
-        self.stream: TextIO = (self.path if self.writes else Path(os.devnull)).open("w", encoding="utf-8")
-        for line in self.lines:
-            self._write(line)
+        if self.writes:
+            write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.lines))
+        self.stream: TextIO = (self.path if self.writes else Path(os.devnull)).open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,17 +1,21 @@
 """The `spacetime` command: parse, call, print.
 
 Results go to stdout, progress to stderr. Exit codes: 0 well, 1 something was found wrong in what was looked at
-(rejected rows, a lesson that failed), 2 the command could not do its work, 130 stopped by Ctrl-C.
+(rejected rows, a lesson that failed), 2 the command could not do its work, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import argparse
 import contextlib
 import dataclasses
+import errno
+import io
 import json
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,6 +77,9 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
+    before = None
+    if threading.current_thread() is threading.main_thread():  # elsewhere Python sets no handlers
+        before = signal.signal(signal.SIGTERM, _stop)
     try:
         options, unknown = parser.parse_known_args(arguments)
         if unknown:  # argparse's own error would send the reader to the help of all commands
@@ -81,10 +88,10 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
         code: int = options.run(options)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        if hasattr(options, "resume") and _first_process():
-            print("stopped; --resume goes on from the newest checkpoint, if there is one yet", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        if _first_process() and (way_on := _way_on(options)):
+            print(f"stopped; {way_on}", file=sys.stderr)
+        return 143 if isinstance(stop, _Terminated) else 130
     except BrokenPipeError:  # `spacetime ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -94,6 +101,37 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
         name = parser.prog.split()[-1]
         print(f"{name}: error: {_one_line(error, getattr(options, 'parser', None))}", file=sys.stderr)
         return 2
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+BEGINS_ANEW = "nothing unfinished was kept; the same command begins anew"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as `timeout`, a container and a machine that shuts down send it: ends like Ctrl-C."""
+
+
+def _stop(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one does not wait for anything
+    raise _Terminated
+
+
+def _way_on(options: argparse.Namespace) -> str:
+    """What becomes of a command that was stopped; "" for one that writes nothing."""
+    command = getattr(options, "run", None)
+    if told := getattr(options, "way_on", ""):  # by a command of another module
+        return str(told)
+    if command is _run_corpus:
+        return "the same command goes on from the newest checkpoint, if there is one yet"
+    if hasattr(options, "resume"):
+        return "--resume goes on from the newest checkpoint, if there is one yet"
+    if command is _encode and (part := options.output.with_name(f"{options.output.name}.part")).exists():
+        return f"{part} keeps every 4,096 rows that are complete, and the same command goes on"
+    if command in (_encode, _index):
+        return BEGINS_ANEW
+    return ""
 
 
 # --- data ---------------------------------------------------------------------------------------------
@@ -222,6 +260,7 @@ def _encode(options: argparse.Namespace) -> int:
     import numpy as np
 
     from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.folders import replaced
 
     if options.output.suffix != ".npy":
         raise ValueError(f"--output {options.output} must end in .npy")
@@ -234,13 +273,16 @@ def _encode(options: argparse.Namespace) -> int:
         sentences, options.in_month, options.in_region, precision=options.precision or "float32", **how
     ).astype(options.dtype or "float32")
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    np.save(options.output, embeddings)
+    content = io.BytesIO()  # numpy's own writing to a file does not say that a disk is full
+    np.save(content, embeddings)
+    with replaced(options.output) as stream:
+        stream.write(content.getbuffer())
     print(f"wrote {options.output}: {embeddings.shape[0]} x {embeddings.shape[1]} {embeddings.dtype}")
     return 0
 
 
 def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
-    from spacetime.data.vectors import WINDOW, write_vectors
+    from spacetime.data.vectors import write_vectors
     from spacetime.encoder import SpaceTimeEncoder
 
     if options.output.exists():
@@ -256,21 +298,16 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
     else:
         encoder = SpaceTimeEncoder.load(options.model)
         corpus = _load_corpus(options, encoder.months, encoder.regions)
-    try:
-        written = write_vectors(
-            corpus.dataset,
-            encoder,
-            options.output,
-            months=options.in_month,
-            regions=options.in_region,
-            dtype=options.dtype or "float16",
-            precision=options.precision or "auto",
-            **how,
-        )
-    except KeyboardInterrupt:
-        kept = f"{options.output}.part keeps every {WINDOW:,} rows that are complete"
-        print(f"stopped; {kept}, and the same command goes on", file=sys.stderr)
-        raise
+    written = write_vectors(
+        corpus.dataset,
+        encoder,
+        options.output,
+        months=options.in_month,
+        regions=options.in_region,
+        dtype=options.dtype or "float16",
+        precision=options.precision or "auto",
+        **how,
+    )
     rate = ""
     if written.embedded:
         rate = f", {written.embedded / written.seconds:,.0f} rows a second in {written.precision}"
@@ -725,6 +762,8 @@ def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
     """An error as one line; one of Python's own kinds, which nobody wrote for a reader, with its kind."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("spacetime"):
         return f"the package {error.name!r} is missing; install this project's requirements.lock"
+    if full := _disk_error(error):
+        return f"{full}; make room, then give the same command again"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     message = " ".join(str(error).split())
@@ -732,6 +771,21 @@ def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
         message = _in_words(message) if parser is None else _in_options(message, parser)
         return f"{message}: {error.command}" if isinstance(error, _WithAdvice) else message
     return f"{type(error).__name__}: {message} (--debug shows where)"
+
+
+def _disk_error(error: BaseException | None) -> str:
+    """What a full disk, a quota or a limit on files says, whichever library wrote; "" for any other error."""
+    while error is not None:
+        code = getattr(error, "errno", None)
+        if code is None and (told := re.search(r"os error (\d+)", str(error))):  # safetensors, in Rust
+            code = int(told[1])
+        if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            place = getattr(error, "filename", None)
+            return f"{place}: {os.strerror(code)}" if place else os.strerror(code)
+        if re.fullmatch(r"\d+ requested and \d+ written", str(error)):  # numpy's array.tofile
+            return os.strerror(errno.ENOSPC)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 # --- the parser ---------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ from spacetime.encoder import (
     encoder_fingerprint,
     ids_for_each,
 )
+from spacetime.folders import new_folder
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
 from spacetime.regions import RegionSet, find_place
 
@@ -241,9 +242,13 @@ class SpaceTimeIndex:
         if isinstance(exact_rows, bool) or not isinstance(exact_rows, int) or exact_rows < 1:
             raise ValueError(f"exact_rows={exact_rows!r} must be a whole number of at least 1")
         checked_groups = _check_groups(groups or {}, encoder)
-        target = None if folder is None else _free_folder(folder)
+        temporary = None
+        if folder is None:
+            temporary = tempfile.TemporaryDirectory(prefix="spacetime-index-")
+            folder = Path(temporary.name) / "index"
+        target = _free_folder(folder)
         shown = sys.stderr.isatty() if show_progress is None else show_progress
-        with _new_folder(target) as unfinished:
+        with new_folder(target) as unfinished:
             month_ids, region_ids = _write_labels(unfinished, rows, encoder)
             found = np.unique(region_ids[region_ids != MISSING])
             labels = list(encoder.regions)
@@ -260,7 +265,7 @@ class SpaceTimeIndex:
                 "rows": len(rows),
                 "encoder": encoder_fingerprint(encoder),
                 "encoder_name": encoder_name,
-                "encoder_folder": _found_from(encoder_name, target or unfinished),
+                "encoder_folder": _found_from(encoder_name, target),
                 "plain": plain,
                 "regions": [labels[region] for region in found],
                 "groups": checked_groups,
@@ -269,12 +274,7 @@ class SpaceTimeIndex:
                 "approximate": approximate,
             }
             _write_description(unfinished, description)
-            if target is not None:
-                _put_in_place(unfinished, target)
-                return cls(target, encoder)
-            temporary = tempfile.TemporaryDirectory(prefix="spacetime-index-")
-            _put_in_place(unfinished, Path(temporary.name))
-        index = cls(Path(temporary.name), encoder)
+        index = cls(target, encoder)
         index._temporary = temporary
         return index
 
@@ -296,12 +296,11 @@ class SpaceTimeIndex:
         target = _free_folder(folder)
         if target.exists() and target.samefile(self.folder):
             return
-        with _new_folder(target) as unfinished:
+        with new_folder(target) as unfinished:
             shutil.copytree(self.folder, unfinished, dirs_exist_ok=True)
             model = next((place for place in _places(self.folder, self._description) if place.is_dir()), None)
             if model is not None:
                 _write_description(unfinished, self._description | {"encoder_folder": _found_from(model, target)})
-            _put_in_place(unfinished, target)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], encoder: SpaceTimeEncoder | None = None) -> "SpaceTimeIndex":
@@ -793,24 +792,6 @@ def _free_folder(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def _new_folder(target: Path | None) -> Iterator[Path]:
-    """A folder to write into beside the target, on the same disk; gone afterwards unless it was put in place."""
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    parent = None if target is None else target.parent
-    with tempfile.TemporaryDirectory(prefix=".spacetime-index-", dir=parent) as around:
-        unfinished = Path(around) / "index"  # one inside, as the outer one is readable for its owner alone
-        unfinished.mkdir()
-        yield unfinished
-
-
-def _put_in_place(finished: Path, target: Path) -> None:
-    if target.exists():
-        shutil.rmtree(target)
-    finished.rename(target)
-
-
 def _write_labels(
     folder: Path, rows: datasets.Dataset, encoder: SpaceTimeEncoder
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -874,29 +855,38 @@ def _write_vectors(
     show_progress: bool,
 ) -> None:
     """Embed all rows at all corners they have, in float16; what a row has no label for stays 0 (a hole in the file)."""
-    shape = (len(rows), encoder.model.config.hidden_size)
-    written = [
-        np.lib.format.open_memmap(folder / f"vectors-{corner}.npy", mode="w+", dtype=np.float16, shape=shape)
-        for corner in _CORNERS
-    ]
-    with tqdm(total=len(rows), desc="embed", unit=" rows", disable=not show_progress, file=sys.stderr) as bar:
+    size = encoder.model.config.hidden_size
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(
+            tqdm(total=len(rows), desc="embed", unit=" rows", disable=not show_progress, file=sys.stderr)
+        )
+        # Written and not mapped: a full disk kills a process that writes through a mapping.
+        files = [stack.enter_context(open(folder / f"vectors-{corner}.npy", "wb")) for corner in _CORNERS]
+        for file in files:
+            about = {"descr": "<f2", "fortran_order": False, "shape": (len(rows), size)}
+            np.lib.format.write_array_header_1_0(file, about)
         for start in range(0, len(rows), _ENCODED_AT_ONCE):
             texts = rows[start : start + _ENCODED_AT_ONCE]["text"]
             for row, text in enumerate(texts, start):
                 if not isinstance(text, str):
                     raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
             span = slice(start, start + len(texts))
+            found = np.zeros((len(_CORNERS), len(texts), size), dtype=np.float16)
             for corner, chosen in _of_corners(months[span], regions[span]):
                 if corner and encoder.model.config.conditioning == "none":  # labels change nothing
-                    written[corner][start + chosen] = written[0][start + chosen]
+                    found[corner, chosen] = found[0, chosen]
                 elif len(chosen):
-                    vectors = _encode(
+                    found[corner, chosen] = _encode(
                         encoder, [texts[i] for i in chosen], months[span], regions[span], chosen, corner, batch_size
                     )
-                    written[corner][start + chosen] = vectors
+            for file, vectors in zip(files, found, strict=True):
+                if vectors.any():
+                    file.write(vectors.tobytes())
+                else:
+                    file.seek(vectors.nbytes, os.SEEK_CUR)
             bar.update(len(texts))
-    for array in written:
-        array.flush()
+        for file in files:
+            file.truncate()  # to here, behind a last hole
 
 
 def _write_rows(folder: Path, rows: datasets.Dataset) -> list[str]:

@@ -228,7 +228,7 @@ def test_a_stopped_training_says_how_it_goes_on(
 
     monkeypatch.setattr("spacetime.own_corpus.run_corpus", stop)
     assert main(["run", "x.csv", "--output", str(tmp_path / "out")]) == 130
-    assert "--resume goes on from the newest checkpoint" in capsys.readouterr().err
+    assert "the same command goes on from the newest checkpoint" in capsys.readouterr().err
 
 
 def test_columns_months_and_regions_are_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

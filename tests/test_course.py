@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from test_folders import held_elsewhere
 
 from course import CourseRun, gather, record, recording, run_course
 from course.gathering import runs_folder
@@ -24,6 +25,7 @@ from course.models import LessonSettings, stage1_encoder
 from course.parameters import read_parameters
 from course.provenance import commit
 from course.running import find_lessons, lesson_files
+from spacetime.folders import LOCK
 
 PARAMETERS = """\
 from typing import Literal
@@ -142,7 +144,8 @@ def test_a_stopped_lesson_leaves_no_kernel_behind(endless: CourseRun) -> None:
     assert str(endless.output.parents[1] / "notebooks") not in folders
 
 
-def test_ctrl_c_ends_the_course_and_its_lesson(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_ends_the_course_and_its_lesson(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "notebooks"
     write_lesson(folder, "00_endless", "import time\nfrom pathlib import Path\nPath('up').touch()\ntime.sleep(600)")
     write_profile(folder)
@@ -152,10 +155,17 @@ def test_ctrl_c_ends_the_course_and_its_lesson(tmp_path: Path) -> None:
     course = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while not (folder / "up").exists() and course.poll() is None:
         time.sleep(0.1)
-    course.send_signal(signal.SIGINT)
+    course.send_signal(sent)
     out, err = course.communicate(timeout=20)
-    assert course.returncode == 130 and "Traceback" not in err and out == ""
+    assert course.returncode == code and "Traceback" not in err and out == ""
+    assert err.splitlines()[-1] == "stopped; the lesson at work was ended; the same command runs the lessons again"
+    assert not list((tmp_path / "runs/quick").glob("*.ipynb")), "half an executed lesson would pass for a whole one"
     assert str(folder) not in [process.info["cwd"] for process in psutil.process_iter(["cwd"])]
+
+
+def test_a_second_course_into_one_folder_is_refused(notebooks: Path, tmp_path: Path) -> None:
+    with held_elsewhere(tmp_path / "out" / LOCK), pytest.raises(ValueError, match="another process is writing .*out"):
+        run_course(notebooks=notebooks, output=tmp_path / "out")
 
 
 def test_the_lessons_after_a_failure_run_and_find_earlier_output(course: CourseRun) -> None:

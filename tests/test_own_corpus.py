@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import Chromium, needs_browser
+from test_folders import after
 
 from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
@@ -21,7 +22,6 @@ from spacetime.own_corpus import Profile, read_rows, run_corpus, running
 from spacetime.own_corpus.page import evaluation_table, in_short, limits, write_report
 from spacetime.own_corpus.rows import LEAST_ROWS, NothingToLearn
 from spacetime.regions import RegionSet
-from spacetime.training import loop
 from spacetime.training.loop import read_log
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
@@ -232,6 +232,7 @@ def test_an_earlier_run_is_neither_overwritten_nor_mixed_up_unasked(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "run.json").write_text(json.dumps({"corpus": "other.csv"}))
+    (out / "report.html").touch()  # it was complete
     path = written(tmp_path, lines(300))
     with pytest.raises(ValueError, match="already holds a run; go on with it .resume=True."):
         run_corpus(path, out, **COLUMNS)
@@ -442,20 +443,30 @@ def test_a_run_that_is_resumed_when_complete_trains_nothing_and_measures_the_sam
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("where", "calls"),
+    [
+        ("spacetime.training.loop.save_checkpoint", 1),
+        ("spacetime.training.recipes.environment", 1),  # the model is saved, its record is not
+        ("spacetime.own_corpus.running.evaluate", 1),
+        ("spacetime.model.card.Record.copy", 2),  # while the model is saved a second time
+        ("spacetime.own_corpus.running.write_report", 1),
+    ],
+)
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monkeypatch, where, calls):
     path, out = done
-    saved = loop.save_checkpoint
 
-    def stop_after(*arguments: Any) -> None:
-        saved(*arguments)
+    def stop() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "CHECKPOINT_EVERY", 2)
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
-        stopping.setattr(loop, "save_checkpoint", stop_after)
+        after(stopping, where, calls, stop)
         run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL)
-    assert not (tmp_path / "out" / "report.html").exists()
-    again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=True)
+    # The report is the last thing to be written; before that the same call goes on.
+    assert (tmp_path / "out" / "report.html").exists() == where.endswith("write_report")
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.name.endswith((".part", ".lock"))]
+    again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=where.endswith("write_report"))
     # Bit for bit is what tests/test_training.py holds.  Here UMAP ran in this process before, and numba gives torch
     # another number of threads than OMP_NUM_THREADS=1 did: the last bits of a gradient differ, and Adam's first steps,
     # mere signs, made 2e-4 of that.
@@ -463,8 +474,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monk
         [line for line in read_log(each / "log.jsonl") if "losses" in line] for each in (out, tmp_path / "out")
     )
     assert [line["step"] for line in gone_on] == [1, 2, 3, 4]
-    for before, after in zip(whole, gone_on, strict=True):
-        assert after["losses"]["loss"] == pytest.approx(before["losses"]["loss"], rel=2e-3)
+    for before, later in zip(whole, gone_on, strict=True):
+        assert later["losses"]["loss"] == pytest.approx(before["losses"]["loss"], rel=2e-3)
     first = SpaceTimeEncoder.load(out / "model").encode("The market opens.", "2019-02", "UK")
     assert again.encoder.encode("The market opens.", "2019-02", "UK") @ first > 0.99995
     assert not list((tmp_path / "out").glob("checkpoint-*"))

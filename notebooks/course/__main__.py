@@ -1,7 +1,6 @@
 """The command line of the course: `python -m course run`, `gather`, `refresh`, `exercises`, `site`."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from course.exercises.generating import write_exercises
 from course.gathering import gather
 from course.refreshing import refresh
 from course.running import NOTEBOOKS, run_course
-from spacetime.cli import _command, _examples, _Parser, run_commands
+from spacetime.cli import BEGINS_ANEW, _command, _examples, _Parser, run_commands
 from spacetime.data.reading import inert
 
 
@@ -26,7 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `timeout` and CI end the lesson's processes too
     run = run_course(
         options.profile,
         options.lesson,
@@ -92,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m course run --profile full --limit 7200",
         after="Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.",
     )
+    run.set_defaults(way_on="the lesson at work was ended; the same command runs the lessons again")
     run.add_argument("--profile", default="quick", help="quick, full, or a .yaml file (default: quick)")
     run.add_argument("--lesson", action="append", metavar="NN", help="only this lesson; may be given again")
     run.add_argument(
@@ -132,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m course site",
         "python -m course site --output /tmp/site",
     )
+    site.set_defaults(way_on=BEGINS_ANEW)
     site.add_argument(
         "--notebooks", type=Path, metavar="DIR", help="folder of the lessons, beside README.md (default: the clone's)"
     )

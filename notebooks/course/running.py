@@ -22,6 +22,7 @@ from course.gathering import runs_folder
 from course.parameters import Parameter, check_value, read_parameters, suggest
 from course.provenance import commit, versions
 from course.recording import NUMBER
+from spacetime.folders import LOCK, sole_writer, write_text
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -242,7 +243,17 @@ def run_course(
         raise ValueError(f"limit {limit:g} is not a number of seconds above 0")
     given = _values(known, chosen, sizes, over, _from_notebooks(target, folder))
 
-    target.mkdir(parents=True, exist_ok=True)
+    with sole_writer(target / LOCK, target):
+        results = _run_all(chosen, given, target, sizes.name, limit or sizes.limit)
+        run = CourseRun(sizes.name, target, results)
+        _write_results(run)
+    return run
+
+
+def _run_all(
+    chosen: list[Lesson], given: dict[str, dict[str, Any]], target: Path, profile: str, limit: float
+) -> list[LessonResult]:
+    """Run the lessons in a row, with a bar over their cells and a line for each that has ended."""
     results = []
     cells = sum(_code_cells(lesson.path) for lesson in chosen)
     # In a log file, where each refresh is a new line, the bar speaks four times a minute.
@@ -251,15 +262,17 @@ def run_course(
         for lesson in chosen:
             bar.set_description(lesson.name)
             # Before the run: after it the code may be another.
-            origin = {"versions": versions(), "commit": commit(folder), "made_from": fingerprint(lesson.path)}
-            result = _run(lesson, given[lesson.number], target, limit or sizes.limit, bar)
-            _complete(target, lesson, given[lesson.number], sizes.name, result, origin)
+            origin = {
+                "versions": versions(),
+                "commit": commit(lesson.path.parent),
+                "made_from": fingerprint(lesson.path),
+            }
+            result = _run(lesson, given[lesson.number], target, limit, bar)
+            _complete(target, lesson, given[lesson.number], profile, result, origin)
             results.append(result)
             said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
             bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
-    run = CourseRun(sizes.name, target, results)
-    _write_results(run)
-    return run
+    return results
 
 
 def _short_name(chosen: list[Lesson], over: dict[str, Any]) -> str:
@@ -300,11 +313,11 @@ def _complete(
         **origin,
     }
     text = json.dumps(recorded, indent=2, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     if result.status == "ok":
         kept = runs_folder(output) / lesson.number / _hash(own)
         kept.mkdir(parents=True, exist_ok=True)
-        (kept / "result.json").write_text(text, encoding="utf-8")
+        write_text(kept / "result.json", text)
 
 
 def _hash(values: dict[str, Any]) -> str:
@@ -319,7 +332,7 @@ def _write_results(run: CourseRun) -> None:
         lessons = {result["lesson"]: result for result in json.loads(path.read_text(encoding="utf-8"))["lessons"]}
     lessons |= {result.lesson: asdict(result) for result in run.results}
     table = {"profile": run.profile, "lessons": [lessons[number] for number in sorted(lessons)]}
-    path.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 
 
 def _choose(known: dict[str, Lesson], lessons: Sequence[str] | None) -> list[Lesson]:
@@ -378,9 +391,11 @@ def _read_text(lesson: Lesson, name: str, value: Any) -> Any:
 
 def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar: tqdm) -> LessonResult:
     """Run one lesson in a process of its own and read what it left."""
-    copy, own = output / lesson.path.name, output / lesson.number
+    finished, own = output / lesson.path.name, output / lesson.number
+    copy = own / f"{lesson.path.stem}.part.ipynb"  # until its lesson has ended, well or not
     own.mkdir(exist_ok=True)
-    copy.unlink(missing_ok=True)
+    for earlier in (finished, copy):
+        earlier.unlink(missing_ok=True)
     (own / "result.json").unlink(missing_ok=True)  # an earlier run's figure must not stand for this one's
 
     # Only what differs from the notebook's own values is passed: a lesson at its defaults stays as it is. The
@@ -421,6 +436,9 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
                 stopped = time.monotonic() - start > limit
         finally:
             _stop(process)
+    if copy.exists():
+        os.replace(copy, finished)
+    copy = finished
     bar.update(total - done)
     seconds = time.monotonic() - start
 

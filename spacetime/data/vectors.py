@@ -22,9 +22,11 @@ from typing import Any, Literal
 
 import datasets
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spacetime.encoder import Embedder, Precision, Rows, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
+from spacetime.folders import LOCK, sole_writer
 
 WINDOW = 4_096  # rows: enough to find sentences of one length, few enough that a stop loses seconds
 
@@ -131,36 +133,56 @@ def write_vectors(
     }
     began = time.perf_counter()
     part = output.with_name(output.name + ".part")
-    starts = range(0, len(dataset), window)
-    _make_or_find(part, settings, (len(dataset), size), len(starts))
-    done = np.lib.format.open_memmap(part / "done.npy", mode="r+")
-
-    # Fixed shares: a process needs to know nothing of the others, however often each was stopped.
-    own = [number for number in range(len(starts)) if number % processes == process and not done[number]]
-    earlier = int(sum(min(window, len(dataset) - starts[n]) for n in range(process, len(starts), processes) if done[n]))
-    embedded = 0
-    embed: Embedder | None = None
-    total = earlier + sum(min(window, len(dataset) - starts[number]) for number in own)
-    with _bar(total, earlier, process, show_progress) as bar:
-        for number, rows in _windows(dataset, encoder, own, window, months, regions):
-            if embed is None:
-                embed = encoder.embedder(rows, precision=precision)
-            found = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=False)
-            # Opened for each window: what was written through a mapping counts as memory of ours while it is open.
-            vectors = np.lib.format.open_memmap(part / "vectors.npy", mode="r+")
-            vectors[starts[number] : starts[number] + len(found)] = found
-            vectors.flush()  # on disk before it is said to be
-            del vectors
-            done[number] = 1
-            done.flush()
-            embedded += len(found)
-            bar.update(len(found))
-    complete = bool(done.all())
-    del done
-    if complete:
-        _finish(part, output)
+    with sole_writer(output.with_name(f".{output.name}.{process}{LOCK}"), output):
+        starts = range(0, len(dataset), window)
+        # Fixed shares: a process needs to know nothing of the others, however often each was stopped.
+        counts = {n: min(window, len(dataset) - starts[n]) for n in range(process, len(starts), processes)}
+        embed: Embedder | None = None
+        try:
+            _make_or_find(part, settings, (len(dataset), size), len(starts), alone=processes == 1)
+            done = np.load(part / "done.npy")
+            own = [number for number in counts if not done[number]]
+            embedded = sum(counts[number] for number in own)
+            total = sum(counts.values())
+            with _bar(total, total - embedded, process, show_progress) as bar:
+                for number, rows in _windows(dataset, encoder, own, window, months, regions):
+                    if embed is None:
+                        embed = encoder.embedder(rows, precision=precision)
+                    found = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=False)
+                    _put(part / "vectors.npy", starts[number], found.astype(dtype))
+                    _put(part / "done.npy", number, np.ones(1, dtype=np.uint8))
+                    bar.update(len(found))
+        except BaseException:
+            if processes == 1 and not _begun(part):
+                shutil.rmtree(part, ignore_errors=True)  # no window is worth keeping, and it would be in the way
+            raise
+        complete = bool(np.load(part / "done.npy").all())
+        if complete:
+            _finish(part, output)
     chosen = precision if embed is None else embed.precision
     return VectorsWritten(output, len(dataset), size, embedded, time.perf_counter() - began, complete, chosen)
+
+
+def _begun(part: Path) -> bool:
+    """Whether a window is done there, as far as one can see."""
+    try:
+        return bool(np.load(part / "done.npy").any())
+    except (OSError, ValueError, EOFError):  # not there, or not ours
+        return True
+
+
+def _put(file: Path, start: int, rows: NDArray[Any]) -> None:
+    """Write rows to their place in a `.npy` file; on disk when this returns.
+
+    Not through a mapping: a disk that is full kills the process there, where a write raises an error.
+    """
+    with open(file, "r+b") as stream:
+        np.lib.format.read_magic(stream)
+        np.lib.format.read_array_header_1_0(stream)
+        stream.seek(start * rows.itemsize * int(np.prod(rows.shape[1:])), os.SEEK_CUR)
+        stream.write(rows.tobytes())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _windows(
@@ -197,14 +219,17 @@ def _fingerprint(dataset: datasets.Dataset) -> str:
     return digest.hexdigest()
 
 
-def _make_or_find(part: Path, settings: dict[str, Any], shape: tuple[int, int], windows: int) -> None:
-    """The unfinished array's folder: made by whoever comes first, found by other processes and after a stop."""
+def _make_or_find(part: Path, settings: dict[str, Any], shape: tuple[int, int], windows: int, *, alone: bool) -> None:
+    """The unfinished array's folder: made by whoever comes first, found by other processes and after a stop.
+
+    One of other settings in which nothing is done yet gives way, if this process is `alone`.
+    """
     if not part.exists():
         part.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=part.parent, prefix=f".{part.name}."))
         try:
             np.lib.format.open_memmap(made / "vectors.npy", mode="w+", dtype=settings["dtype"], shape=shape).flush()
-            np.lib.format.open_memmap(made / "done.npy", mode="w+", dtype=np.uint8, shape=(windows,)).flush()
+            np.save(made / "done.npy", np.zeros(windows, dtype=np.uint8))
             (made / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             os.rename(made, part)  # fails where another process was quicker: a folder with files is not replaced
         except OSError:
@@ -217,11 +242,20 @@ def _make_or_find(part: Path, settings: dict[str, Any], shape: tuple[int, int], 
     except (OSError, ValueError) as error:
         raise ValueError(f"{part} is not an unfinished array of embeddings ({error}); delete it") from error
     changed = [name for name in settings if found.get(name) != settings[name]]
-    if changed:
+    if changed and alone and not _begun(part):
+        shutil.rmtree(part)
+        _make_or_find(part, settings, shape, windows, alone=False)
+    elif changed:
         raise ValueError(
-            f"{part} is an unfinished run with other {', '.join(changed)}; delete it to start anew, or give another "
-            "output"
+            f"{part} is an unfinished run with other {', '.join(changed)}; delete it to start anew, give another "
+            f"output, or go on with what it was made with{_told(found, changed)}"
         )
+
+
+def _told(found: dict[str, Any], changed: list[str]) -> str:
+    """Settings that a reader can give again; hashes say nothing."""
+    told = [f"{name} {found.get(name)!r}" for name in changed if name not in ("texts", "encoder")]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _finish(part: Path, output: Path) -> None:

@@ -30,6 +30,7 @@ from spacetime.data.pairs import build_pairs
 from spacetime.data.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate
+from spacetime.folders import LOCK, sole_writer_of_output, write_text
 from spacetime.months import MonthRange
 from spacetime.own_corpus.page import write_report
 from spacetime.own_corpus.rows import OwnRows, read_rows
@@ -41,6 +42,7 @@ from spacetime.training.recipes import JOINT, train_joint
 from spacetime.training.release import released_start
 
 REJECTS = "rejects.csv"
+REPORT = "report.html"
 STATE = "run.json"  # what the run was asked for, so that --resume goes on with the same
 RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
 LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
@@ -130,6 +132,7 @@ class OwnRun:
         return "\n".join(lines)
 
 
+@sole_writer_of_output
 def run_corpus(
     path: Any,
     output: str | os.PathLike[str],
@@ -170,7 +173,8 @@ def run_corpus(
     seed
         Of every draw except the split's, which is always the same.
     resume
-        Go on where an earlier run with the same settings was stopped.
+        Go on where an earlier run with the same settings was stopped; measure a complete one again. A run that was
+        stopped goes on without it, too.
     overwrite
         Delete an earlier run in `output` first.
     command
@@ -201,6 +205,7 @@ def run_corpus(
     folder = Path(output)
     name = Path(name_of(path)).name
 
+    resume = resume or (not overwrite and _is_unfinished(folder))
     _check_folder(folder, resume, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_rows(
@@ -281,12 +286,12 @@ def run_corpus(
             "trained_on": len(training),
         },
     }
-    (folder / "metrics.json").write_text(
-        json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
     encoder.save(folder / "model")  # again: its card now has the numbers
+    for checkpoint in checkpoints(folder):  # only a training that goes on needs them, and this one is complete
+        shutil.rmtree(checkpoint)
     write_report(
-        folder / "report.html",
+        folder / REPORT,
         rows=rows,
         metrics=metrics,
         log=read_log(folder / LOG_FILE),
@@ -298,18 +303,21 @@ def run_corpus(
         use=_use(path, folder, rows, reading or _column_words(text, month, region)),
         seconds=time.perf_counter() - began,
     )
-    for checkpoint in checkpoints(folder):  # only a resumption needs them, and this run is complete
-        shutil.rmtree(checkpoint)
     return OwnRun(folder, encoder, rows, metrics, (plane, plain_plane), mapped)
 
 
 # --- the folder ---------------------------------------------------------------------------------------
 
 
+def _is_unfinished(folder: Path) -> bool:
+    """Whether a run was stopped here: the report is written last."""
+    return (folder / STATE).is_file() and not (folder / REPORT).is_file()
+
+
 def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder for the run")
-    if not folder.exists() or resume or {path.name for path in folder.iterdir()} <= {REJECTS}:
+    if not folder.exists() or resume or {path.name for path in folder.iterdir()} <= {REJECTS, LOCK}:
         return  # a file that was refused leaves its rejected rows behind, and nothing else
     if not (folder / STATE).is_file():
         raise ValueError(f"{folder} holds something else; name an empty or a new folder for the run")
@@ -320,7 +328,7 @@ def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         )
     for left in ("model", *(checkpoint.name for checkpoint in checkpoints(folder))):
         shutil.rmtree(folder / left, ignore_errors=True)
-    for left in (STATE, LOG_FILE, "training.json", "metrics.json", "report.html", "map.html", REJECTS):
+    for left in (STATE, LOG_FILE, "training.json", "metrics.json", REPORT, "map.html", REJECTS):
         (folder / left).unlink(missing_ok=True)
 
 
@@ -334,7 +342,7 @@ def _start_folder(folder: Path, state: dict[str, Any], resume: bool) -> None:
                 f"{folder} was run with another {changed[0]}; resume with the same file and settings (see {file}), or "
                 "name another folder"
             )
-    file.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(file, json.dumps(state, indent=2, ensure_ascii=False) + "\n")
 
 
 # --- the parts ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from spacetime.data.batches import Batch
 from spacetime.data.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.folders import sole_writer_of_output
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
 from spacetime.training.processes import first_of_processes
@@ -44,6 +45,7 @@ class MixtureRecipe:
     most_negatives: int = 1
 
 
+@sole_writer_of_output
 def train_plain(
     sources: Sequence[Source],
     encoder: SpaceTimeEncoder,

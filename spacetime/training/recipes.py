@@ -13,6 +13,7 @@ from spacetime.data.joint import JointBatches, JointRecipe
 from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import rank_correlation
+from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, mixed_precision, train
 from spacetime.training.objectives import JointLoss, Objective, stage1_loss, stage2_loss
@@ -25,6 +26,7 @@ LOCATION_HEADS = ("time_head.", "space_head.")
 HEADS = ("mlm_transform.", "mlm_head.bias", *LOCATION_HEADS)
 
 
+@sole_writer_of_output
 def train_stage1(
     dataset: datasets.Dataset,
     encoder: SpaceTimeEncoder,
@@ -72,6 +74,7 @@ def train_stage1(
     return result
 
 
+@sole_writer_of_output
 def train_stage2(
     pairs: datasets.Dataset,
     encoder: SpaceTimeEncoder,
@@ -131,6 +134,7 @@ def train_stage2(
     return result
 
 
+@sole_writer_of_output
 def train_joint(
     dataset: datasets.Dataset,
     asked: datasets.Dataset,
@@ -263,4 +267,4 @@ def _write(
         "processes": count_processes(),
         "environment": environment(),
     }
-    (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "training.json", json.dumps(record, indent=2) + "\n")

@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -77,7 +78,8 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
-    before = None
+    before, formatted = None, warnings.formatwarning
+    warnings.formatwarning = _format_warning
     if threading.current_thread() is threading.main_thread():  # elsewhere Python sets no handlers
         before = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -102,11 +104,17 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
         print(f"{name}: error: {_one_line(error, getattr(options, 'parser', None))}", file=sys.stderr)
         return 2
     finally:
+        warnings.formatwarning = formatted
         if before is not None:
             signal.signal(signal.SIGTERM, before)
 
 
 BEGINS_ANEW = "nothing unfinished was kept; the same command begins anew"
+
+
+def _format_warning(message: Any, category: Any, filename: str, lineno: int, line: str | None = None) -> str:
+    """A warning as one line, without the line of code that Python shows."""
+    return f"spacetime: warning: {' '.join(str(message).split())}\n"
 
 
 class _Terminated(KeyboardInterrupt):

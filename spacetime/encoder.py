@@ -217,8 +217,9 @@ class SpaceTimeEncoder:
                 config = space_time_config(found, path_or_name, **PUBLISHED_CONFIG)
                 check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
                 warn_of_code(path_or_name)
-                published = SpaceTimeMiniLM.from_published(path_or_name)
-                return cls(published, load_tokenizer(path_or_name), device, path_or_name)
+                return cls(
+                    SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device, path_or_name
+                )
             if found.get("model_type") != SpaceTimeConfig.model_type:
                 raise ValueError(
                     f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "

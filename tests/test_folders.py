@@ -191,7 +191,9 @@ def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     from spacetime.data import vectors
 
-    monkeypatch.setitem(vectors.write_vectors.__kwdefaults__, "window", 16)
+    defaults = vectors.write_vectors.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "window", 16)
     monkeypatch.setattr("spacetime.search._ENCODED_AT_ONCE", 16)
     return tmp_path
 
@@ -300,6 +302,21 @@ def test_a_stopped_command_given_again_ends_as_an_undisturbed_one(
     assert main(command) == 0
     assert contents(here / made) == undisturbed
     assert set(names(here)) - before == {made}
+
+
+def test_an_array_that_has_its_name_is_whole_and_what_is_left_beside_it_is_in_nobodys_way(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(ENCODE) == 0
+    undisturbed = (here / "x.npy").read_bytes()
+    (here / "x.npy").unlink()
+    with monkeypatch.context() as patch:
+        after(patch, "spacetime.data.vectors.os.replace", 1, terminate)
+        assert main(ENCODE) == 143
+    assert (here / "x.npy").read_bytes() == undisturbed and names(here) == ["model", "my.csv", "x.npy", "x.npy.part"]
+    (here / "x.npy").unlink()
+    assert main(ENCODE) == 0
+    assert (here / "x.npy").read_bytes() == undisturbed and names(here) == ["model", "my.csv", "x.npy"]
 
 
 def test_an_index_that_cannot_be_replaced_stays(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ import ast
 import json
 import shutil
 import struct
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +108,16 @@ def test_code_that_a_folder_names_is_told_and_never_run_nor_asked_about(
     assert len(told) == 1 and named in told[0] and "it was not run" in told[0] and "\n" not in told[0]
     assert (encoder.encode("Snow in May.", "2020-05", "UK") == expected).all()
     assert not (tmp_path / "sprung").exists()
+
+
+def test_the_command_line_tells_it_in_one_line(folder: Path, tmp_path: Path) -> None:
+    change(folder / "tokenizer_config.json", tokenizer_class="Mine", auto_map={"AutoTokenizer": [None, "trap.Mine"]})
+    command = [sys.executable, "-m", "spacetime.cli", "encode", "Snow in May.", "--model", str(folder)]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "x.npy")], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    told = [line for line in done.stderr.splitlines() if "trap.Mine" in line]
+    assert done.returncode == 0 and len(told) == 1 and told[0].startswith(f"spacetime: warning: {folder} names code")
 
 
 def test_a_plain_bert_with_a_tokenizer_of_its_own_runs_none_of_it(tmp_path: Path) -> None:

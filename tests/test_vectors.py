@@ -204,6 +204,6 @@ def test_a_folder_in_the_way_is_named(encoder: SpaceTimeEncoder, tmp_path: Path)
 def test_settings_of_an_unfinished_run_hold_no_path(
     encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors_module, "_finish", lambda part, output: None)
+    monkeypatch.setattr(vectors_module, "_finish", lambda part, output: False)
     write_vectors(rows(4), encoder, tmp_path / "x.npy", **HOW)
     assert str(tmp_path) not in json.dumps(json.loads((tmp_path / "x.npy.part/settings.json").read_text()))

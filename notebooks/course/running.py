@@ -394,9 +394,8 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
     finished, own = output / lesson.path.name, output / lesson.number
     copy = own / f"{lesson.path.stem}.part.ipynb"  # until its lesson has ended, well or not
     own.mkdir(exist_ok=True)
-    for earlier in (finished, copy):
+    for earlier in (finished, copy, own / "result.json"):  # an earlier run's figure must not stand for this one's
         earlier.unlink(missing_ok=True)
-    (own / "result.json").unlink(missing_ok=True)  # an earlier run's figure must not stand for this one's
 
     # Only what differs from the notebook's own values is passed: a lesson at its defaults stays as it is. The
     # paths are relative, so that an executed copy holds no machine's folders.
@@ -436,9 +435,7 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
                 stopped = time.monotonic() - start > limit
         finally:
             _stop(process)
-    if copy.exists():
-        os.replace(copy, finished)
-    copy = finished
+    copy = copy.replace(finished) if copy.exists() else finished
     bar.update(total - done)
     seconds = time.monotonic() - start
 

@@ -156,9 +156,7 @@ def write_vectors(
             if processes == 1 and not _begun(part):
                 shutil.rmtree(part, ignore_errors=True)  # no window is worth keeping, and it would be in the way
             raise
-        complete = bool(np.load(part / "done.npy").all())
-        if complete:
-            _finish(part, output)
+        complete = _finish(part, output)
     chosen = precision if embed is None else embed.precision
     return VectorsWritten(output, len(dataset), size, embedded, time.perf_counter() - began, complete, chosen)
 
@@ -224,6 +222,8 @@ def _make_or_find(part: Path, settings: dict[str, Any], shape: tuple[int, int], 
 
     One of other settings in which nothing is done yet gives way, if this process is `alone`.
     """
+    if alone and (part / "settings.json").exists() and not (part / "vectors.npy").exists():
+        shutil.rmtree(part)  # stopped after its array had got its name
     if not part.exists():
         part.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=part.parent, prefix=f".{part.name}."))
@@ -258,13 +258,16 @@ def _told(found: dict[str, Any], changed: list[str]) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _finish(part: Path, output: Path) -> None:
-    """Give the array its name; where another process has just done so, there is nothing left to do."""
+def _finish(part: Path, output: Path) -> bool:
+    """Give the array its name once every window is done; whether it is, by this or by another process."""
     try:
+        if not np.load(part / "done.npy").all():
+            return False
         os.replace(part / "vectors.npy", output)
     except FileNotFoundError:
-        return
+        return True  # another process has just done so
     shutil.rmtree(part, ignore_errors=True)
+    return True
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from spacetime.model.foreign import (
 from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
 from spacetime.model.packed import PackedModel, can_be_packed
 from spacetime.model.portable import save_portable
-from spacetime.model.precision import multiplies_bfloat16
+from spacetime.model.precision import fast_paths, multiplies_bfloat16, say_where_bfloat16_is_slow
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MISSING, MonthRange, one_or_many, quoted
 from spacetime.regions import RegionSet
@@ -102,8 +102,9 @@ class SpaceTimeEncoder:
     origin : Path, str or None
         The folder or the name on the hub that the weights came from or were last saved to.
     precision : {"float32", "bfloat16", "auto"}
-        What the encoder computes in where a call does not say so; may be set at any time.  bfloat16 is several times
-        as fast where the processor has it, and leaves a cosine of at least .9995 to float32.
+        What the encoder computes in where a call does not say so; may be set at any time.  bfloat16 is half as fast
+        again where the processor multiplies it (others compute it, more slowly, and a warning says so once), and leaves
+        a cosine of at least .9995 to float32.
 
     Examples
     --------
@@ -496,25 +497,29 @@ class SpaceTimeEncoder:
         """
         precision = _known_precision(precision or self.precision)
         weights = {"time_weight": time_weight, "region_weight": region_weight}
-        plain = Embedder(self, "float32", weights)
-        # Only float32 weights on a processor are packed; on a GPU, and while dropout is on, the model itself runs.
-        worth = sum(map(len, sample.pieces)) >= WORTH_PACKING and can_be_packed(self.model)
-        if self.device.type != "cpu" or self.model.training or self.model.dtype != torch.float32 or not worth:
-            if precision == "auto":  # a GPU multiplies bfloat16 or is old; a few sentences gain nothing
-                quick = self.device.type != "cpu" and multiplies_bfloat16(self.device)
-                return self._tried(Embedder(self, "bfloat16", weights), plain, sample) if quick else plain
-            return Embedder(self, precision, weights)
-        packed = {
-            name: PackedModel(self.model, dtype, time_weight, region_weight)
-            for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
-            if name == precision or precision == "auto"
-        }
+        quick, pack = multiplies_bfloat16(self.device), self._packs(sample)
+        if precision == "bfloat16":
+            say_where_bfloat16_is_slow(self.device)
+            pack = pack and quick
+
+        def way(precision: Literal["float32", "bfloat16"]) -> Embedder:
+            dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+            packed = PackedModel(self.model, dtype, time_weight, region_weight) if pack else None
+            return Embedder(self, precision, weights, packed)
+
         if precision != "auto":
-            return Embedder(self, precision, weights, packed[precision])
-        exact = Embedder(self, "float32", weights, packed["float32"])
-        if not multiplies_bfloat16(self.device):
-            return exact
-        return self._tried(Embedder(self, "bfloat16", weights, packed["bfloat16"]), exact, sample)
+            return way(precision)
+        if not quick or (self.device.type == "cpu" and not pack):  # a few sentences gain nothing on a processor
+            return way("float32")
+        return self._tried(way("bfloat16"), way("float32"), sample)
+
+    def _packs(self, sample: "Rows") -> bool:
+        """Whether such sentences are packed: float32 weights on a processor, without dropout, and something to gain."""
+        if self.device.type != "cpu" or self.model.training or self.model.dtype != torch.float32:
+            return False
+        state = fast_paths()
+        enough = state == "on" or (state == "auto" and sum(map(len, sample.pieces)) >= WORTH_PACKING)
+        return enough and can_be_packed(self.model)
 
     @staticmethod
     def _tried(quick: "Embedder", exact: "Embedder", sample: "Rows") -> "Embedder":
@@ -566,6 +571,8 @@ class SpaceTimeEncoder:
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
         precision = _known_precision(self.precision)
+        if precision == "bfloat16":
+            say_where_bfloat16_is_slow(self.device)
         for rows, batch in padded_batches(self, self._rows(texts, months, regions), batch_size, show_progress):
             with self._autocast("float32" if precision == "auto" else precision):
                 month_logits, region_logits = self.model.locate(**batch)

@@ -1,6 +1,11 @@
-"""Promises of `spacetime.model.packed` and of `precision`: other arithmetic, the same embeddings."""
+"""Promises of `spacetime.model.packed` and of `precision`: other arithmetic, the same embeddings.
 
+Every way is taken on every machine, by the switch: no outcome here depends on the processor.
+"""
+
+import re
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +15,9 @@ import torch
 
 from spacetime import encoder as encoder_module
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, modeling, packed
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, modeling, packed, precision
+from spacetime.training import TrainingOptions
+from spacetime.training.loop import mixed_precision
 
 SIZES: dict[str, Any] = {
     "hidden_size": 48,
@@ -50,14 +57,13 @@ def sentences(count: int = 40) -> tuple[list[str], list[str | None], list[str | 
 
 
 @pytest.fixture
-def always_packed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(encoder_module, "WORTH_PACKING", 0)
-    yield
+def always_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.SWITCH, "on")
 
 
 def never_packed(encoder: SpaceTimeEncoder, *inputs: Any, **options: Any) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder_module, "WORTH_PACKING", 10**9)
+        patch.setenv(precision.SWITCH, "off")
         return encoder.encode(*inputs, **options)
 
 
@@ -73,7 +79,7 @@ def test_packed_embeddings_are_the_models(way: dict[str, Any], dials: dict[str, 
 def test_without_onednn_the_numbers_are_the_same(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = small(conditioning="prefix", context_rank=3)
     expected = encoder.encode(*sentences())
-    monkeypatch.setattr(packed, "_fused_linear", lambda: None)
+    monkeypatch.setattr(packed, "_fused_linear", lambda dtype: None)
     np.testing.assert_allclose(encoder.encode(*sentences()), expected, atol=1e-5)
 
 
@@ -142,21 +148,106 @@ def test_a_call_may_name_its_precision_and_leaves_the_encoders_own(always_packed
 
 
 @pytest.mark.parametrize(
-    ("has_bfloat16", "safe", "chosen"), [(True, 0.9, "bfloat16"), (True, 1.1, "float32"), (False, 0.9, "float32")]
+    ("switch", "safe", "chosen"), [("on", 0.9, "bfloat16"), ("on", 1.1, "float32"), ("off", 0.9, "float32")]
 )
 def test_auto_takes_bfloat16_where_it_is_quick_and_safe(
-    has_bfloat16: bool, safe: float, chosen: str, always_packed: None, monkeypatch: pytest.MonkeyPatch
+    switch: str, safe: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder_module, "multiplies_bfloat16", lambda device: has_bfloat16)
+    monkeypatch.setenv(precision.SWITCH, switch)
     monkeypatch.setattr(encoder_module, "SAFE_COSINE", safe)
     encoder = small(conditioning="none")
     rows = encoder._rows(*sentences())
     assert encoder.embedder(rows, precision="auto").precision == chosen
 
 
-def test_auto_leaves_a_few_sentences_in_float32() -> None:
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_auto_leaves_a_few_sentences_in_float32(has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.SWITCH, "auto")
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda device: has_bfloat16)
     encoder = small(conditioning="none")
     np.testing.assert_array_equal(encoder.encode(["Rain."], precision="auto"), encoder.encode(["Rain."]))
+
+
+# ------------------------------------------------------------------------------------------------- the switch
+
+
+@pytest.mark.parametrize(
+    ("switch", "has_bfloat16", "asked", "count", "computed", "is_packed"),
+    [
+        ("auto", False, "float32", 60, "float32", True),
+        ("auto", False, "float32", 4, "float32", False),
+        ("auto", False, "bfloat16", 60, "bfloat16", False),
+        ("auto", False, "auto", 60, "float32", True),
+        ("auto", True, "bfloat16", 60, "bfloat16", True),
+        ("auto", True, "bfloat16", 4, "bfloat16", False),
+        ("off", True, "float32", 60, "float32", False),
+        ("off", True, "bfloat16", 60, "bfloat16", False),
+        ("off", True, "auto", 60, "float32", False),
+        ("on", False, "float32", 4, "float32", True),
+        ("on", False, "bfloat16", 4, "bfloat16", True),
+    ],
+)
+def test_every_way_is_right_and_chosen_by_the_switch_and_the_hardware(
+    switch: str,
+    has_bfloat16: bool,
+    asked: Any,
+    count: int,
+    computed: str,
+    is_packed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = small(conditioning="prefix", context_rank=3)
+    inputs = sentences(count)
+    exact = never_packed(encoder, *inputs)
+    monkeypatch.setattr(encoder_module, "WORTH_PACKING", 500)
+    monkeypatch.setenv(precision.SWITCH, switch)
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda device: has_bfloat16)
+    rows = encoder._rows(*inputs)
+    embed = encoder.embedder(rows, precision=asked)
+    assert (embed.precision, embed.packed is not None) == (computed, is_packed)
+    least = 0.999 if computed == "bfloat16" else 1 - 1e-6
+    assert (embed(rows) * exact).sum(1).min() > least
+
+
+def test_a_state_that_the_switch_does_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.SWITCH, "fast")
+    with pytest.raises(ValueError, match="SPACETIME_FAST_PATHS must be 'auto', 'on' or 'off', not 'fast'"):
+        small(conditioning="none").encode("Rain.")
+
+
+def own_precision(encoder: SpaceTimeEncoder) -> None:
+    encoder.precision = "bfloat16"
+    encoder.encode(*sentences(300))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda encoder: encoder.encode(*sentences(300), precision="bfloat16"),
+        own_precision,
+        lambda encoder: mixed_precision(TrainingOptions(precision="bfloat16"), encoder.device),
+    ],
+    ids=["argument", "attribute", "training"],
+)
+@pytest.mark.parametrize(("has_bfloat16", "times"), [(False, 1), (True, 0)])
+def test_a_processor_that_gains_nothing_by_bfloat16_computes_it_and_says_so_once(
+    ask: Any, has_bfloat16: bool, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(precision.SWITCH, "auto")
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda device: has_bfloat16)
+    precision._say.cache_clear()
+    encoder = small(conditioning="none")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ask(encoder)
+        ask(encoder)
+    said = [str(warning.message) for warning in caught if "bfloat16" in str(warning.message)]
+    assert len(said) == times and all("gains nothing on this processor" in text for text in said)
+
+
+def test_a_kind_of_processor_has_name_instructions_and_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda device: False)
+    assert re.fullmatch(r".+ \(.+, without bfloat16\)", precision.processor_kind())
 
 
 def test_an_unknown_precision_is_named() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from spacetime.cli import main
 from spacetime.data import vectors as vectors_module
 from spacetime.data.vectors import write_vectors
 from spacetime.encoder import Embedder, SpaceTimeEncoder
-from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, precision
 
 HOW: dict[str, Any] = {"window": 16, "precision": "float32", "dtype": "float32", "show_progress": False}
 
@@ -175,6 +176,55 @@ def test_memory_does_not_grow_with_the_rows(encoder: SpaceTimeEncoder, tmp_path:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0], "eight times the rows, the same windows"
+
+
+def test_the_command_computes_bfloat16_on_any_processor_and_says_once_what_it_gains(
+    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder.save(tmp_path / "model")
+    rows(300).to_csv(str(tmp_path / "rows.csv"))
+    monkeypatch.setenv(precision.SWITCH, "auto")
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda device: False)
+    precision._say.cache_clear()
+    arguments = ["encode", str(tmp_path / "rows.csv"), "--model", str(tmp_path / "model")]
+    with pytest.warns(UserWarning, match="bfloat16 gains nothing on this processor") as caught:
+        assert main([*arguments, "--precision", "bfloat16", "--output", str(tmp_path / "x.npy")]) == 0
+    assert len([one for one in caught if "gains nothing" in str(one.message)]) == 1
+    cosines = (np.load(tmp_path / "x.npy").astype(np.float32) * expected(encoder, rows(300))).sum(1)
+    assert cosines.min() > 0.999 and not (tmp_path / "x.npy.part").exists()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bf16 path needs the cpu support"), ValueError("unknown region")])
+def test_what_failed_before_its_first_window_is_not_in_the_way_of_the_next_try(
+    error: Exception, encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> np.ndarray:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(Embedder, "__call__", failing)
+        write_vectors(rows(), encoder, tmp_path / "x.npy", **(HOW | {"precision": "bfloat16"}))
+    assert not list(tmp_path.iterdir())
+    assert write_vectors(rows(), encoder, tmp_path / "x.npy", **HOW).complete
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_failure_leaves_what_was_done_and_what_others_are_doing(
+    processes: int, encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = Embedder.__call__, iter(range(100))
+
+    def failing(self: Embedder, given: Any, **options: Any) -> np.ndarray:
+        if next(calls) == (1 if processes == 1 else 0):
+            raise RuntimeError("no memory left")
+        return whole(self, given, **options)
+
+    how = HOW | {"process": 0, "processes": processes}
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(Embedder, "__call__", failing)
+        write_vectors(rows(), encoder, tmp_path / "x.npy", **how)
+    assert (tmp_path / "x.npy.part").is_dir()
+    assert write_vectors(rows(), encoder, tmp_path / "x.npy", **how).embedded == (74 if processes == 1 else 48)
 
 
 @pytest.mark.parametrize(

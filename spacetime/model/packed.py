@@ -299,7 +299,7 @@ class _Linear:
     ) -> None:
         self.gelu, self.then = gelu, then
         self.weight, self.bias = weight.detach().to(dtype), bias.detach().to(dtype)
-        self.fused: Any = _fused_linear()
+        self.fused: Any = _fused_linear(dtype)
         if self.fused is not None:
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, None)
 
@@ -315,9 +315,11 @@ class _Linear:
         return output if self.then is None else self.then(output)
 
 
-def _fused_linear() -> Any:
+def _fused_linear(dtype: torch.dtype) -> Any:
     """The operation that torch's own compiler puts linear layers to on a processor; None where there is none."""
     if not torch.backends.mkldnn.is_available():
+        return None
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # without AVX-512 it raises
         return None
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 

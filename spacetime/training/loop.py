@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 from spacetime.data.batches import Batch, Batches, SharedBatches
 from spacetime.folders import write_text
 from spacetime.model import SpaceTimeMiniLM
-from spacetime.model.precision import multiplies_bfloat16
+from spacetime.model.precision import processor_kind, quick_precision, say_where_bfloat16_is_slow
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
@@ -355,9 +355,10 @@ def warmup_then_decay(step: int, steps: int, warmup_share: float, warmup_steps: 
 
 def mixed_precision(options: TrainingOptions, device: torch.device) -> Literal["bf16", "no"]:
     """Accelerate's word for the precision that the options ask for on this device."""
-    if options.precision == "auto":
-        return "bf16" if multiplies_bfloat16(device) else "no"
-    return "bf16" if options.precision == "bfloat16" else "no"
+    if options.precision == "bfloat16":
+        say_where_bfloat16_is_slow(device)
+    precision = quick_precision(device) if options.precision == "auto" else options.precision
+    return "bf16" if precision == "bfloat16" else "no"
 
 
 def set_dropout(model: nn.Module, share: float) -> None:
@@ -538,6 +539,6 @@ def environment() -> dict[str, str]:
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores"
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores of {processor_kind()}"
         + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
     }

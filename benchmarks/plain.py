@@ -39,6 +39,7 @@ from spacetime.evaluation import sts
 from spacetime.evaluation.pairing import partners_found
 from spacetime.evaluation.sts_tasks import read_sts_pairs
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
+from spacetime.model.precision import quick_precision
 from spacetime.model.weights import BACKBONE_SIZES
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.cost import forward_operations, most_pieces
@@ -163,7 +164,7 @@ def write_sources(run: Run, material: Material, folder: Path) -> list[Source]:
 
 def measure(encoder: SpaceTimeEncoder, material: Material) -> dict[str, float]:
     """Spearman on the STS benchmark's test pairs, and partners found among held-out facts."""
-    before, encoder.precision = encoder.precision, "bfloat16"
+    before, encoder.precision = encoder.precision, quick_precision(encoder.device)
     first, second = zip(*material.held_out, strict=True)
     found = {
         "sts": sts(encoder, material.sts)["sts_spearman"],
@@ -199,6 +200,7 @@ def do(run: Run, material: Material, file: Path) -> None:
         "final": result.final,
         "drawn": {source.name: source.drawn for source in drawn.sources},
         "processor_seconds": round(time.process_time() - worked, 1),
+        "precision": quick_precision(encoder.device),
         "commit": commit(),
         "environment": environment(),
     }
@@ -376,12 +378,12 @@ def main() -> int:
     done = {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items() if file.exists()}
     measured = [json.loads(file.read_text(encoding="utf-8")) for file in speeds if file.exists()]
     commits = ", ".join(sorted({record["commit"] for record in [*done.values(), *measured]}))
+    precisions = " and ".join(sorted({record.get("precision", "bfloat16") for record in done.values()}))
     work = sum(record["processor_seconds"] for record in done.values()) / 60
     note = (
         f"`python -m benchmarks.plain --sts STSB --banks CENTRAL_BANKS`, commit {commits}; seeds 0 to "
         f"{options.seeds - 1} where {options.seeds} are named, else 0; mean over seeds ± half of its 95 % t-interval; "
-        "one thread, bfloat16, "
-        f"{work:.0f} minutes of one core in all. Measured"
+        f"one thread, {precisions}, {work:.0f} minutes of one core in all. Measured"
     )
     write_between("plain", [*tables(done, options.seeds), *projection(measured)], note)
     return 0

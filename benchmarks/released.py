@@ -49,6 +49,7 @@ from spacetime.evaluation.retrieval import (
     retrieval_score,
     tune_decay,
 )
+from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.loop import environment
@@ -124,7 +125,7 @@ def in_context(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, material: Mat
     found = dict(contrast_by_embedding(encoder, questions).metrics)
     glued = ConcatenatedEncoder(plain, material.months, material.regions)
     found |= {f"concatenation_{k}": v for k, v in contrast_by_embedding(glued, questions).metrics.items()}
-    encoder.precision = "bfloat16"
+    encoder.precision = quick_precision(encoder.device)
     found |= contrast_by_masked_words(encoder, questions).metrics
     return found | text_dependent_shift(encoder, material.test, max_sentences=60, contexts=8)
 
@@ -221,7 +222,7 @@ def main() -> int:
 
     encoder = SpaceTimeEncoder.load(options.model)
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions)
-    encoder.precision = plain.precision = "bfloat16"
+    encoder.precision = plain.precision = quick_precision(encoder.device)
     split = split_corpus(load_corpus(options.corpus, months=encoder.months, regions=encoder.regions), by="date")
     material = Material(split.train, split.validation, split.test, options.sts, encoder.months, encoder.regions)
     chosen = options.only.split(",") if options.only else list(PARTS)
@@ -244,7 +245,7 @@ def main() -> int:
             print(f"  {key:60s} {value:.4f}", flush=True)
         kept[name] = found
     if options.write:
-        kept["run"] = environment()
+        kept["run"] = environment() | {"precision": encoder.precision}
         where.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         write_card(kept, options.model / "README.md")
     return 0
@@ -271,7 +272,7 @@ def write_card(kept: dict[str, Any], card: Path) -> None:
     rows = kept.get("inferred", {}).get("locate_baseline_rows")
     learned = f"TF-IDF learned from {rows:,.0f} of the training sentences, the locator from all. " if rows else ""
     command = "python -m benchmarks.released CORPUS --sts STS --write"
-    write_between("numbers", lines, f"{learned}By `{command}`", card)
+    write_between("numbers", lines, f"{learned}By `{command}`, in {kept['run']['precision']}", card)
 
 
 # Title, part, name of the number, whether it has an interval.

@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import released
 from spacetime.data.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
 from spacetime.evaluation import contrast_by_embedding, contrast_questions
+from spacetime.model import precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -67,12 +71,32 @@ def test_it_locates_a_text(encoder: SpaceTimeEncoder) -> None:
 
 
 def test_the_cards_numbers_are_those_that_were_measured() -> None:
-    from benchmarks.released import CARD
-
     metrics = json.loads((RELEASED / "metrics.json").read_text(encoding="utf-8"))
     card = (RELEASED / "README.md").read_text(encoding="utf-8")
-    for title, part, key, _ in CARD:
+    for title, part, key, _ in released.CARD:
         assert f"| {title} | {metrics[part][key]:.3f}" in card, title
+
+
+@pytest.mark.parametrize(("switch", "quick"), [("on", "bfloat16"), ("off", "float32")])
+def test_the_cards_command_computes_in_what_is_quick_here_and_says_in_what(
+    switch: str, quick: str, encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, material: Any) -> dict[str, float]:
+        assert encoder.precision == plain.precision == quick
+        return {"sts": 0.5}
+
+    monkeypatch.setenv(precision.SWITCH, switch)
+    monkeypatch.setattr(SpaceTimeEncoder, "load", lambda *_: encoder)
+    monkeypatch.setattr(encoder, "precision", "float32")  # restored
+    monkeypatch.setattr(released, "load_corpus", lambda *_, **__: None)
+    monkeypatch.setattr(released, "split_corpus", lambda *_, **__: SimpleNamespace(train=0, validation=0, test=0))
+    monkeypatch.setattr(released, "meaning", told)
+    (tmp_path / "README.md").write_text("<!-- numbers: begin -->\n<!-- numbers: end -->\n", encoding="utf-8")
+    command = ["released", "corpus.csv", "--only", "meaning", "--write", "--model", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", command)
+    assert released.main() == 0
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"in {quick}; " in card and precision.processor_kind() in card
 
 
 def test_the_published_recipe_is_not_shipped_and_says_how_to_train_it(

@@ -19,6 +19,7 @@ from spacetime.data import load_corpus, split_corpus
 from spacetime.data.almanac import ALMANAC, load_almanac
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation.contrast import contrast_questions
+from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training import TrainingOptions, train_stage1
@@ -126,7 +127,7 @@ class PlainVectors:
         """The model itself."""
         if self._encoder is None:
             self._encoder = SpaceTimeEncoder.from_plain("none")
-            self._encoder.precision = "bfloat16"
+            self._encoder.precision = quick_precision(self._encoder.device)
         return self._encoder
 
     def encode(self, sentences: Any, *, batch_size: int = 64, show_progress: bool | None = None) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks.science.material import Material, Settings
 from spacetime.data.pairs import PairRecipe, build_pairs
-from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder
+from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder, best_device
 from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
 from spacetime.evaluation.contrast import contrast_by_embedding, contrast_by_masked_words, text_dependent_shift
 from spacetime.evaluation.location import ProbeLocator, TfidfLocator
@@ -30,8 +30,10 @@ from spacetime.evaluation.retrieval import (
     tune_dial,
 )
 from spacetime.evaluation.unseen import unseen_response
+from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 
+QUICK = quick_precision(best_device())
 SHARED: Any = {"month": "2019-06", "region": "US"}
 """A context of sentences whose meaning alone is compared."""
 SHARED_CONTEXTS: Any = (SHARED, {"month": "2017-02", "region": "UK"}, {"month": "2021-10", "region": "AUS"})
@@ -91,7 +93,7 @@ class Contender:
 def embeddings(contender: Contender, material: Material, settings: Settings, measured: Measured) -> None:
     """Meaning kept; time and place carried."""
     encoder, plain, test = contender.encoder, material.plain, material.test
-    contender.set_precision("bfloat16")
+    contender.set_precision(QUICK)
     if material.sts is not None:
         with measured.part("sts") as metrics:
             alone = sts(encoder, material.sts)["sts_spearman"]
@@ -112,7 +114,7 @@ def embeddings(contender: Contender, material: Material, settings: Settings, mea
 
 def shift(contender: Contender, material: Material, settings: Settings, measured: Measured) -> None:
     """How much of what a context does depends on the text."""
-    contender.set_precision("bfloat16")
+    contender.set_precision(QUICK)
     with measured.part("shift") as metrics:
         metrics |= text_dependent_shift(
             contender.encoder, material.test, max_sentences=settings.shift_texts, contexts=settings.shift_contexts
@@ -124,7 +126,7 @@ def contrast_embedding(contender: Contender, material: Material, measured: Measu
     contender.set_precision("float32")
     with measured.part("contrast by embedding") as metrics:
         metrics |= contrast_by_embedding(contender.encoder, material.questions).metrics
-    contender.set_precision("bfloat16")
+    contender.set_precision(QUICK)
 
 
 def words(encoder: SpaceTimeEncoder, material: Material, settings: Settings, measured: Measured, folder: Path) -> None:
@@ -135,14 +137,14 @@ def words(encoder: SpaceTimeEncoder, material: Material, settings: Settings, mea
     encoder.precision = "float32"
     with measured.part("contrast by words") as metrics:
         metrics |= contrast_by_masked_words(encoder, material.questions).metrics
-    encoder.precision = "bfloat16"
+    encoder.precision = QUICK
 
 
 def masked_words(
     encoder: SpaceTimeEncoder, test: datasets.Dataset, count: int, measured: Measured, folder: Path
 ) -> None:
     """The losses of all sentences stay in the folder, to be compared with those of other rows."""
-    encoder.precision = "bfloat16"
+    encoder.precision = QUICK
     with measured.part("masked words") as metrics:
         losses = masked_word_losses(encoder, test, max_sentences=count)
         losses.attrs = {}
@@ -172,7 +174,7 @@ def location(locate: Any, material: Material, measured: Measured) -> None:
 
 
 def encoder_location(encoder: SpaceTimeEncoder, material: Material, measured: Measured) -> None:
-    encoder.precision = "bfloat16"
+    encoder.precision = QUICK
     location(lambda texts, hidden: encoder.locate(texts), material, measured)
 
 
@@ -209,7 +211,7 @@ def documents_and_queries(material: Material, settings: Settings) -> tuple[datas
 def retrieval(contender: Contender, material: Material, settings: Settings, measured: Measured) -> pd.DataFrame:
     """Reports of the same event, in all settings; with a dial tuned on the validation side besides."""
     encoder = contender.searching or contender.encoder
-    contender.set_precision("bfloat16")
+    contender.set_precision(QUICK)
     with measured.part("retrieval") as metrics:
         documents, queries = documents_and_queries(material, settings)
         search = partial(retrieval_metrics, encoder, documents, queries=queries, settings=SETTINGS, hide=hide_places)
@@ -233,7 +235,7 @@ def unseen(
     regions: list[str],
 ) -> None:
     """Inside and outside the months and regions of training, on rows that were not trained on."""
-    contender.set_precision("bfloat16")
+    contender.set_precision(QUICK)
     outside = [
         i
         for i, (month, region) in enumerate(zip(material.train["month"], material.train["region"], strict=True))

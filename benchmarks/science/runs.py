@@ -152,7 +152,7 @@ def _joint(seed: int, material: Material, settings: Settings, folder: Path, meas
             show_progress=False,
         )
     with measured.part("locator") as metrics:
-        encoder.precision = "bfloat16"
+        encoder.precision = measures.QUICK
         metrics |= fit_locator(encoder, material.train, validation=material.validation, seed=seed, show_progress=False)
     measures.words(encoder, material, settings, measured, folder)
     measures.encoder_location(encoder, material, measured)

@@ -33,10 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import torch
 
     from benchmarks.speed.timing import QUICK, Size
+    from spacetime.model.precision import processor_kind, quick_precision
 
     torch.set_num_threads(options.threads)
     size = QUICK if options.quick else Size()
-    given = json.loads(json.dumps({"size": asdict(size), "threads": options.threads}))  # as it is read back
+    kind = processor_kind()  # results of another kind are not mixed in
+    given = json.loads(
+        json.dumps({"size": asdict(size), "threads": options.threads, "processor": kind})
+    )  # as read back
     folder = options.output / ("quick" if options.quick else "full")
     folder.mkdir(parents=True, exist_ok=True)
     for name in options.only:
@@ -62,23 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if stored is not None and stored["given"] == given:
             found[name] = stored["result"]
     page = folder / "page.md" if options.quick else PAGE
-    lines = page_lines(found, page)
+    quick = quick_precision(torch.device("cpu"))
+    place = "speed" if quick == "bfloat16" else "speed_float32"  # each kind of processor has its own on the page
+    lines = [f"**On {kind}**; where nothing else is said, ours computes in {quick}.", ""]
+    lines += page_lines(found, page, place)
     print("\n".join(lines))
     if not options.quick:
         from benchmarks.tables import write_between
 
-        write_between("speed", lines, f"Threads: {options.threads}")
+        write_between(place, lines, f"Threads: {options.threads}")
     return 0
 
 
-def page_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
-    """What was measured, as Markdown; pictures are written beside the page."""
+def page_lines(found: dict[str, dict[str, Any]], page: Path, place: str = "speed") -> list[str]:
+    """What was measured, as Markdown; pictures are written beside the page, named after the place on it."""
     from benchmarks.speed.cost import cost_lines
     from benchmarks.speed.encoding import encoding_lines
     from benchmarks.speed.runtimes import runtimes_lines
     from benchmarks.speed.training import training_lines
 
-    lines = [*encoding_lines(found), *runtimes_lines(found), *training_lines(found, page), *cost_lines(found, page)]
+    lines = [*encoding_lines(found), *runtimes_lines(found)]
+    lines += [*training_lines(found, page, place), *cost_lines(found, page, place)]
     if missing := [name for name in NAMES if name not in found]:
         lines.append(f"Not measured yet: {', '.join(missing)}.")
     return lines

@@ -120,8 +120,8 @@ def draw(folder: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began}
 
 
-def cost_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
-    """The result as a table of Markdown, and as a picture beside the page."""
+def cost_lines(found: dict[str, dict[str, Any]], page: Path, place: str = "speed") -> list[str]:
+    """The result as a table of Markdown, and as a picture beside the page, named after the place."""
     if "cost" not in found:
         return []
     steps = {name: ones for name, ones in found["cost"]["steps"].items() if ones}
@@ -145,8 +145,8 @@ def cost_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {exponent} |")
     if left_out := [name for name in STEPS if name not in steps]:
         lines += ["", f"Not run at these sizes: {', '.join(left_out)}."]
-    draw_cost(steps, page.with_name("speed_cost.svg"))
-    return [*lines, "", "![Seconds and memory by rows, both axes logarithmic](speed_cost.svg)", ""]
+    draw_cost(steps, page.with_name(f"{place}_cost.svg"))
+    return [*lines, "", f"![Seconds and memory by rows, both axes logarithmic]({place}_cost.svg)", ""]
 
 
 def draw_cost(steps: dict[str, list[dict[str, Any]]], path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Other runtimes: the released model, month and region included, in OpenVINO's bfloat16 against our own way.
+"""Other runtimes: the released model, month and region included, by OpenVINO against our own way, both in the
+precision that this processor is quickest in.
 
     pip install openvino
     python -m benchmarks.speed --only runtimes --threads 2
@@ -21,6 +22,7 @@ from spacetime.encoder import SpaceTimeEncoder, padded_batches
 from spacetime.model import find_plain_weights
 from spacetime.model.modeling import SpaceTimeMiniLM, Table
 from spacetime.model.packed import _merged
+from spacetime.model.precision import quick_precision
 
 BATCHES = (32, 64)  # sentences a request; 16 was no faster
 
@@ -32,15 +34,16 @@ def runtimes(size: Size) -> dict[str, Any]:
     sentences, months, regions = mixed_sentences(size.sentences)
     theirs = SentenceTransformer(str(find_plain_weights()), device="cpu")
     encoder = SpaceTimeEncoder.load(device="cpu")
+    quick = quick_precision(encoder.device)
     contenders: dict[str, Any] = {
         BASE: lambda: theirs.encode(sentences),
-        "ours, bfloat16": lambda: encoder.encode(sentences, months, regions, precision="bfloat16"),
+        f"ours, {quick}": lambda: encoder.encode(sentences, months, regions, precision=quick),
     }
     exported = _exported(encoder)
     for streams in sorted({1, torch.get_num_threads()}):
-        compiled = OpenVino(encoder, exported, streams)
+        compiled = OpenVino(encoder, exported, streams, quick)
         for batch in BATCHES:
-            name = f"OpenVINO bfloat16, {streams} stream{'s' * (streams > 1)}, {batch} sentences a request"
+            name = f"OpenVINO {quick}, {streams} stream{'s' * (streams > 1)}, {batch} sentences a request"
             contenders[name] = lambda c=compiled, b=batch: c.encode(sentences, months, regions, b)
     exact = encoder.encode(sentences, months, regions, precision="float32")
     cosines = {name: least_cosine(exact, run()) for name, run in contenders.items() if name != BASE}
@@ -50,11 +53,13 @@ def runtimes(size: Size) -> dict[str, Any]:
 class OpenVino:
     """The released model, compiled; `streams` requests are under way at a time."""
 
-    def __init__(self, encoder: SpaceTimeEncoder, exported: torch.export.ExportedProgram, streams: int) -> None:
+    def __init__(
+        self, encoder: SpaceTimeEncoder, exported: torch.export.ExportedProgram, streams: int, precision: str
+    ) -> None:
         import openvino  # type: ignore[import-not-found,unused-ignore]
 
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16",
+            "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "NUM_STREAMS": streams,
         }

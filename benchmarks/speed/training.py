@@ -16,6 +16,7 @@ from spacetime.data.batches import Batch, PairBatches, TripleBatches
 from spacetime.data.pairs import build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights
+from spacetime.model.precision import quick_precision
 from spacetime.training import STAGE1, STAGE2, train
 from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
 
@@ -169,12 +170,12 @@ def training(size: Size) -> dict[str, Any]:
                         rates.setdefault(name, []).append(contenders[name]())
                 means = {name: float(np.mean(values)) for name, values in rates.items()}
                 steps.append({"stage": stage, "rows": rows, "length": length, "rates": means})
-    return {"steps": steps, "curve": curves(size.curve)}
+    return {"precision": quick_precision(fresh().device), "steps": steps, "curve": curves(size.curve)}
 
 
 def curves(steps: int) -> dict[str, Any]:
-    """Stage 1's loss, step by step: ours (bfloat16, eager, fused AdamW) and the plain loop (float32, sdpa) on the same
-    batches without dropout; and ours on other batches, which shows how far two trainings differ anyway."""
+    """Stage 1's loss, step by step: ours (the quicker precision, eager, fused AdamW) and the plain loop (float32, sdpa)
+    on the same batches without dropout; and ours on other batches: how far two trainings differ anyway."""
     rows = load_almanac().dataset.shuffle(seed=0)
     rows = rows.select(range(min(len(rows), 32 * steps)))
     result = {}
@@ -312,16 +313,16 @@ def seconds_a_step(encoder: SpaceTimeEncoder, batches: Any, stage: Stage, steps:
     return float(np.mean(np.diff(asked)[WARM:]))
 
 
-def training_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
-    """The results as tables of Markdown; the loss curves go to a picture beside the page."""
+def training_lines(found: dict[str, dict[str, Any]], page: Path, place: str = "speed") -> list[str]:
+    """The results as tables of Markdown; the loss curves go to a picture beside the page, named after the place."""
     lines = []
     if result := found.get("training"):
         lines += [
-            "**Training**, word pieces a second of one optimiser step; ours is bfloat16 without dropout, the plain "
-            "loop float32 with sdpa, dropout, AdamW as torch has it and the masked-LM head at every place, the trainer "
-            "`SentenceTransformerTrainer` with its defaults (it has no stage 1).",
+            f"**Training**, word pieces a second of one optimiser step; ours is {result['precision']} without dropout, "
+            "the plain loop float32 with sdpa, dropout, AdamW as torch has it and the masked-LM head at every place, "
+            "the trainer (float32) `SentenceTransformerTrainer` with its defaults (it has no stage 1).",
             "",
-            "| | rows | length | ours | plain loop | ratio | trainer | ratio |",
+            f"| | rows | length | ours, {result['precision']} | plain loop | ratio | trainer | ratio |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for one in result["steps"]:
@@ -335,7 +336,7 @@ def training_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
         tail = max(1, len(curve["ours"]) // 6)
         ends = {name: float(losses[-tail:].mean()) for name, losses in curve.items()}
         apart = {name: float(np.abs(losses - curve["ours"]).mean()) for name, losses in curve.items() if name != "ours"}
-        draw_curves(curve, page.with_name("speed_loss.svg"))
+        draw_curves(curve, page.with_name(f"{place}_loss.svg"))
         lines += [
             "",
             f"Loss over {len(curve['ours'])} steps of stage 1, mean of the last {tail}: ours {ends['ours']:.3f}, "
@@ -344,7 +345,7 @@ def training_lines(found: dict[str, dict[str, Any]], page: Path) -> list[str]:
             f"differs by {apart['plain loop']:.4f}, other batches by "
             f"{apart['ours, other batches']:.3f}.",
             "",
-            "![Loss of stage 1 by step: ours and the plain loop lie on one another](speed_loss.svg)",
+            f"![Loss of stage 1 by step: ours and the plain loop lie on one another]({place}_loss.svg)",
             "",
         ]
     if result := found.get("data"):

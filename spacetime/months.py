@@ -24,9 +24,8 @@ MISSING = -1
 
 _ALLOWED = "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
 _TIME = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?|24:00(?::00(?:[.,]0+)?)?)"
-_MONTH = re.compile(
-    rf"([0-9]{{4}})-([0-9]{{2}})(?:-([0-9]{{2}})(?:[T ]{_TIME}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?)?"
-)
+_ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+_MONTH = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})(?:-([0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?)?")
 
 _NAME = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
 # Why a text that nothing here can read is no month, tried in order.
@@ -63,6 +62,7 @@ _REASONS = tuple(
     )
 )
 _DOTTED = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}")  # 11.2019
+_FIGURES = re.compile(rf"([0-9]{{1,2}})[-/.]([0-9]{{1,2}})[-/.]((?:19|20)[0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?")
 _ORDERED = re.compile(r"(?<![0-9])([0-9]{1,2})[-/. ]+([0-9]{1,2})[-/. ]+[0-9]{4}(?![0-9])")
 
 # What files write for "not known", without capitals: pandas' own list and that of databases.
@@ -246,6 +246,8 @@ def _possible_months(text: str) -> tuple[str, ...]:
     if re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", text):  # dateutil would find a year in any number
         month = _month_of_digits(text) or (text[3:] + "-" + text[:2] if _DOTTED.fullmatch(text) else None)
         return (month, month) if month else ()
+    if (figures := _FIGURES.fullmatch(text)) is not None:
+        return _months_of_figures(*map(int, figures.groups()))
     from dateutil import parser  # pandas brings it; most files never need it
 
     with contextlib.suppress(ValueError):
@@ -269,6 +271,14 @@ def _possible_months(text: str) -> tuple[str, ...]:
             return ()
         found.append(month)
     return tuple(found)
+
+
+def _months_of_figures(first: int, second: int, year: int) -> tuple[str, ...]:
+    months = []
+    for day, month in ((first, second), (second, first)):
+        with contextlib.suppress(ValueError):
+            months.append(datetime.date(year, month, day).strftime("%Y-%m"))
+    return tuple(months * 2)[:2]
 
 
 def _no_month(text: str) -> ValueError:

@@ -143,6 +143,7 @@ def test_dates_that_nothing_settles_are_rejected_by_a_reason_that_names_the_opti
     for any_spelling in (True, False):
         report = load_corpus(path, any_spelling=any_spelling).report
         reason = report.rejects[0].reason
+        assert any("dates that could be read in two ways are rejected" in note for note in report.notes)
         assert "could be 2019-0" in reason and said in reason
         assert "give day_first=True or month_first=True;" in reason
         assert report.other_spellings == (0 if any_spelling or dates == MAY[:4] else 2)

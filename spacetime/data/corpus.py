@@ -646,6 +646,7 @@ class _RowChecker:
         self._sample = Sample()
         self._notes: dict[str, None] = {}  # each once
         self._other_spellings = 0
+        self._unsettled = 0  # dates that could be read in two ways
         self._seen_rows = _Seen()
         self._seen_ids = _Seen()
         self._duplicates = 0
@@ -700,6 +701,11 @@ class _RowChecker:
         report.notes += self._notes
         for (column, word), count in self._missing.most_common():
             report.notes.append(f"column {column!r}: {word!r} counts as missing ({count:,} rows)")
+        if self._unsettled:
+            report.notes.append(
+                f"column {self._wanted.month!r}: {self._unsettled:,} dates that could be read in two ways are "
+                "rejected, so that days up to the 12th are too few; give day_first=True or month_first=True"
+            )
         report.notes += self._sample.other_language()
 
     def _text(self, value: Any) -> str:
@@ -740,6 +746,7 @@ class _RowChecker:
         except AmbiguousMonth as error:
             column = self._column
             if not generous or column.day_first is None:
+                self._unsettled += 1
                 said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
                 raise ValueError(f"{error}, or give day_first=True or month_first=True; {said}") from None
             self._note(

@@ -713,6 +713,7 @@ _PYTHON = (
     (r"\bmonths=MonthRange\(\.\.\.\)", "--months FIRST..LAST"),
     (r"\bregions=RegionSet\(\[.*?\]\)", "--regions A,B,..."),
     (r"\b(month|region)=None\b", r"--no-\1"),
+    (r"\b(day|month)_first=True\b", r"--\1-first"),
     (r"\b(text|month|region)=\.\.\.", r"--\1 COLUMN"),
     (r"\b(date|group)=\.\.\.", r"--\1 COLUMN"),
     (r"\bsplit by='(\w+)'", r"give --split \1"),

@@ -208,6 +208,16 @@ def test_what_was_decided_for_a_file_is_said(tmp_path: Path, capsys: pytest.Capt
     assert "05: 2" in capsys.readouterr().out, "03/05 is another month than 05/03 then"
 
 
+def test_a_date_that_nothing_settles_names_the_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_corpus(tmp_path / "some.csv", [("It snows", "03/04/2019", "UK", ""), ("fine", "2019-01", "UK", "")])
+    assert main(["data", "check", str(path), "--any-spelling"]) == 1
+    page, said = capsys.readouterr()
+    assert "could be 2019-03 or 2019-04; write it as YYYY-MM-DD, or give --day-first or --month-first; no other" in page
+    assert "--any-spelling" not in said
+    assert main(["data", "check", str(path), "--any-spelling", "--strict"]) == 2
+    assert "give --day-first or --month-first; no other row settles it" in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_used_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_corpus(tmp_path / "some.csv", [("fine", "2019-01")], header="text,month")
     assert main(["data", "check", str(path)]) == 2

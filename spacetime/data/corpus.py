@@ -484,8 +484,8 @@ def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_prog
         rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
         arrow = stack.enter_context(replaced(_with_ending(stem, ".arrow")))
         writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
-        reread = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
-        checker = _RowChecker(path, list(extra), wanted, lambda: reread().rows)
+        again = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
+        checker = _RowChecker(path, list(extra), wanted, lambda: again().rows)
         for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
             report.rows += 1
             result = checker.check(row) if isinstance(row, Row) else row
@@ -704,7 +704,7 @@ class _RowChecker:
         if self._unsettled:
             report.notes.append(
                 f"column {self._wanted.month!r}: {self._unsettled:,} dates that could be read in two ways are "
-                "rejected, so that days up to the 12th are too few; give day_first=True or month_first=True"
+                "rejected, and days up to the 12th too few; say whether the day or the month comes first"
             )
         report.notes += self._sample.other_language()
 

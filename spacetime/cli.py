@@ -420,7 +420,7 @@ def _run_corpus(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             command=options.command_line,
             reading=_reading_words(options),
-            say=lambda line: print(line, file=sys.stderr, flush=True),
+            say=lambda line: print(_in_words(line), file=sys.stderr, flush=True),
             **_given(options, "steps"),
         )
     except NothingToLearn as error:
@@ -549,7 +549,7 @@ def _load_corpus(
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
     """On stderr: how many rows there are, and what was rejected."""
     report = corpus.report
-    print("\n".join([str(report).split("\n")[0], *report.notes]), file=sys.stderr)
+    print("\n".join([str(report).split("\n")[0], *map(_in_words, report.notes)]), file=sys.stderr)
     if report.rejected:
         print(f"the first rejected row: {_in_words(str(report.rejects[0]))}", file=sys.stderr)
         _say_rejects(report)
@@ -558,6 +558,8 @@ def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
 def _say_rejects(report: "CorpusReport") -> None:
     """On stderr: where all rejected rows are, and what would take more of them."""
     print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
+    if any("quotes do not match" in reject.reason or "quote is opened" in reject.reason for reject in report.rejects):
+        print('--quoting none takes quotes as characters of the text, --quoting backslash reads \\"', file=sys.stderr)
     if report.other_spellings:
         print(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does", file=sys.stderr)
 
@@ -714,6 +716,7 @@ _PYTHON = (
     (r"\bregions=RegionSet\(\[.*?\]\)", "--regions A,B,..."),
     (r"\b(month|region)=None\b", r"--no-\1"),
     (r"\b(day|month)_first=True\b", r"--\1-first"),
+    (r"\b(encoding)='([\w-]+)'", r"--\1 \2"),
     (r"\b(text|month|region)=\.\.\.", r"--\1 COLUMN"),
     (r"\b(date|group)=\.\.\.", r"--\1 COLUMN"),
     (r"\bsplit by='(\w+)'", r"give --split \1"),

@@ -142,7 +142,8 @@ def test_a_file_of_cp1252_is_read_as_such_and_said_to_be(tmp_path):
 def test_bytes_that_could_be_several_encodings_are_not_guessed_and_an_option_settles_them(tmp_path, other):
     content = b"text,month,region\nPlain.,2019-01,UK\n" + other + b",2019-01,UK\n"
     _, report = read(tmp_path, content)
-    assert report.rejects[0].reason.startswith("not UTF-8: byte 0x") and not report.notes
+    assert report.rejects[0].reason.startswith("not UTF-8: byte 0x")
+    assert [note[-26:] for note in report.notes] == ["name it: encoding='cp1252'"]
     rows, report = read(tmp_path, content, encoding="latin-1")
     assert report.rejected == 0 and rows[1][0] == other.decode("latin-1")
 
@@ -264,6 +265,12 @@ def test_rows_of_a_json_array_are_numbered_and_a_bad_one_costs_itself_only(tmp_p
     assert "it is a JSON int, not an object" in report.rejects[0].reason
 
 
+def test_columns_of_pandas_in_json_are_said_to_be_no_rows(tmp_path):
+    for orient in ("columns", "table"):
+        with pytest.raises(ValueError, match="holds one object of whole columns, not rows.*orient='records'"):
+            read(tmp_path, pd.DataFrame(ROWS).to_json(orient=orient), "f.json")  # type: ignore[call-overload]
+
+
 def test_nan_in_json_is_a_missing_value(tmp_path):
     rows, report = read(tmp_path, LINES + '{"text": "Fog.", "month": NaN, "region": NaN, "likes": NaN}\n', "f.json")
     assert rows == [*BOTH, ["Fog.", None, None]] and report.rejected == 0
@@ -360,7 +367,7 @@ def test_a_class_label_is_its_name(tmp_path):
 def test_what_is_no_table_is_refused_with_what_is():
     with pytest.raises(ValueError, match=r"a DatasetDict has several parts; give one, such as \['train'\]"):
         load_corpus(datasets.DatasetDict(train=datasets.Dataset.from_list(ROWS)))
-    with pytest.raises(TypeError, match="a corpus is a file's name, a pandas.DataFrame, .* not list"):
+    with pytest.raises(TypeError, match="list is no corpus; give the name of a file, or a table in memory"):
         load_corpus(ROWS)
     with pytest.raises(ValueError, match="DataFrame has no rows"):
         load_corpus(pd.DataFrame(ROWS[:0]))
@@ -400,6 +407,13 @@ def test_the_command_line_takes_the_form_of_a_file_and_says_what_it_found(tmp_pa
     assert main(["data", "check", str(path), *form, "--id", "id"]) == 1
     path.write_text("text\tmonth\tregion\na\t2019-01\tUK\n")
     assert main(["data", "check", str(path), "--separator", "tab"]) == 0
+    path.write_bytes(b"text,month,region\n\xd5\xe5\xeb,2019-01,UK\nPlain.,2019-01,UK\n")
+    capsys.readouterr()
+    assert main(["data", "check", str(path)]) == 1
+    assert "name it: --encoding cp1252" in capsys.readouterr().out
+    path.write_bytes(b'text,month,region\n"A, b.",2019-01,UK\n"A" b,2019-01,UK\n')
+    assert main(["data", "check", str(path)]) == 1
+    assert "--quoting none" in capsys.readouterr().err
     assert main(["data", "check", str(path), "--separator", "::"]) == 2
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from chromium import Chromium, needs_browser
 from test_folders import after
@@ -72,6 +73,16 @@ def test_every_row_of_the_file_is_used_or_counted_as_left_out(tmp_path):
     assert [(reject.row, reject.value) for reject in read.report.rejects] == [(8, "someday"), (9, "03/04/2019")]
     assert "no other row settles it" in read.report.rejects[1].reason
     assert list(read.regions) == ["UK", "Canada"]
+
+
+def test_a_frame_is_read_and_split_as_its_file_would_be(tmp_path):
+    path = written(tmp_path, [*lines(300), "A row without a date.,someday,UK"])
+    read, from_file = read_rows(pd.read_csv(path), **COLUMNS), read_rows(path, **COLUMNS)
+    assert [side.to_list() for side in (read.split.train, read.split.test)] == [
+        side.to_list() for side in (from_file.split.train, from_file.split.test)
+    ]
+    assert [reject.row for reject in read.report.rejects] == [301]
+    assert read.report.path == "DataFrame"
 
 
 def test_dates_of_any_precision_and_countries_of_any_spelling_are_folded(tmp_path):
@@ -410,6 +421,16 @@ def test_a_run_reports_nothing_on_what_nearly_all_rows_share(tmp_path, rows, cap
     assert f"Not measured, {about}s: 400 of " in page.text
     for command in hints(page.text):
         assert main(command) == 0
+
+
+@pytest.mark.slow
+def test_a_frame_needs_no_file_to_be_run(tmp_path):
+    frame = pd.read_csv(written(tmp_path, lines(400, ("UK", "Canada", "Japan"))))
+    found = run_corpus(frame, tmp_path / "out", **COLUMNS, profile=SMALL)
+    state = json.loads((tmp_path / "out/run.json").read_text(encoding="utf-8"))
+    assert state["corpus"] == "DataFrame" and len(state["sha256"]) == 64
+    assert "spacetime.load_corpus(dataframe" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert found.rows.report.kept == 400
 
 
 @pytest.mark.slow

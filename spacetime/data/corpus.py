@@ -421,7 +421,9 @@ def _check_kept(report: CorpusReport) -> None:
             )
         raise ValueError(
             f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
-            f"(all of them in {report.rejects_path})" + _spelling_tip(report)
+            f"(all of them in {report.rejects_path})"
+            + "".join(f"; {note}" for note in report.notes)
+            + _spelling_tip(report)
         )
 
 

@@ -435,9 +435,8 @@ def _text_file(opener: _Opener, name: str, form: Form, most_bytes: int) -> _Text
     notes = []
     encoding = form.encoding
     if encoding is None:
-        encoding = _found_encoding(opener)
-        if encoding != "utf-8":
-            notes.append(f"read as {encoding}, as its bytes are not UTF-8")
+        encoding, note = _found_encoding(opener)
+        notes += [note] if note else []
     encoding = codecs.lookup(encoding).name.replace("utf-8-sig", "utf-8")
     return _TextFile(opener, name, replace(form, encoding=encoding), most_bytes, notes)
 
@@ -451,32 +450,37 @@ _WESTERN = re.compile(
 )
 
 
-def _found_encoding(opener: _Opener) -> str:
-    """UTF-8 unless the whole file speaks for another: a mark of UTF-16, or no line that is UTF-8 and all are cp1252."""
+def _found_encoding(opener: _Opener) -> tuple[str, str | None]:
+    """UTF-8 unless the whole file speaks for another: a mark of UTF-16, or no line that is UTF-8 and all are cp1252.
+
+    Returns the encoding, and what there is to say about it.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     with opener() as stream:
         block = stream.read(_BLOCK)
         if block.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "utf-16"
+            return "utf-16", "read as UTF-16, as its first bytes say"
         try:
             while block:
                 decoder.decode(block)
                 block = stream.read(_BLOCK)
             decoder.decode(b"", final=True)
-            return "utf-8"
+            return "utf-8", None
         except UnicodeDecodeError:
             pass
+    sure = True
     with opener() as stream:
         while line := stream.readline(_BLOCK):
             if line.isascii():
                 continue
             with contextlib.suppress(UnicodeDecodeError):
                 line.decode("utf-8")
-                return "utf-8"  # so it is a UTF-8 file with damaged lines
+                return "utf-8", None  # a UTF-8 file with damaged lines
             text = line.decode("cp1252", "replace")
-            if _WESTERN.sub("", text) or re.search(r"[À-ÿ]{3}", text):
-                return "utf-8"
-    return "cp1252"
+            sure = sure and not _WESTERN.sub("", text) and not re.search(r"[À-ÿ]{3}", text)
+    if sure:
+        return "cp1252", "read as cp1252, as its bytes are not UTF-8"
+    return "utf-8", "no line beyond ASCII is UTF-8, and which encoding it is is not sure; name it: encoding='cp1252'"
 
 
 # --- columns --------------------------------------------------------------------------------------------
@@ -766,8 +770,9 @@ def _open_json(text: _TextFile, kind: str, asked: Sequence[str]) -> Rows:
     read = _read_json_array if re.match(r"\[\s*[{\]]", start) else _read_json_lines
     names: dict[str, None] = {}  # a set that keeps the order
     first_reject = None
-    more = 0
+    rows = more = 0
     for entry in read(text, asked):
+        rows += 1
         if isinstance(entry, Reject):
             first_reject = first_reject or entry
             continue
@@ -782,6 +787,12 @@ def _open_json(text: _TextFile, kind: str, asked: Sequence[str]) -> Rows:
             raise ValueError(f"{text.name} has no rows")
         hint = "; a .json file has one object on each line, or one array of objects" if kind == ".json" else ""
         raise ValueError(f"{text.name} has no usable line; the first: {first_reject}{hint}")
+    if kind == ".json" and rows == 1 and isinstance(entry, Row):
+        if all(isinstance(value, dict | list) for value in entry.fields.values()):
+            raise ValueError(
+                f"{text.name} holds one object of whole columns, not rows; a .json file has one object on each line, "
+                "or one array of objects (pandas writes it by orient='records')"
+            )
     columns, notes = _named(text.name, list(names), asked)
     if more:
         notes.append(f"keys beyond the first {_MOST_COLUMNS:,} are left out, {more:,} times")
@@ -950,8 +961,8 @@ def _table(data: Any) -> tuple[list[str], Iterator[list[list[Any]]]]:
         raise ValueError(f"a {type(data).__name__} has several parts; give one, such as [{next(iter(data))!r}]")
     if not hasattr(data, "__arrow_c_stream__"):  # pyarrow's own, polars', duckdb's
         raise TypeError(
-            f"a corpus is a file's name, a pandas.DataFrame, a datasets.Dataset or an Arrow table, not "
-            f"{type(data).__name__}"
+            f"{type(data).__name__} is no corpus; give the name of a file, or a table in memory: a data frame, a data "
+            "set, an Arrow table"
         )
     table = pyarrow.table(data)
     return list(table.column_names), (

@@ -92,7 +92,7 @@ def test_no_page_scrolls_sideways(browser: Chromium, site: Site, width: int) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_stands_out_from_what_is_behind_it(browser: Chromium, site: Site, scheme: str) -> None:
-    browser.page.emulate_media(color_scheme=scheme)
+    browser.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     faint = {}
     for page in site.pages:
         browser.open(site.folder / page)

@@ -159,10 +159,11 @@ def test_dates_and_missing_values_are_those_of_the_encoder(
 
 def test_records_of_a_frame_are_inputs(model: SentenceTransformer, encoder: SpaceTimeEncoder) -> None:
     frame = pd.DataFrame(
-        {"text": ["Rain.", "Snow."], "month": pd.to_datetime(["2020-03-01", None]), "region": ["UK", np.nan]}
+        {"text": ["Rain.", "Snow."], "month": [pd.Timestamp("2020-03-01"), pd.NaT], "region": ["UK", np.nan]}
     )
     got = model.encode(frame.to_dict("records"))  # type: ignore[call-overload]
-    np.testing.assert_allclose(got, encoder.encode(frame.text, frame.month, frame.region), atol=1e-6)
+    there: Any = frame.text
+    np.testing.assert_allclose(np.asarray(got), encoder.encode(there, frame.month, frame.region), atol=1e-6)
 
 
 @pytest.mark.parametrize(

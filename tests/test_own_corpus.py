@@ -369,7 +369,7 @@ def test_every_figure_says_what_it_shows_and_has_a_dark_form(page):
 
 def test_the_page_counts_what_was_left_out_and_names_rows_that_could_not_be_read(page):
     text = " ".join(page.text.split())
-    assert "left out: rejected (not readable; see the list) 1 " in text
+    assert "left out: rejected (not readable; see the list) 2 " in text
     assert "4 date <script>alert(1)</script>" in text
     assert "Not measured, probes: a reason" in text
 

@@ -84,12 +84,12 @@ class Chromium:
             raise RuntimeError(result["exceptionDetails"]["exception"]["description"])
         return result["result"].get("value")
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, patience: float = PATIENCE) -> None:
         """Until an expression is true."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while not self.run(f"Boolean({condition})"):
             if time.monotonic() > until:
-                raise TimeoutError(f"not true within {PATIENCE} s: {condition}")
+                raise TimeoutError(f"not true within {patience} s: {condition}")
             self.page.wait_for_timeout(30)
 
     def settle(self) -> None:

@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 LESSON = "01_sentence_embeddings.ipynb"
+LESSON_TAKES = 600  # seconds at most, on a machine that does other work
 PANEL = "jupyterapp.shell.currentWidget"
 
 
@@ -80,7 +81,7 @@ def run_all_cells(browser: Chromium, server: str, path: str) -> list[dict[str, A
         browser.drag((x + width / 2, y + height / 2))
     cells = f"{PANEL}.content.widgets.filter(w => w.model.type === 'code')"
     browser.wait(f"{cells}.some(w => w.prompt === '*')")
-    browser.wait(f"{kernel}.status === 'idle' && !{cells}.some(w => w.prompt === '*')")
+    browser.wait(f"{kernel}.status === 'idle' && !{cells}.some(w => w.prompt === '*')", patience=LESSON_TAKES)
     found: list[dict[str, Any]] = browser.run(
         f"{cells}.map(w => ({{count: w.prompt, said: w.model.outputs.toJSON()}}))"
     )

@@ -31,6 +31,15 @@ def test_a_key_that_fits_gives_the_stored_map(tmp_path: Path, computed: list[int
     assert computed == []
 
 
+def test_some_rows_of_a_stored_map_are_those_rows(tmp_path: Path, computed: list[int]) -> None:
+    plane = np.arange(10.0).reshape(5, 2)
+    save_maps({"a": plane}, tmp_path / "maps.npz")
+    found = stored_map("a", np.eye(2), tmp_path / "maps.npz", rows=[4, 1])
+    assert found.stored and (found.coordinates == plane[[4, 1]]).all() and computed == []
+    with pytest.raises(ValueError, match="a map of 2 points for these 3 embeddings"):
+        stored_map("a", np.eye(3), tmp_path / "maps.npz", rows=[4, 1])
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_another_key_or_no_file_gives_a_computed_map(tmp_path: Path, computed: list[int], there: bool) -> None:
     if there:

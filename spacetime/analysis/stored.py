@@ -62,7 +62,9 @@ def map_key(encoder: SpaceTimeEncoder, texts: Sequence[str], months: Any = None,
     return digest.hexdigest()
 
 
-def stored_map(key: str, embeddings: ArrayLike, path: str | Path = STORED) -> StoredMap:
+def stored_map(
+    key: str, embeddings: ArrayLike, path: str | Path = STORED, rows: Sequence[int] | None = None
+) -> StoredMap:
     """The stored map of this key, or one computed from the embeddings with the same settings.
 
     Parameters
@@ -73,6 +75,8 @@ def stored_map(key: str, embeddings: ArrayLike, path: str | Path = STORED) -> St
         What the model gave; only computed from where no map is stored under the key.
     path
         The file of maps; one that is not there holds none.
+    rows
+        Which points of the stored map the embeddings are of, where they are not of all; the key is that of all.
     """
     points = checked(embeddings)
     file = Path(path)
@@ -80,6 +84,7 @@ def stored_map(key: str, embeddings: ArrayLike, path: str | Path = STORED) -> St
         with np.load(file, allow_pickle=False) as maps:
             if key in maps.files:
                 coordinates = maps[key].astype(np.float64)
+                coordinates = coordinates if rows is None else coordinates[np.asarray(rows)]
                 if coordinates.shape != (len(points), 2):
                     raise ValueError(
                         f"{file.name} holds a map of {len(coordinates)} points for these {len(points)} embeddings; "

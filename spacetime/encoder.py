@@ -34,7 +34,7 @@ from spacetime.model.foreign import (
     warn_of_code,
 )
 from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
-from spacetime.model.packed import PackedModel, can_be_packed
+from spacetime.model.packed import PackedModel, can_be_packed, product_threads
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import fast_paths, multiplies_bfloat16, say_where_bfloat16_is_slow
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
@@ -715,15 +715,17 @@ class Embedder:
         packed, steps = self.packed, packed_steps(rows, self.packed, batch_size)
         threads = torch.get_num_threads()
         if threads == 1 or len(steps) < 4 * threads:  # too few to keep every thread busy to the end
-            for chosen in shown(steps, show_progress):
-                yield chosen, packed.embed(*rows.take(chosen))
+            with product_threads(threads):
+                for chosen in shown(steps, show_progress):
+                    yield chosen, packed.embed(*rows.take(chosen))
             return
         # A step for each thread is faster than all threads in each small product: they need not wait for each other.
         packed.prepare(rows.month_ids, rows.region_ids)
         pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            embedded = pool.map(lambda chosen: packed.embed(*rows.take(chosen)), steps)
-            yield from zip(shown(steps, show_progress), embedded, strict=True)
+            with product_threads(1):
+                embedded = pool.map(lambda chosen: packed.embed(*rows.take(chosen)), steps)
+                yield from zip(shown(steps, show_progress), embedded, strict=True)
         finally:
             pool.shutdown(cancel_futures=True)  # a reader that stops early, or Ctrl-C, need not wait for the rest
             torch.set_num_threads(threads)

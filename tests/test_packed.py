@@ -76,11 +76,42 @@ def test_packed_embeddings_are_the_models(way: dict[str, Any], dials: dict[str, 
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)  # float32 sums in another order, two layers
 
 
-def test_without_onednn_the_numbers_are_the_same(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = small(conditioning="prefix", context_rank=3)
-    expected = encoder.encode(*sentences())
-    monkeypatch.setattr(packed, "_fused_linear", lambda dtype: None)
-    np.testing.assert_allclose(encoder.encode(*sentences()), expected, atol=1e-5)
+@pytest.mark.parametrize("act", ["gelu", "relu"])
+@pytest.mark.parametrize("library", ["onednn", "numpy", "torch"])
+def test_the_numbers_are_the_models_whichever_library_multiplies(
+    library: str, act: str, always_packed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library == "onednn" and not torch.backends.mkldnn.is_available():
+        library = "torch"
+    encoder = small(conditioning="prefix", context_rank=3, hidden_act=act)
+    expected = never_packed(encoder, *sentences())
+    monkeypatch.setattr(packed, "product_library", lambda dtype: library)
+    np.testing.assert_allclose(encoder.encode(*sentences()), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("widest", "blas", "dtype", "by_numpy"),
+    [
+        ("AVX2", object(), torch.float32, True),
+        ("AVX2", object(), torch.bfloat16, False),
+        ("AVX2", None, torch.float32, False),
+        ("AVX512", object(), torch.float32, False),
+    ],
+)
+def test_numpy_multiplies_only_float32_without_avx512_and_with_openblas(
+    widest: str, blas: Any, dtype: torch.dtype, by_numpy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: widest)
+    monkeypatch.setattr(packed, "_openblas", lambda: blas)
+    assert (packed.product_library(dtype) == "numpy") == by_numpy
+
+
+def test_the_threads_of_numpys_products_are_given_back() -> None:
+    blas = packed._openblas()
+    before = blas and [library["num_threads"] for library in blas.info()]
+    with packed.product_threads(1):
+        assert blas is None or {library["num_threads"] for library in blas.info()} == {1}
+    assert before == (blas and [library["num_threads"] for library in blas.info()])
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])

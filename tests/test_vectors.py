@@ -62,7 +62,7 @@ def test_rows_keep_their_order(encoder: SpaceTimeEncoder, tmp_path: Path) -> Non
 
 
 def test_the_array_is_float16_unless_said_otherwise(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
-    write_vectors(rows(20), encoder, tmp_path / "x.npy", show_progress=False)
+    write_vectors(rows(20), encoder, tmp_path / "x.npy", precision="float32", show_progress=False)
     found = np.load(tmp_path / "x.npy")
     assert found.dtype == np.float16
     np.testing.assert_allclose(found, expected(encoder, rows(20)), atol=5e-4)  # three digits of a number below 1

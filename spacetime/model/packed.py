@@ -3,8 +3,9 @@
 What it saves, by size (`benchmarks/README.md`, "Speed", has the measurements):
 
 - Sentences stand one after the other without padding, and sentences of one length attend together, without a mask.
-- Linear layers go to oneDNN, with weights laid out for it once: on AMD processors its float32 products are twice as
-  fast as those of the library that torch takes by itself.  GELU and the residual sum are done inside them.
+- Linear layers go to oneDNN, with weights laid out for it once: on AMD processors with AVX-512 its float32 products are
+  twice as fast as those of the library that torch takes by itself.  GELU and the residual sum are done inside them.
+  Without AVX-512 they go to NumPy's OpenBLAS, which is quicker there.
 - In bfloat16 weights are converted once, not at every call as under autocast.
 - What a month and a region bring to a layer depends on nothing else, so it is looked up in a table instead of being
   computed for every batch; and changes of low rank are added to the weights once for every amount of context.
@@ -13,13 +14,16 @@ It is made anew from the model's weights at each use (about 30 ms), so that it c
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -286,7 +290,7 @@ class _Layer(NamedTuple):
 
 
 class _Linear:
-    """A linear layer by oneDNN where torch has it: with GELU after it, or with a sum, at no further cost."""
+    """A linear layer by the library that is quickest here: with GELU after it, or with a sum."""
 
     def __init__(
         self,
@@ -297,31 +301,66 @@ class _Linear:
         gelu: bool = False,
         then: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.gelu, self.then = gelu, then
-        self.weight, self.bias = weight.detach().to(dtype), bias.detach().to(dtype)
-        self.fused: Any = _fused_linear(dtype)
-        if self.fused is not None:
+        self.gelu, self.then, self.by = gelu, then, product_library(dtype)
+        self.bias, self.size = bias.detach().to(dtype), len(weight)
+        self.weight: Any = weight.detach().to(dtype)
+        if self.by == "onednn":
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, None)
+        elif self.by == "numpy":
+            self.weight = np.ascontiguousarray(self.weight.numpy().T)
 
     def __call__(self, words: Tensor, added: Tensor | None = None) -> Tensor:
-        if self.fused is None:
-            output = functional.linear(words, self.weight, self.bias)
-            output = functional.gelu(output) if self.gelu else output
-            output = output if added is None else output + added
-        elif added is not None:
-            output = self.fused.binary(words, added, self.weight, self.bias, "add")
+        if self.by == "onednn":  # GELU and the sum at no further cost
+            fused = torch.ops.mkldnn._linear_pointwise
+            if added is not None:
+                output = fused.binary(words, added, self.weight, self.bias, "add")
+            else:
+                output = fused(words, self.weight, self.bias, "gelu" if self.gelu else "none", [], "none")
         else:
-            output = self.fused(words, self.weight, self.bias, "gelu" if self.gelu else "none", [], "none")
+            if self.by == "numpy":
+                output = torch.empty(len(words), self.size)
+                np.matmul(words.numpy(), self.weight, out=output.numpy())
+                output += self.bias
+            else:
+                output = functional.linear(words, self.weight, self.bias)
+            output = functional.gelu(output) if self.gelu else output
+            output = output if added is None else output.add_(added)
         return output if self.then is None else self.then(output)
 
 
-def _fused_linear(dtype: torch.dtype) -> Any:
-    """The operation that torch's own compiler puts linear layers to on a processor; None where there is none."""
-    if not torch.backends.mkldnn.is_available():
-        return None
+def product_library(dtype: torch.dtype) -> Literal["onednn", "numpy", "torch"]:
+    """Which library multiplies: oneDNN where torch has it, NumPy's OpenBLAS without AVX-512, else what torch takes.
+
+    On an AMD Zen 3 OpenBLAS takes an eighth off the time of the whole (`benchmarks/README.md`).
+    """
+    if dtype == torch.float32 and torch.backends.cpu.get_cpu_capability() == "AVX2" and _openblas() is not None:
+        return "numpy"
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return "torch"
     if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # without AVX-512 it raises
+        return "torch"
+    return "onednn"
+
+
+@cache
+def _openblas() -> ThreadpoolController | None:
+    """What sets the threads of NumPy's OpenBLAS; None where NumPy multiplies by something else."""
+    blas: Any = np.show_config(mode="dicts")
+    if "openblas" not in blas.get("Build Dependencies", {}).get("blas", {}).get("name", ""):
         return None
-    return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    found = ThreadpoolController().select(internal_api="openblas")
+    return found if found.lib_controllers else None
+
+
+@contextmanager
+def product_threads(count: int) -> Iterator[None]:
+    """Let each product take so many threads; torch's own setting does not reach NumPy."""
+    blas = _openblas()
+    if blas is None:
+        yield
+    else:
+        with blas.limit(limits=count):
+            yield
 
 
 def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

@@ -1,6 +1,5 @@
 """The object that users hold: sentences, with months and regions as labels, to embeddings."""
 
-import contextlib
 import difflib
 import hashlib
 import json
@@ -23,6 +22,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from spacetime.codes import with_codes
+from spacetime.inputs import number_table, quoted, texts_of, whole_number
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
@@ -38,7 +38,7 @@ from spacetime.model.packed import PackedModel, can_be_packed, product_threads
 from spacetime.model.portable import save_portable
 from spacetime.model.precision import fast_paths, multiplies_bfloat16, say_where_bfloat16_is_slow
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
-from spacetime.months import MISSING, MonthRange, one_or_many, quoted
+from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 
 DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
@@ -399,7 +399,7 @@ class SpaceTimeEncoder:
     @torch.inference_mode()
     def encode(
         self,
-        sentences: str | Sequence[str],
+        sentences: str | Iterable[str],
         months: Any = None,
         regions: Any = None,
         *,
@@ -417,9 +417,11 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         sentences
-            One sentence or many; longer than `model.config.max_length` word pieces they are cut.
+            One sentence, or many in a list, an array, a generator, a Series, an Arrow array or a column of a data set;
+            longer than `model.config.max_length` word pieces they are cut.
         months, regions
-            One label for all sentences, one each, or None.  In a list, None is a missing one.
+            One label for all sentences, one each (in whatever holds the sentences), or None. In a list, None is a
+            missing one.
         batch_size
             Most sentences a step; they are sorted by length, so that little or nothing is padded.
         normalize
@@ -447,7 +449,14 @@ class SpaceTimeEncoder:
         Raises
         ------
         ValueError
-            A label the model does not know, another number of labels than of sentences, or a weight outside 0..1.
+            A label the model does not know, another number of labels than of sentences, a weight outside 0..1, or a
+            table or a dict where one of its columns is meant.
+
+        Notes
+        -----
+        With `multiprocessing`, start the processes by `multiprocessing.get_context("spawn")`, the encoder pickled or
+        loaded in each. A process forked after torch has computed with several threads hangs in torch itself at its
+        first large product: that is torch's limit, not this package's.
         """
         weights = {"time_weight": time_weight, "region_weight": region_weight}
         for name, weight in weights.items():
@@ -532,7 +541,7 @@ class SpaceTimeEncoder:
     @torch.inference_mode()
     def locate(
         self,
-        sentences: str | Sequence[str],
+        sentences: str | Iterable[str],
         *,
         months: Any = None,
         regions: Any = None,
@@ -649,17 +658,11 @@ class SpaceTimeEncoder:
 
 
 def _vectors(given: Any, name: str) -> Tensor:
-    """What `similarity` was given as a table in float32, whatever its kind, strides and device."""
-    numbers = given.detach().float().cpu().numpy() if isinstance(given, Tensor) else given
-    table = np.empty(0)
-    if hasattr(numbers, "__array__"):
-        with contextlib.suppress(TypeError, ValueError):
-            table = np.array(numbers, dtype=np.float32)
-    if table.size == 0 and getattr(numbers, "ndim", 1) == 1:  # a list, a Series or a column of vectors
-        with contextlib.suppress(TypeError, ValueError, RuntimeError):
-            table = np.array([np.asarray(row, dtype=np.float32) for row in numbers])
+    """What `similarity` was given as a table in float32."""
+    table = number_table(given, np.float32)
     if not 1 <= table.ndim <= 2 or table.shape[-1] == 0:
         raise ValueError(f"{name} must be embeddings, (n, 384), not {quoted(given)}; encode gives them")
+    table = np.require(table, requirements=["C", "W"])  # torch knows no negative strides
     return torch.from_numpy(table.reshape(-1, table.shape[-1]))
 
 
@@ -735,7 +738,7 @@ def padded_batches(
     encoder: SpaceTimeEncoder, rows: Rows, batch_size: int, show_progress: bool | None
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
     """Batches of sentences of like length, longest first, each with the rows it belongs to."""
-    batch_size = check_batch_size(batch_size)
+    batch_size = whole_number(batch_size, "batch_size")
     order = np.argsort([-len(ids) for ids in rows.pieces], kind="stable")
     steps = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     for chosen in shown(steps, show_progress):
@@ -752,7 +755,7 @@ def padded_batches(
 
 def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArray[np.int64]]:
     """Rows of each step: of one amount of context, longest first, about `STEP_PIECES` word pieces together."""
-    batch_size = check_batch_size(batch_size)
+    batch_size = whole_number(batch_size, "batch_size")
     lengths = np.array([len(ids) for ids in rows.pieces], dtype=np.int64)
     amounts = packed.amounts(rows.month_ids, rows.region_ids)
     steps: list[NDArray[np.int64]] = []
@@ -765,14 +768,6 @@ def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArr
             steps.append(here[start : start + most])
             start += most
     return steps
-
-
-def check_batch_size(batch_size: float) -> int:
-    """The batch size as an int, which 32.0 and numpy's numbers are too."""
-    number = isinstance(batch_size, int | float | np.number) and not isinstance(batch_size, bool)
-    if not number or not float(batch_size).is_integer() or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number of at least 1, not {quoted(batch_size)}")
-    return int(batch_size)
 
 
 def shown(steps: list[NDArray[np.int64]], show_progress: bool | None) -> Iterator[NDArray[np.int64]]:
@@ -801,16 +796,6 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
     return torch.from_numpy(padded), torch.from_numpy(mask)
 
 
-def texts_of(sentences: str | Iterable[str]) -> list[str]:
-    """One sentence, or many in anything that `one_or_many` takes, as a list."""
-    many = one_or_many(sentences, "sentence")
-    if isinstance(many, str):
-        return [many]
-    if not isinstance(many, list | tuple | np.ndarray):
-        raise ValueError(f"give a sentence or a list of sentences, not {type(sentences).__name__}: {quoted(sentences)}")
-    return list(many)
-
-
 def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: str) -> NDArray[np.int64]:
     """Labels given as one for all, one each, or None, to `count` ids."""
     if labels is None:
@@ -821,6 +806,13 @@ def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: s
     if len(ids) != count:
         raise ValueError(f"{len(ids)} {name} for {count} sentences; give one for all, or one for each")
     return ids
+
+
+def check_encoder(encoder: Any) -> None:
+    """Raise ValueError for a name or anything else that does not encode, where an encoder is wanted."""
+    if not callable(getattr(encoder, "encode", None)) or isinstance(encoder, str | bytes):
+        name = repr(encoder) if isinstance(encoder, str) else "..."
+        raise ValueError(f"encoder must be an encoder, such as SpaceTimeEncoder.load({name}), not {quoted(encoder)}")
 
 
 def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:

@@ -12,12 +12,14 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+
+from spacetime.inputs import one_or_many, quoted
 
 MISSING = -1
 """The id of a missing month or region, in arrays, tensors and model inputs."""
@@ -91,12 +93,6 @@ def is_missing_word(value: Any) -> bool:
     (True, True, False)
     """
     return isinstance(value, str) and len(value) < 20 and value.strip().casefold() in _MISSING_WORDS
-
-
-def quoted(value: Any) -> str:
-    """Return a value as an error message shows it: its ``repr`` in one line, cut at 80 characters."""
-    text = repr(value[:100]) if isinstance(value, str | bytes) else " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def parse_month(value: Any) -> str | None:
@@ -463,40 +459,6 @@ class _Remembered(dict[Hashable, int]):
         if result != MISSING:  # NaN never equals NaN: a column of them would only fill the memory
             self[value] = result
         return result
-
-
-def one_or_many(values: Any, what: str) -> Any:
-    """Return many values as a list, a tuple or a flat array, and a single one as it is.
-
-    Parameters
-    ----------
-    values : one value, or a list, array, generator, pandas or polars Series, Arrow array or column of a data set
-    what : str
-        The word for one value in error messages.
-
-    Raises
-    ------
-    ValueError
-        For a table or a dict, whose columns would be taken for values; for a set, which has no order; and for an array
-        that is not flat.
-    """
-    one, column = ("text", "text") if what == "sentence" else ("label", what)
-    wrong = f"{what}s must be one {one} or a flat list of them, not"
-    if isinstance(values, Mapping) or hasattr(values, "columns") or hasattr(values, "column_names"):
-        raise ValueError(f"{wrong} a {type(values).__name__}; give its column, such as data[{column!r}]")
-    if isinstance(values, set | frozenset):
-        raise ValueError(f"{wrong} a {type(values).__name__}, which has no order")
-    if hasattr(values, "to_pylist"):  # Arrow, whose own scalars are no text
-        return values.to_pylist()
-    if isinstance(values, Collection) and hasattr(values, "to_numpy"):  # a Timestamp would lose its time zone
-        values = values.to_numpy()
-    if getattr(values, "ndim", 0) > 1:
-        raise ValueError(f"{wrong} an array of shape {tuple(values.shape)}")
-    if isinstance(values, np.ndarray) and values.ndim == 0:  # it holds one value
-        return values[()]
-    if isinstance(values, str | bytes | np.generic | list | tuple | np.ndarray) or not isinstance(values, Iterable):
-        return values
-    return list(values)
 
 
 def map_to_ids(values: Any, id_of: Callable[[Any], int], what: str) -> Any:

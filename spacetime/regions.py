@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels, one_or_many, quoted
+from spacetime.inputs import one_or_many, quoted
+from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels
 
 __all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_name"]
 

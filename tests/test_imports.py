@@ -15,6 +15,7 @@ PACKAGE = Path(spacetime.__file__).parent
 FLOORS = [
     "terminal",
     "folders",
+    "inputs",
     "months",
     "regions",
     "codes",

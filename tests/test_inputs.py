@@ -16,6 +16,16 @@ import pytest
 import torch
 from portability import small_encoder
 
+from spacetime.analysis import (
+    centroid_paths,
+    cluster_names,
+    cosine_by_months_apart,
+    cosine_of_regions,
+    distortion_by,
+    label_codes,
+    moving_months,
+    unit_vectors,
+)
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
@@ -285,3 +295,64 @@ def test_a_wrong_start_is_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         SpaceTimeEncoder.from_plain(**wrong)
     assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ analysis
+
+VECTORS = np.random.default_rng(0).normal(size=(12, 4))
+MONTH_IDS = np.arange(12) // 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        torch.tensor(VECTORS, requires_grad=True),
+        pd.Series(list(VECTORS)),
+        pa.array(list(VECTORS)),
+        pd.DataFrame(VECTORS),
+        VECTORS.tolist(),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_vectors_are_vectors_in_whatever_holds_them(given: Any) -> None:
+    np.testing.assert_allclose(unit_vectors(given), unit_vectors(VECTORS))
+
+
+@pytest.mark.parametrize("given", ["Rain.", TEXTS, [[1.0], [1.0, 2.0]], TABLE], ids=lambda given: type(given).__name__)
+def test_what_holds_no_vectors_is_named(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"embeddings must be a table of n vectors, \(n, width\), not ") as caught:
+        unit_vectors(given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "months",
+    [
+        ["2020-01", "2020-02"] * 6,
+        pd.date_range("2020-01", periods=12, freq="MS"),
+        pd.period_range("2020-01", periods=12, freq="M"),
+        [201911, 201912] * 6,
+    ],
+    ids=["labels", "dates", "periods", "numbers"],
+)
+def test_months_themselves_are_never_taken_for_their_ids(months: Any) -> None:
+    for call in (centroid_paths, moving_months, cosine_by_months_apart):
+        with pytest.raises(ValueError, match="month_ids must be ids, which MonthRange.ids gives, not months such as"):
+            call(VECTORS, months)
+    with pytest.raises(ValueError, match="month_ids must be ids"):
+        label_codes(months, np.zeros(12, dtype=int))
+
+
+def test_labels_and_texts_of_an_analysis_come_in_whatever_holds_them() -> None:
+    regions = ["UK", "US", None] * 4
+    expected = cosine_of_regions(VECTORS, regions, resamples=5)
+    for held in (pa.array(regions), pd.Series(regions, dtype="string"), (region for region in regions)):
+        pd.testing.assert_frame_equal(cosine_of_regions(VECTORS, held, resamples=5), expected)
+    table = distortion_by(VECTORS, VECTORS[:, :2], {"region": pd.Series(regions, dtype="string")}, k=2.0)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(table, distortion_by(VECTORS, VECTORS[:, :2], {"region": regions}, k=2))
+    texts = ["rain falls", "snow falls", "banks fail"] * 4
+    assert cluster_names(pa.array(texts), [0, 0, 1] * 4) == cluster_names(texts, [0, 0, 1] * 4)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="labels must have names, such as {'region': regions}, not "):
+        distortion_by(VECTORS, VECTORS[:, :2], regions, k=2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not a DataFrame; give its column"):
+        cluster_names(TABLE, [0, 1, 0])  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels
+from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels, checked_months, named_labels
+from spacetime.inputs import texts_of
 from spacetime.months import MISSING
 
 NOISE = MISSING  # HDBSCAN's label for points in no cluster is -1 as well: a cluster that is not known
@@ -159,6 +160,7 @@ def class_tfidf(
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
+    texts = texts_of(texts)
     labels, known = checked_labels(clusters, len(texts), "clusters")
     if not known.any():
         raise ValueError(f"all {len(texts)} texts are noise; there is no cluster to name")
@@ -219,7 +221,7 @@ def label_agreement(points: ArrayLike, clusters: ArrayLike, labels: Mapping[str,
     array = checked(points, "points")
     groups, clustered = checked_labels(clusters, len(array), "clusters")
     rows = []
-    for name, given in labels.items():
+    for name, given in named_labels(labels):
         values, known = checked_labels(given, len(array), name)
         codes = np.unique(values[known], return_inverse=True)[1]
         if not 2 <= len(np.unique(codes)) < len(codes):
@@ -389,7 +391,7 @@ def topic_lives(
     from scipy.stats import false_discovery_control, hypergeom
 
     given, clustered = checked_labels(clusters, len(np.atleast_1d(np.asarray(clusters))), "clusters")
-    months, dated = checked_labels(month_ids, len(given), "month_ids")
+    months, dated = checked_months(month_ids, len(given))
     used = clustered & dated
     if not used.any():
         raise ValueError(f"none of {len(given)} points has both a cluster and a month")

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from spacetime.analysis.geometry import Floats, Ids, checked_labels, labelled_rows, unit_vectors
+from spacetime.analysis.geometry import Floats, Ids, checked_months, labelled_rows, unit_vectors
 
 
 class CentroidPaths(NamedTuple):
@@ -180,11 +180,12 @@ def moved_sentences(
         farthest ahead (what came).
     """
     unit = unit_vectors(embeddings)
-    month, _ = checked_labels(month_ids, len(unit), "month_ids")
+    month, dated = checked_months(month_ids, len(unit))
     sides = [np.flatnonzero(month == which) for which in (first, second)]
     for which, rows in zip((first, second), sides, strict=True):
         if not len(rows):
-            raise ValueError(f"no sentence of month {which}; give two of the months {month.min()} to {month.max()}")
+            known = f"{month[dated].min()} to {month[dated].max()}" if dated.any() else "(none)"
+            raise ValueError(f"no sentence of month {which}; give two of the months {known}")
     start, end = (unit[rows].mean(axis=0) for rows in sides)
     length = float(((end - start) ** 2).sum())
     if length == 0:

@@ -1,5 +1,6 @@
 """What maps and clusters both stand on: unit vectors, principal components, and neighbours in the true space."""
 
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,11 +8,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from spacetime.data.neighbours import EXACT_ROWS, inverted_file, near_others
+from spacetime.inputs import number_table, one_or_many, quoted, whole_number
 from spacetime.months import MISSING
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
+LARGEST_ID = 9999 * 12  # months of all years that a label can have; 201911 is no id
 MAP_PROBES = 32  # lists of the index that a point is compared with
 
 ALL = "all"  # the region of a result that is not of one region
@@ -19,7 +22,9 @@ ALL = "all"  # the region of a result that is not of one region
 
 def checked(points: ArrayLike, name: str = "embeddings") -> Floats:
     """Points as a float64 array (n, width), or a ValueError that says what is wrong with them."""
-    array = np.asarray(points, dtype=np.float64)
+    array = number_table(points)
+    if array.shape == (0,) and not (isinstance(points, Sized) and len(points) == 0):
+        raise ValueError(f"{name} must be a table of n vectors, (n, width), not {quoted(points)}")
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a table of n vectors, (n, width), not an array of shape {array.shape}")
     bad = int((~np.isfinite(array)).any(axis=1).sum())
@@ -30,13 +35,43 @@ def checked(points: ArrayLike, name: str = "embeddings") -> Floats:
 
 def checked_labels(labels: Any, count: int, name: str = "labels") -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Labels as an array (n,) and which of them are known: not None, not NaN, not `MISSING`."""
-    array = np.asarray(labels)
+    many = one_or_many(labels, "label")
+    array = np.asarray(many)
     if array.shape != (count,):
         raise ValueError(f"{name}: {count} points need {count} labels, not an array of shape {array.shape}")
     known = ~pd.isna(array)
     if array.dtype.kind in "if":
         known &= array != MISSING
+    if array.dtype == object:  # of the ways to say that nothing is known, numpy can sort only None away
+        array = array.copy()
+        array[~known] = None
     return array, known
+
+
+def checked_months(month_ids: Any, count: int) -> tuple[Ids, NDArray[np.bool_]]:
+    """Ids of months as an array (n,), `MISSING` where there is none, and which of them are known.
+
+    Raises
+    ------
+    ValueError
+        What is given is no ids but months themselves: labels, dates, or numbers such as 201911.
+    """
+    array, known = checked_labels(month_ids, count, "month_ids")
+    try:
+        numbers = np.where(known, array, MISSING).astype(np.float64) if array.dtype.kind in "bifuO" else None
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is None or (numbers % 1 != 0).any() or (numbers > LARGEST_ID).any():
+        shown = array[known][0] if known.any() else month_ids
+        raise ValueError(f"month_ids must be ids, which MonthRange.ids gives, not months such as {quoted(shown)}")
+    return numbers.astype(np.int64), known
+
+
+def named_labels(labels: Any) -> Iterable[tuple[str, Any]]:
+    """Names and labels, from a dict or the columns of a frame."""
+    if not isinstance(labels, Mapping | pd.DataFrame):
+        raise ValueError(f"labels must have names, such as {{'region': regions}}, not {quoted(labels)}")
+    return labels.items()  # type: ignore[return-value]
 
 
 def labelled_rows(
@@ -50,7 +85,7 @@ def labelled_rows(
     used = np.ones(len(unit), dtype=bool)
     month, region, group = np.zeros(len(unit), dtype=np.int64), np.full(len(unit), ALL), np.arange(len(unit))
     if month_ids is not None:
-        month, dated = checked_labels(month_ids, len(unit), "month_ids")
+        month, dated = checked_months(month_ids, len(unit))
         used &= dated
     if regions is not None:
         region, placed = checked_labels(regions, len(unit), "regions")
@@ -63,7 +98,7 @@ def labelled_rows(
         group[used] = np.unique(values[used], return_inverse=True)[1]
     if used.sum() < 2:
         raise ValueError(f"{int(used.sum())} of {len(unit)} points have a month and a region; give two at least")
-    return unit[used], month[used].astype(np.int64), region[used], group[used]
+    return unit[used], month[used], region[used], group[used]
 
 
 def unit_vectors(embeddings: ArrayLike) -> Floats:
@@ -136,7 +171,7 @@ def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     >>> true_neighbours([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], k=1).rows.tolist()
     [[1], [0], [1]]
     """
-    unit = unit_vectors(embeddings)
+    unit, k = unit_vectors(embeddings), whole_number(k, "k", 0)
     count = len(unit)
     if not 0 <= k < count:
         raise ValueError(f"k={k} neighbours of {count} points: give k from 0 to {count - 1}")
@@ -202,7 +237,7 @@ def nearest(embeddings: ArrayLike, k: int = 15) -> Ids:
     >>> nearest([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], k=1).tolist()
     [[1], [0], [1]]
     """
-    count = len(np.asarray(embeddings))
+    count, k = len(number_table(embeddings)), whole_number(k, "k", 0)
     if not 1 <= k < count:
         raise ValueError(f"k={k} neighbours of {count} points: give k from 1 to {count - 1}")
     return true_neighbours(embeddings, k).rows

@@ -13,6 +13,8 @@ from spacetime.analysis.geometry import (
     Ids,
     checked,
     checked_labels,
+    checked_months,
+    named_labels,
     near_neighbours,
     nearest,
     nearest_on_plane,
@@ -20,6 +22,7 @@ from spacetime.analysis.geometry import (
     principal_components,
     unit_vectors,
 )
+from spacetime.inputs import whole_number
 
 PCA_DIMENSIONS = 50  # where UMAP starts from; its neighbours are those of the whole space
 
@@ -205,7 +208,7 @@ def distortion_by(
     """
     trust, shares = _distortion_of_points(embeddings, coordinates, k)
     rows = [("all", "all", len(trust), float(trust.mean()), float(shares.mean()))]
-    for name, given in labels.items():
+    for name, given in named_labels(labels):
         values, known = checked_labels(given, len(trust), name)
         for value in np.unique(values[known]):
             chosen = known & (values == value)
@@ -233,7 +236,8 @@ def _distortion_of_points(embeddings: ArrayLike, coordinates: ArrayLike, k: int)
     count = len(unit)
     if count != len(plane):
         raise ValueError(f"{count} embeddings and {len(plane)} coordinates; give one point on the map for each")
-    if not 1 <= k < count / 2:
+    k = whole_number(k, "k")
+    if not k < count / 2:
         raise ValueError(f"k={k} is not below half of {count} points, beyond which the measure has no meaning")
     shown = nearest_on_plane(plane, k)
     excess = np.zeros(count)  # how many ranks beyond k the intruders come from
@@ -333,7 +337,7 @@ def label_codes(month_ids: ArrayLike, region_ids: ArrayLike, month_weight: float
         Unit vectors.  Cosine of two of them = `month_weight` * cos(pi * months apart / months spanned) + the rest
         where the regions are the same.
     """
-    months, months_known = checked_labels(month_ids, len(np.atleast_1d(np.asarray(month_ids))), "month_ids")
+    months, months_known = checked_months(month_ids, len(np.atleast_1d(np.asarray(month_ids))))
     regions, regions_known = checked_labels(region_ids, len(months), "region_ids")
     if not (months_known.all() and regions_known.all()):
         raise ValueError("month_ids and region_ids hold missing ones; leave these rows out")

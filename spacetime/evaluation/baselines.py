@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from spacetime.codes import kernel_factor
 from spacetime.data.pairs import PairRecipe
-from spacetime.encoder import ids_for_each, texts_of
+from spacetime.encoder import ids_for_each
 from spacetime.evaluation.sampling import Encodes, Floats, Ids, check_texts, encode_checked
+from spacetime.inputs import texts_of
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
 

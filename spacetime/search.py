@@ -71,11 +71,13 @@ from spacetime.encoder import (
     DEFAULT_REGIONS,
     PUBLISHED_RECIPE,
     SpaceTimeEncoder,
+    check_encoder,
     encoder_fingerprint,
     ids_for_each,
 )
 from spacetime.folders import new_folder
-from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month, quoted
+from spacetime.inputs import one_or_many, quoted, texts_of
+from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
 from spacetime.regions import RegionSet, find_place
 
 CONTINENTS = ("Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America")
@@ -179,6 +181,14 @@ class SpaceTimeIndex:
     def __repr__(self) -> str:
         return f"SpaceTimeIndex({len(self):,} rows, {len(self.regions)} regions, {str(self.folder)!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled or copied, it is the folder's name and the encoder; the files stay where they are."""
+        if self._temporary is not None:
+            raise ValueError(
+                "this index lies in a temporary folder, which goes with it; save it, then copy or pickle it"
+            )
+        return type(self), (self.folder.resolve(), self.encoder)
+
     # ------------------------------------------------------------------------------------ build, save, load
 
     @classmethod
@@ -203,8 +213,8 @@ class SpaceTimeIndex:
         ----------
         corpus
             What `load_corpus` gave, or a `datasets.Dataset` with a column ``text`` and, where known, ``month`` and
-            ``region``; None or an empty text is a missing one. Every further column comes back with the results; one
-            that has the name of a column of the results is called ``file_NAME`` there.
+            ``region``; None or an empty text is a missing one. A `ClassLabel` counts as its names. Every further column
+            comes back with the results; one that has the name of a column of the results is called ``file_NAME`` there.
         encoder
             Default: all-MiniLM-L6-v2 as it is, with the months and regions of what `load_corpus` gave. They do nothing
             to its embeddings, so time and place are 0; filters and decay work.
@@ -237,6 +247,7 @@ class SpaceTimeIndex:
                 months, regions = corpus.months, corpus.regions
             plain = {"months": [months.start, months.end], "regions": list(regions)}
             encoder = _plain_encoder(plain)
+        check_encoder(encoder)
         rows = corpus.dataset if isinstance(corpus, Corpus) else corpus
         _check_rows(rows)
         if isinstance(exact_rows, bool) or not isinstance(exact_rows, int) or exact_rows < 1:
@@ -281,7 +292,8 @@ class SpaceTimeIndex:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the index into a folder of its own: JSON, Arrow, numpy arrays and, for a large one, faiss files.
 
-        An index that is there already is replaced once the copy is complete. Nothing is pickled.
+        An index that is there already is replaced once the copy is complete. Nothing is pickled. An index that lay in
+        a temporary folder lies here from now on.
 
         Parameters
         ----------
@@ -301,6 +313,10 @@ class SpaceTimeIndex:
             model = next((place for place in _places(self.folder, self._description) if place.is_dir()), None)
             if model is not None:
                 _write_description(unfinished, self._description | {"encoder_folder": _found_from(model, target)})
+        if self._temporary is not None:
+            temporary = self._temporary
+            self.__init__(target, self.encoder)  # type: ignore[misc]  # from now on it lies there
+            temporary.cleanup()
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], encoder: SpaceTimeEncoder | None = None) -> "SpaceTimeIndex":
@@ -332,6 +348,7 @@ class SpaceTimeIndex:
                 raise ValueError(f"{path} does not say which encoder it was built with; give it as the second argument")
             other = name or "all-MiniLM-L6-v2 as it is"
             encoder = _named_encoder(path, description) if name is not None else _plain_encoder(plain)
+        check_encoder(encoder)
         if encoder_fingerprint(encoder) != description["encoder"]:
             built = f"the encoder {name}" if name else "the plain encoder" if plain else "an encoder without a name"
             raise ValueError(
@@ -344,7 +361,7 @@ class SpaceTimeIndex:
 
     def search(
         self,
-        query: str | Sequence[str],
+        query: str | Iterable[str],
         month: Any = None,
         region: Any = None,
         k: int = 10,
@@ -401,7 +418,7 @@ class SpaceTimeIndex:
         ValueError
             For an unknown month or region, a filter that names a region that no row has, or a number out of range.
         """
-        texts = [query] if isinstance(query, str) else list(query)
+        texts = texts_of(query)
         _check_search(texts, k, time_weight, region_weight, half_life, floor)
         month_ids = ids_for_each(self.encoder.months, month, len(texts), "months")
         region_ids = ids_for_each(self.encoder.regions, region, len(texts), "regions")
@@ -456,7 +473,8 @@ class SpaceTimeIndex:
             in_time = (self._months >= start) & (self._months <= end)
             in_time = in_time | undated if keep_undated else in_time & ~undated
         if regions is not None:
-            wanted, nowhere = self._regions_in([regions] if isinstance(regions, str) else list(regions))
+            names = one_or_many(list(regions) if isinstance(regions, set | frozenset) else regions, "region")
+            wanted, nowhere = self._regions_in(list(names) if isinstance(names, list | tuple | np.ndarray) else [names])
             in_place = np.isin(self._region_ids, wanted)
             in_place = in_place | unplaced if keep_unplaced else in_place & ~unplaced
             if nowhere:
@@ -675,10 +693,14 @@ def _check_rows(rows: Any) -> None:
 
 def _check_groups(groups: Mapping[str, Iterable[str]], encoder: SpaceTimeEncoder) -> dict[str, list[str]]:
     """The groups with their regions as the encoder spells them."""
+    if not isinstance(groups, Mapping):
+        raise ValueError(f"groups must be a dict of names and lists of regions, not {quoted(groups)}")
     checked = {}
     for name, members in groups.items():
         if isinstance(members, str):
             raise ValueError(f"group {quoted(name)} must be a list of regions, not the one text {quoted(members)}")
+        if not isinstance(members, Iterable):
+            raise ValueError(f"group {quoted(name)} must be a list of regions, not {quoted(members)}")
         try:
             ids = encoder.regions.ids(list(members))
         except ValueError as error:
@@ -712,9 +734,10 @@ def _check_search(
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ValueError(f"k={k!r} must be a whole number of at least 1")
     for name, value in (("time_weight", time_weight), ("region_weight", region_weight), ("floor", floor)):
-        if not 0 <= value <= 1:
+        if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
             raise ValueError(f"{name} must lie between 0 and 1, not {value!r}")
-    if half_life is not None and not 0 < half_life < math.inf:
+    number = isinstance(half_life, int | float | np.number)
+    if half_life is not None and not (number and 0 < half_life < math.inf):
         raise ValueError(f"half_life must be a number of months above 0, or None for no decay, not {half_life!r}")
 
 
@@ -801,7 +824,7 @@ def _write_labels(
         if name not in rows.column_names:
             continue
         for start in range(0, len(rows), _ENCODED_AT_ONCE):
-            values = rows[start : start + _ENCODED_AT_ONCE][name]
+            values = _by_name(rows[start : start + _ENCODED_AT_ONCE][name], rows.features[name])
             try:
                 ids[name][start : start + len(values)] = known.ids(values)
             except ValueError:
@@ -818,6 +841,13 @@ def _write_labels(
         folder / "month-numbers.npy", np.where(ids["month"] == MISSING, MISSING, ids["month"] + first).astype(np.int32)
     )
     return ids["month"], ids["region"]
+
+
+def _by_name(values: list[Any], feature: Any) -> list[Any]:
+    """What a column holds; of a ClassLabel, whose rows hold numbers, their names (None for -1, which is no class)."""
+    if not isinstance(feature, datasets.ClassLabel):
+        return values
+    return [None if value is None or value < 0 else feature.names[value] for value in values]
 
 
 def _of_corners(months: NDArray[Any], regions: NDArray[Any]) -> list[tuple[int, NDArray[np.int64]]]:
@@ -899,6 +929,10 @@ def _write_rows(folder: Path, rows: datasets.Dataset) -> list[str]:
     stored, writer = rows.with_format("arrow"), None
     for start in range(0, len(rows), _ARROW_BATCH):
         table = stored[start : start + _ARROW_BATCH].rename_columns(names)
+        for place, feature in enumerate(rows.features[name] for name in rows.column_names):
+            if isinstance(feature, datasets.ClassLabel):
+                named = pyarrow.array(_by_name(table.column(place).to_pylist(), feature), pyarrow.string())
+                table = table.set_column(place, names[place], named)
         for name in ("month", "region"):
             if name not in names:
                 table = table.append_column(name, pyarrow.nulls(len(table), pyarrow.string()))

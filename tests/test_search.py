@@ -1,12 +1,15 @@
 """Promises of `spacetime.search`: the true best of what passes the filters, exact parts of a score, files that last."""
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pycountry
 import pytest
 import torch
@@ -497,6 +500,51 @@ def test_a_folder_with_other_files_is_not_overwritten(index: SpaceTimeIndex, tmp
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
 
 
+def test_a_saved_index_is_pickled_and_copied_as_its_folder(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+    index = SpaceTimeIndex.build(make_rows(20), encoder)
+    for call in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(ValueError, match="lies in a temporary folder, which goes with it; save it, then copy or"):
+            call(index)
+    temporary = index.folder
+    index.save(tmp_path / "saved")
+    assert index.folder == tmp_path / "saved" and not temporary.exists(), "it has moved, and left nothing behind"
+    expected = index.search("rain", "2020-01", "US")
+    for again in (pickle.loads(pickle.dumps(index)), copy.deepcopy(index), copy.copy(index)):
+        pd.testing.assert_frame_equal(again.search("rain", "2020-01", "US"), expected)
+
+
+def test_class_labels_are_their_names(encoder: SpaceTimeEncoder) -> None:
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "region": datasets.ClassLabel(names=["UK", "US"]),
+            "topic": datasets.ClassLabel(names=["weather", "money"]),
+        }
+    )
+    columns = {"text": ["rain", "banks", "snow"], "region": [1, 0, -1], "topic": [0, 1, 0]}
+    index = SpaceTimeIndex.build(datasets.Dataset.from_dict(columns, features=features), encoder)
+    found = index.search("rain").set_index("text")
+    assert found.region["rain"] == "US" and found.region["banks"] == "UK" and pd.isna(found.region["snow"])
+    assert found.topic["rain"] == "weather" and found.topic["banks"] == "money"
+    assert set(index.search("rain", regions="UK", keep_unplaced=False).text) == {"banks"}
+    with pytest.raises(ValueError, match="region must be text such as 'UK', not the number 1"):
+        SpaceTimeIndex.build(datasets.Dataset.from_dict(columns), encoder)
+
+
+def test_queries_and_filters_come_in_whatever_holds_a_column(index: SpaceTimeIndex) -> None:
+    expected = index.search(["rain", "snow"], regions=["UK", "US"])
+    for queries, regions in (
+        (pa.array(["rain", "snow"]), pa.array(["UK", "US"])),
+        (pd.Series(["rain", "snow"], index=[5, 5]), {"UK", "US"}),
+        ((text for text in ("rain", "snow")), np.array(["UK", "US"])),
+    ):
+        pd.testing.assert_frame_equal(index.search(queries, regions=regions), expected)
+    table: Any = pd.DataFrame({"rain": ["a"]})
+    for call in (lambda: index.search(table), lambda: index.search("rain", regions=table)):
+        with pytest.raises(ValueError, match="not a DataFrame; give its column"):
+            call()
+
+
 # --- what is refused ----------------------------------------------------------------------------------
 
 
@@ -512,6 +560,9 @@ def test_a_folder_with_other_files_is_not_overwritten(index: SpaceTimeIndex, tmp
         ({"time_weight": 1.5}, "time_weight must lie between 0 and 1, not 1.5"),
         ({"region_weight": -1}, "region_weight must lie"),
         ({"floor": 2}, "floor must lie"),
+        ({"time_weight": "full"}, "time_weight must lie between 0 and 1, not 'full'"),
+        ({"month": "2020-01", "half_life": "12"}, "half_life must be a number of months above 0, .* not '12'"),
+        ({"regions": 5}, "regions to filter by must be names such as 'Europe' or 'UK', not 5"),
         ({"half_life": 0, "month": "2020-01"}, "half_life must be a number of months above 0"),
         ({"half_life": 6}, "half_life counts months from the query's month"),
         ({"months": "2019-01"}, "must be \\(first, last\\)"),

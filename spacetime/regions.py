@@ -86,6 +86,17 @@ def _places() -> dict[str, str]:
 
 
 @functools.cache
+def _parts() -> dict[str, str]:
+    """Return every part of a country that no other country has by that name, to the country's alpha-2 code."""
+    import pycountry
+
+    countries: dict[str, set[str]] = {}
+    for part in pycountry.subdivisions:
+        countries.setdefault(part.name, set()).add(part.country_code)
+    return {name: codes.pop() for name, codes in countries.items() if len(codes) == 1}
+
+
+@functools.cache
 def _folded_names() -> dict[str, str]:
     """Return every name and code of a country, from its form without capitals: ``uk`` to ``UK``."""
     return {_folded(name): name for name in _places()}
@@ -376,6 +387,10 @@ class RegionSet:
         if place is not None:  # a country outside the set: 'AUT' is Austria, not a slip for 'AUS'
             name = place_name(place)
             return f"unknown region {value!r}{f' ({name})' if name != value else ''}; known: {self._known()}"
+        whole = self._id_of_place.get(_parts().get(value, ""))
+        if whole is not None:
+            label = self._labels[whole]
+            return f"unknown region {value!r}, which is a part of {label!r}; give {label!r} if that is meant"
         near = self._near(value)
         if is_missing_word(value):
             return f"unknown region {quoted(value)}; a missing region is None; known: {self._known()}"

@@ -143,6 +143,8 @@ def test_the_everyday_names_never_contradict_pycountry():
         ("united kingdom", "unknown region 'united kingdom'; did you mean 'UK'?"),
         ("Austrlia", "unknown region 'Austrlia'; did you mean 'AUS'?"),
         ("Mars", "unknown region 'Mars'; known: UK, US, AUS, CAN"),
+        ("England", "unknown region 'England', which is a part of 'UK'; give 'UK' if that is meant"),
+        ("New South Wales", "unknown region 'New South Wales', which is a part of 'AUS'; give 'AUS' if that is meant"),
         (
             "AUT",
             "unknown region 'AUT' (Austria); known: UK, US, AUS, CAN",

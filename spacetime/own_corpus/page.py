@@ -14,7 +14,6 @@ from typing import Any
 
 import datasets
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from spacetime.folders import write_text
@@ -104,7 +103,7 @@ def write_report(
 
 def _seen(value: Any) -> Any:
     """A value of the page: characters that would turn the direction of what follows are shown in its place."""
-    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _figure(value: float | None) -> str:

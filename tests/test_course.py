@@ -43,7 +43,7 @@ output: str = "../runs/quick"  # where results go
 RECORD = """\
 from course import record
 
-record("{lesson}", f"seed {{seed}}", {{"seed": seed}}, output)"""
+_ = record("{lesson}", f"seed {{seed}}", {{"seed": seed}}, output)"""
 
 
 def write_lesson(folder: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> Path:

@@ -267,7 +267,7 @@ def test_rows_of_a_json_array_are_numbered_and_a_bad_one_costs_itself_only(tmp_p
 
 def test_columns_of_pandas_in_json_are_said_to_be_no_rows(tmp_path):
     for orient in ("columns", "table"):
-        with pytest.raises(ValueError, match="holds one object of whole columns, not rows.*orient='records'"):
+        with pytest.raises(ValueError, match="holds one object of whole columns, not rows.*'records'"):
             read(tmp_path, pd.DataFrame(ROWS).to_json(orient=orient), "f.json")  # type: ignore[call-overload]
 
 

@@ -11,7 +11,10 @@ from typing import Any
 NUMBER = r"\d\d[a-z]?"
 """A lesson's number: ``06``, and ``01b`` for a lesson that goes deeper into what ``01`` begins."""
 
-LESSONS = Path(__file__).parents[2] / "notebooks"
+LESSONS_VARIABLE = "SPACETIME_LESSONS"
+"""Names the folder of the lessons for the processes of `python -m course run --notebooks DIR`."""
+
+LESSONS = Path(os.environ.get(LESSONS_VARIABLE) or Path(__file__).parents[1])
 
 
 def output_folder(output: str | Path) -> Path:

@@ -21,7 +21,7 @@ from course.freshness import fingerprint
 from course.gathering import runs_folder
 from course.parameters import Parameter, check_value, read_parameters, suggest
 from course.provenance import commit, versions
-from course.recording import NUMBER
+from course.recording import LESSONS_VARIABLE, NUMBER
 from spacetime.folders import LOCK, sole_writer, write_text
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
@@ -417,7 +417,12 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
         process = subprocess.Popen(
             command,
             cwd=lesson.path.parent,
-            env={**quiet, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **os.environ},
+            env={
+                **quiet,
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                **os.environ,
+                LESSONS_VARIABLE: str(lesson.path.parent.resolve()),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -791,7 +791,7 @@ def _open_json(text: _TextFile, kind: str, asked: Sequence[str]) -> Rows:
         if all(isinstance(value, dict | list) for value in entry.fields.values()):
             raise ValueError(
                 f"{text.name} holds one object of whole columns, not rows; a .json file has one object on each line, "
-                "or one array of objects (pandas writes it by orient='records')"
+                "or one array of objects ('records')"
             )
     columns, notes = _named(text.name, list(names), asked)
     if more:

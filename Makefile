@@ -96,7 +96,7 @@ unit: setup
 
 # nbval runs each notebook with its own default parameters and compares what comes out with what is stored.
 notebooks: setup
-	$(if $(NOTEBOOKS),$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	$(if $(NOTEBOOKS),$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=900 \
 	    --nbval-sanitize-with notebooks/sanitize.cfg $(NOTEBOOKS),@echo "no notebooks yet")
 
 test-slow: setup

@@ -15,6 +15,8 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 # Waiting threads sleep instead of spinning (lessons and tests share few cores), and the tokenizer's own threads
 # do not fork under us.
 export OMP_WAIT_POLICY := PASSIVE
+# NumPy's and SciPy's products here are small: two threads spend more time on each other than on them.
+export OPENBLAS_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

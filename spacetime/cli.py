@@ -293,6 +293,8 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
     from spacetime.data.vectors import write_vectors
     from spacetime.encoder import SpaceTimeEncoder
 
+    if _written_by_another_process(options.output):
+        return 0
     if options.output.exists():
         raise ValueError(f"{options.output} is there already; delete it, or give another --output")
     options.corpus = options.what[0]
@@ -306,6 +308,8 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
     else:
         encoder = SpaceTimeEncoder.load(options.model)
         corpus = _load_corpus(options, encoder.months, encoder.regions)
+    if _written_by_another_process(options.output):
+        return 0
     written = write_vectors(
         corpus.dataset,
         encoder,
@@ -326,6 +330,16 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
     else:
         print(f"this process's share of {written.path} is done{rate}; others are at work (if not, start them again)")
     return 0
+
+
+def _written_by_another_process(output: Path) -> bool:
+    """Whether a process that torchrun started beside this one has done the work already: with few rows, one may."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or not output.exists():
+        return False
+    import psutil
+
+    started: float = psutil.Process(os.getppid()).create_time()
+    return output.stat().st_mtime >= started
 
 
 def _locate(options: argparse.Namespace) -> int:

@@ -151,6 +151,23 @@ def test_torchrun_starts_processes_that_share_the_work(encoder: SpaceTimeEncoder
     assert (tmp_path / "1.npy").read_bytes() == (tmp_path / "2.npy").read_bytes()
 
 
+def test_a_process_that_comes_late_finds_the_work_done_and_an_old_array_is_still_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows().to_parquet(str(tmp_path / "rows.parquet"))
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    command = ["encode", str(tmp_path / "rows.parquet"), "--output", str(tmp_path / "x.npy")]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert main(command) == 0 and len(np.load(tmp_path / "x.npy")) == 3
+    os.utime(tmp_path / "x.npy", (0, 0))  # from before torchrun was started
+    assert main(command) == 2 and "is there already" in capsys.readouterr().err
+    monkeypatch.delenv("WORLD_SIZE")
+    os.utime(tmp_path / "x.npy")
+    assert main(command) == 2, "a single process has nobody beside it"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.parquet", "x.npy"}
+
+
 def test_the_next_window_is_tokenised_in_another_thread(
     encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | Non
     Parameters
     ----------
     parser
-        With a command for each `run` (see `_command`).
+        With a command for each `run` (see `add_command`).
     arguments
         Without the program's name; None for the process's own.
 
@@ -78,8 +78,10 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
+    name = _program(parser.prog)
     before, formatted = None, warnings.formatwarning
-    warnings.formatwarning = _format_warning
+    # One line, without the line of code that Python shows.
+    warnings.formatwarning = lambda message, *_: f"{name}: warning: {' '.join(str(message).split())}\n"
     if threading.current_thread() is threading.main_thread():  # elsewhere Python sets no handlers
         before = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -100,7 +102,6 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
     except Exception as error:
         if debug:
             traceback.print_exc()
-        name = parser.prog.split()[-1]
         print(f"{name}: error: {_one_line(error, getattr(options, 'parser', None))}", file=sys.stderr)
         return 2
     finally:
@@ -112,9 +113,9 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
 BEGINS_ANEW = "nothing unfinished was kept; the same command begins anew"
 
 
-def _format_warning(message: Any, category: Any, filename: str, lineno: int, line: str | None = None) -> str:
-    """A warning as one line, without the line of code that Python shows."""
-    return f"spacetime: warning: {' '.join(str(message).split())}\n"
+def _program(prog: str) -> str:
+    """What an error or a warning begins with: `spacetime`, or `course` for `python -m course run`."""
+    return prog.removeprefix("python -m ").split()[0]
 
 
 class _Terminated(KeyboardInterrupt):
@@ -817,24 +818,23 @@ def _disk_error(error: BaseException | None) -> str:
 # --- the parser ---------------------------------------------------------------------------------------
 
 
-class _Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """argparse's own, whose errors are one line and which takes no shortened options (`--month` is not `--months`)."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
-        name = "course" if " -m course" in self.prog else "spacetime"
-        print(f"{name}: error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        print(f"{_program(self.prog)}: error: {message} (see: {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="spacetime",
         description="Sentence embeddings that know when and where a text was written.",
-        epilog=_examples(
+        epilog=example_lines(
             "spacetime run my.csv --text headline --month date --region country --output out",
             "spacetime data check corpus.csv --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
             "spacetime train stage1 corpus.csv --output runs/stage1",
@@ -850,7 +850,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     data = _group(commands, "data", "look at a corpus")
-    check = _command(
+    check = add_command(
         data,
         "check",
         _data_check,
@@ -866,12 +866,12 @@ def _parser() -> argparse.ArgumentParser:
 
     train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
     for name, run, purpose, examples in _STAGES:
-        stage = _command(train, name, run, purpose, *examples, after=_SEVERAL.format(name))
+        stage = add_command(train, name, run, purpose, *examples, after=_SEVERAL.format(name))
         stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
         _add_training_options(stage, name)
         _add_corpus_options(stage)
         _add_split_options(stage)
-    plain = _command(
+    plain = add_command(
         train,
         "plain",
         _train_plain,
@@ -886,7 +886,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_mixture_options(plain)
     _add_training_options(plain, "plain")
 
-    encode = _command(
+    encode = add_command(
         commands,
         "encode",
         _encode,
@@ -924,7 +924,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_corpus_options(encode, every_row=True)
 
-    locate = _command(
+    locate = add_command(
         commands,
         "locate",
         _locate,
@@ -946,7 +946,7 @@ def _parser() -> argparse.ArgumentParser:
     locate.set_defaults(months=None, regions=None, outside="reject", strict=True, rejects=None)
     _add_reading_options(locate)
 
-    index = _command(
+    index = add_command(
         commands,
         "index",
         _index,
@@ -964,7 +964,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_corpus_options(index)
 
-    search = _command(
+    search = add_command(
         commands,
         "search",
         _search,
@@ -993,7 +993,7 @@ def _parser() -> argparse.ArgumentParser:
     filters.add_argument("--drop-undated", action="store_true", help="rows without a month do not pass")
     filters.add_argument("--drop-unplaced", action="store_true", help="rows without a region do not pass")
 
-    evaluate = _command(
+    evaluate = add_command(
         commands,
         "evaluate",
         _evaluate,
@@ -1015,7 +1015,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_corpus_options(evaluate)
     _add_split_options(evaluate)
 
-    sts = _command(
+    sts = add_command(
         commands,
         "sts",
         _sts,
@@ -1026,7 +1026,7 @@ def _parser() -> argparse.ArgumentParser:
     sts.add_argument("--task", action="append", required=True, metavar="NAME=FILE", help="may be given again")
     sts.add_argument("--json", action="store_true", help="print JSON")
 
-    own = _command(
+    own = add_command(
         commands,
         "run",
         _run_corpus,
@@ -1089,7 +1089,7 @@ each takes its share of every batch, and the steps are those of one process with
 GPUs each process takes one of them."""
 
 
-def _examples(*commands: str, after: str = "") -> str:
+def example_lines(*commands: str, after: str = "") -> str:
     """The end of a help page."""
     return "examples:\n" + "\n".join(f"  {command}" for command in commands) + (f"\n\n{after}" if after else "")
 
@@ -1100,13 +1100,13 @@ def _group(commands: Any, name: str, purpose: str) -> Any:
     return group.add_subparsers(metavar="COMMAND", required=True)
 
 
-def _command(commands: Any, name: str, run: Any, purpose: str, *examples: str, after: str = "") -> Any:
+def add_command(commands: Any, name: str, run: Any, purpose: str, *examples: str, after: str = "") -> Any:
     """A command that does something, with examples at the end of its help."""
     command = commands.add_parser(
         name,
         help=purpose,
         description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=_examples(*examples, after=after),
+        epilog=example_lines(*examples, after=after),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run, parser=command)

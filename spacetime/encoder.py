@@ -29,6 +29,7 @@ from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.foreign import (
     check_sizes,
     read_described,
+    read_json,
     refuse_unknown_settings,
     space_time_config,
     warn_of_code,
@@ -865,9 +866,8 @@ def _check_free(folder: Path) -> None:
         raise ValueError(f"{folder} is a file; name a folder for the model")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    config = folder / "config.json"
     try:
-        found = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        found = read_json(folder / "config.json")
     except ValueError:
         found = {}
     if found.get("model_type") != SpaceTimeConfig.model_type and not is_published(found):

@@ -25,9 +25,8 @@ def replaced(target: str | Path) -> Iterator[IO[bytes]]:
     Until then it is a hidden file beside it whose name ends in `.part`.
     """
     target = Path(target)
-    part = target.with_name(
-        f".{target.name}.{uuid.uuid4().hex}.part"
-    )  # not of `tempfile`, whose files only we may read
+    # Not of `tempfile`, whose files only we may read.
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb") as stream:
             yield stream

@@ -69,7 +69,7 @@ from spacetime.data.neighbours import inverted_file
 from spacetime.encoder import (
     DEFAULT_MONTHS,
     DEFAULT_REGIONS,
-    PUBLISHED_RECIPE,
+    NAMES,
     SpaceTimeEncoder,
     check_encoder,
     encoder_fingerprint,
@@ -768,7 +768,7 @@ def _write_description(folder: Path, description: dict[str, Any]) -> None:
 
 def _found_from(model: str | Path | None, index: Path) -> list[str] | None:
     """Where a model's folder is, from the index and on this machine; None for a name that is no folder's."""
-    if model is None or str(model) in ("released", "plain", PUBLISHED_RECIPE) or not Path(model).is_dir():
+    if model is None or str(model) in NAMES.values() or not Path(model).is_dir():
         return None
     folder = Path(model).resolve()
     return [os.path.relpath(folder, index.resolve()), str(folder)]

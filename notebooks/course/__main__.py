@@ -9,7 +9,7 @@ from course.exercises.generating import write_exercises
 from course.gathering import gather
 from course.refreshing import refresh
 from course.running import NOTEBOOKS, run_course
-from spacetime.cli import BEGINS_ANEW, _command, _examples, _Parser, run_commands
+from spacetime.cli import BEGINS_ANEW, CommandParser, add_command, example_lines, run_commands
 from spacetime.data.reading import inert
 
 
@@ -72,15 +72,15 @@ def _site(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="python -m course",
         description="Run the lessons, gather their results, and put outputs, exercises and pages in order.",
-        epilog=_examples("python -m course run", "python -m course run --lesson 06 -p seed 3"),
+        epilog=example_lines("python -m course run", "python -m course run --lesson 06 -p seed 3"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    run = _command(
+    run = add_command(
         commands,
         "run",
         _run,
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
-    gather = _command(
+    gather = add_command(
         commands,
         "gather",
         _gather,
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
     gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
 
-    site = _command(
+    site = add_command(
         commands,
         "site",
         _site,
@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
     )
 
-    refresh = _command(
+    refresh = add_command(
         commands,
         "refresh",
         _refresh,
@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     refresh.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
-    exercises = _command(
+    exercises = add_command(
         commands,
         "exercises",
         _exercises,

@@ -39,7 +39,7 @@ from spacetime.analysis import (
     umap_map,
     unit_vectors,
 )
-from spacetime.data import load_corpus
+from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.training.loop import environment
 

@@ -31,12 +31,11 @@ import torch
 
 from benchmarks.tables import commit, write_between
 from course.gathering import t_interval
+from course.pairing import partners_found
 from course.students import Start, student
 from data_samples.almanac.two_wordings import template_names, two_wordings
-from spacetime.data.mixture import Source, read_data_config, write_data_config
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import sts
-from spacetime.evaluation.pairing import partners_found
 from spacetime.evaluation.sts_tasks import read_sts_pairs
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.precision import quick_precision
@@ -44,6 +43,7 @@ from spacetime.model.weights import BACKBONE_SIZES
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.cost import forward_operations, most_pieces
 from spacetime.training.loop import environment, read_log
+from spacetime.training.mixture import Source, read_data_config, write_data_config
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain
 
 FACTS, BANKS, STS = "facts", "banks", "sts"

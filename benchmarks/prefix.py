@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.tables import write_between
-from spacetime.data import load_corpus, split_corpus
-from spacetime.data.pairs import build_pairs
+from spacetime.corpus import load_corpus, split_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation import pair_metrics, rank_agreement
 from spacetime.model import modeling
 from spacetime.model.modeling import Context, PrefixConditioning, SpaceTimeConfig, ZeroLinear
 from spacetime.training import STAGE2, train_stage2
+from spacetime.training.pairs import build_pairs
 
 
 class SlowGates(PrefixConditioning):

@@ -3,7 +3,7 @@
     python -m benchmarks.released CORPUS --sts STS_FILE
 
 CORPUS is Wikipedia's Current Events (all months and regions; text, month, region, date, topic), STS_FILE the STS
-benchmark.  Scored are the days, topics and almanac sentences that `spacetime.training.release` held back; the dial of
+benchmark.  Scored are the days, topics and almanac sentences that `benchmarks.release` held back; the dial of
 the model and the weights of every baseline are chosen on its validation days.  Results go to
 `spacetime/released/metrics.json` with `--write`, and between the marks of the model's card.
 
@@ -23,23 +23,7 @@ from typing import Any
 import datasets
 import numpy as np
 
-from benchmarks.tables import write_between
-from spacetime.data import load_corpus, split_corpus
-from spacetime.data.almanac import load_almanac
-from spacetime.data.pairs import PairRecipe, build_pairs
-from spacetime.encoder import RELEASED, SpaceTimeEncoder
-from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, decayed_scores
-from spacetime.evaluation.contrast import (
-    contrast_by_embedding,
-    contrast_by_masked_words,
-    contrast_questions,
-    text_dependent_shift,
-)
-from spacetime.evaluation.location import ProbeLocator, TfidfLocator
-from spacetime.evaluation.masked_words import context_gains, masked_word_losses
-from spacetime.evaluation.places import hide_places
-from spacetime.evaluation.retrieval import (
+from benchmarks.retrieval import (
     SETTINGS,
     Retrieval,
     event_queries,
@@ -49,10 +33,26 @@ from spacetime.evaluation.retrieval import (
     retrieval_score,
     tune_decay,
 )
+from benchmarks.tables import write_between
+from benchmarks.text_shift import text_dependent_shift
+from data_samples.current_events.places import hide_places, place_spans
+from spacetime.corpus import load_corpus, split_corpus
+from spacetime.corpus.almanac import load_almanac
+from spacetime.encoder import RELEASED, SpaceTimeEncoder
+from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
+from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, decayed_scores
+from spacetime.evaluation.contrast import (
+    contrast_by_embedding,
+    contrast_by_masked_words,
+    contrast_questions,
+)
+from spacetime.evaluation.location import ProbeLocator, TfidfLocator
+from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.loop import environment
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 SHARED: dict[str, Any] = {"month": "2019-07", "region": "UK"}
 """The context of the rank agreement."""
@@ -115,7 +115,7 @@ def carried(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, material: Materi
 
 def used(encoder: SpaceTimeEncoder, material: Material, sentences: int) -> Metrics:
     """Is the context used?  Masked words on unseen days."""
-    return context_gains(masked_word_losses(encoder, material.test, max_sentences=sentences))
+    return context_gains(masked_word_losses(encoder, material.test, max_sentences=sentences, places=place_spans))
 
 
 def in_context(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, material: Material) -> Metrics:

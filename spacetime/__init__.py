@@ -22,15 +22,15 @@ _PARTS = {
     "spacetime.model": """
         SpaceTimeConfig SpaceTimeMiniLM SpaceTimeOutput find_plain_weights load_tokenizer plain_model
     """,
-    "spacetime.data": "Corpus CorpusReport Reject Split load_corpus split_corpus",
-    "spacetime.data.almanac": "load_almanac",
-    "spacetime.data.pairs": "PairRecipe build_pairs",
+    "spacetime.corpus": "Corpus CorpusReport Reject Split load_corpus split_corpus",
+    "spacetime.corpus.almanac": "load_almanac",
+    "spacetime.training.pairs": "PairRecipe build_pairs",
     "spacetime.evaluation": """
         ConcatenatedEncoder Decay PlainEncoder ProbeLocator Report TextPrefixEncoder TfidfLocator
         TooFewLabels bootstrap_interval context_gains contrast_by_embedding contrast_by_masked_words
-        contrast_questions decay evaluate event_queries hard_negatives hide_places locate_metrics
+        contrast_questions decay evaluate locate_metrics
         location_scores masked_word_losses pair_metrics pair_response probes rank_agreement
-        retrieval_metrics sts unseen_response
+        sts
     """,
     "spacetime.training": """
         JOINT PLAIN STAGE1 STAGE2 TrainingOptions train train_joint train_plain train_stage1 train_stage2
@@ -50,10 +50,8 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __getattr__
     from spacetime.analysis import *  # noqa: F403
-    from spacetime.data import *  # noqa: F403
-    from spacetime.data.almanac import load_almanac as load_almanac
-    from spacetime.data.pairs import PairRecipe as PairRecipe
-    from spacetime.data.pairs import build_pairs as build_pairs
+    from spacetime.corpus import *  # noqa: F403
+    from spacetime.corpus.almanac import load_almanac as load_almanac
     from spacetime.encoder import Location as Location
     from spacetime.encoder import SpaceTimeEncoder as SpaceTimeEncoder
     from spacetime.evaluation import *  # noqa: F403
@@ -64,6 +62,8 @@ if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __get
     from spacetime.search import SpaceTimeIndex as SpaceTimeIndex
     from spacetime.search import continent_of as continent_of
     from spacetime.training import *  # noqa: F403
+    from spacetime.training.pairs import PairRecipe as PairRecipe
+    from spacetime.training.pairs import build_pairs as build_pairs
 
 
 def __getattr__(name: str) -> Any:

@@ -27,13 +27,13 @@ from spacetime.terminal import Terminal, shortened
 
 # What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
 if TYPE_CHECKING:
-    from spacetime.data import Corpus, Split
-    from spacetime.data.corpus import CorpusReport
-    from spacetime.data.pairs import PairRecipe
+    from spacetime.corpus import Corpus, Split
+    from spacetime.corpus.loading import CorpusReport
     from spacetime.months import MonthRange
     from spacetime.regions import RegionSet
     from spacetime.training import TrainingOptions
     from spacetime.training.loop import TrainingResult
+    from spacetime.training.pairs import PairRecipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,9 +192,9 @@ def _train_stage1(options: argparse.Namespace) -> int:
 
 
 def _train_stage2(options: argparse.Namespace) -> int:
-    from spacetime.data.pairs import build_pairs
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE2, train_stage2
+    from spacetime.training.pairs import build_pairs
 
     training, recipe = _training_options(options, STAGE2), _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(options.start)
@@ -221,9 +221,9 @@ def _train_stage2(options: argparse.Namespace) -> int:
 
 
 def _train_plain(options: argparse.Namespace) -> int:
-    from spacetime.data.mixture import read_data_config
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation.similarity import sts
+    from spacetime.training.mixture import read_data_config
     from spacetime.training.plain import PLAIN, PLAIN_LOSS, MixtureRecipe, train_plain
 
     training = _training_options(options, PLAIN)
@@ -291,8 +291,8 @@ def _encode(options: argparse.Namespace) -> int:
 
 
 def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
-    from spacetime.data.vectors import write_vectors
     from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.vectors import write_vectors
 
     if _written_by_another_process(options.output):
         return 0
@@ -372,9 +372,9 @@ def _locate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from spacetime.data.pairs import build_pairs
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation import evaluate
+    from spacetime.training.pairs import build_pairs
 
     recipe = _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(options.model)
@@ -533,8 +533,8 @@ def _load_corpus(
 
     For the `plain` model a file without the columns month and region is one whose rows have none.
     """
-    from spacetime.data import load_corpus
-    from spacetime.data.corpus import MissingColumn
+    from spacetime.corpus import load_corpus
+    from spacetime.corpus.loading import MissingColumn
 
     if not _first_process():
         options.rejects = None
@@ -590,7 +590,7 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
     Returns the split and how it was made, for `training.json`. With a `model` that was trained on another split of a
     corpus of this name, it raises ValueError: rows that it was trained on would be tested.
     """
-    from spacetime.data import split_corpus
+    from spacetime.corpus import split_corpus
 
     how = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
     if "by" not in how:  # what keeps most apart, of what the corpus has
@@ -630,7 +630,7 @@ def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> 
 
 
 def _pair_recipe(options: argparse.Namespace) -> "PairRecipe":
-    from spacetime.data.pairs import PairRecipe
+    from spacetime.training.pairs import PairRecipe
 
     given = _given(options, "time_kernel", "region_kernel", "value_range")
     if options.weights_of_parts:
@@ -673,7 +673,7 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def _read_lines(file: str, options: argparse.Namespace) -> list[str]:
     """One sentence a line, from a file or (`-`) from stdin; an empty line would shift the rows that follow."""
-    from spacetime.data.reading import read_texts
+    from spacetime.corpus.reading import read_texts
 
     texts, notes = read_texts(file, options.encoding)
     for note in notes:
@@ -713,7 +713,7 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
 
 def _is_text(text: str) -> bool:
     """Whether an argument reads as a sentence: several words, and no corpus's suffix at the end."""
-    from spacetime.data.reading import FORMATS
+    from spacetime.corpus.reading import FORMATS
 
     return len(text.split()) > 1 and not text.lower().endswith((*FORMATS, ".gz", ".zip"))
 
@@ -1225,7 +1225,7 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_pair_options(parser: argparse.ArgumentParser) -> None:
-    """How pairs and their labels are made: see `spacetime.data.pairs.PairRecipe`."""
+    """How pairs and their labels are made: see `spacetime.training.pairs.PairRecipe`."""
     group = parser.add_argument_group("pairs")
     group.add_argument("--pairs", type=int, metavar="N", help="number of pairs (default: as many as sentences)")
     group.add_argument(
@@ -1238,7 +1238,7 @@ def _add_pair_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_mixture_options(parser: argparse.ArgumentParser) -> None:
-    """What the plain encoder is trained on: see `spacetime.data.mixture` and `spacetime.training.contrastive`."""
+    """What the plain encoder is trained on: see `spacetime.training.mixture` and `spacetime.training.contrastive`."""
     group = parser.add_argument_group("mixture")
     group.add_argument("--config", required=True, metavar="FILE", help='data_config.json: "name", "lines", "weight"')
     group.add_argument("--data", metavar="DIR", help="folder of the files it names (default: its own)")

@@ -1,8 +1,8 @@
 """Codes for months and regions with chosen cosines: the plain way to put a context beside a vector, without training.
 
 The similarity of two contexts is a kernel, a matrix over all months or all regions; a code is a row of a factor of it.
-Stage 2's labels are made of the same kernels (`spacetime.data.pairs`), so vectors with codes beside them reach these
-labels exactly (lesson 07).
+Stage 2's labels are made of the same kernels (`spacetime.training.pairs`), so vectors with codes beside them reach
+these labels exactly (lesson 07).
 """
 
 import numpy as np

@@ -64,8 +64,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from spacetime.data import Corpus
-from spacetime.data.neighbours import inverted_file
+from spacetime.corpus import Corpus
 from spacetime.encoder import (
     DEFAULT_MONTHS,
     DEFAULT_REGIONS,
@@ -78,6 +77,7 @@ from spacetime.encoder import (
 from spacetime.folders import new_folder
 from spacetime.inputs import one_or_many, quoted, texts_of
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
+from spacetime.neighbours import inverted_file
 from spacetime.regions import RegionSet, find_place
 
 CONTINENTS = ("Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America")

@@ -28,7 +28,7 @@ from data_samples.almanac.__main__ import main
 from data_samples.almanac.contrast import CONTRASTS
 from data_samples.almanac.places import AUS, CAN, REGIONS, UK, US, City
 from data_samples.almanac.template import Drawn
-from spacetime.data.almanac import ALMANAC, load_almanac
+from spacetime.corpus.almanac import ALMANAC, load_almanac
 
 Row = dict[str, str]
 Told = tuple[Row, Drawn]

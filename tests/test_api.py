@@ -15,7 +15,7 @@ import pytest
 import spacetime
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("analysis", "data", "evaluation", "model", "training")  # the sub-packages, each with an `__all__`
+PARTS = ("analysis", "corpus", "evaluation", "model", "training")  # the sub-packages, each with an `__all__`
 PUBLIC = [name for name in spacetime.__all__ if name != "__version__"]
 # The model's file is copied into every saved model and hashed into what lessons keep; its docstrings wait for its next
 # change. Its calls are documented there in words, not in sections.

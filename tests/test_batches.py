@@ -1,4 +1,4 @@
-"""Promises of `spacetime.data.batches`: nothing lost, masks by BERT's rule, hidden contexts, the same for a seed."""
+"""Promises of `spacetime.training.batches`: nothing lost, masks by BERT's rule, hidden contexts, one seed."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from spacetime.data.batches import NO_LABEL, BatchPlan, PairBatches, TripleBatches, hide, mask_words
-from spacetime.data.pairs import PairRecipe, build_pairs
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.training.batches import NO_LABEL, BatchPlan, PairBatches, TripleBatches, hide, mask_words
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 MASK = 103
 

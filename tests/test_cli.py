@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import spacetime.data
+import spacetime.corpus
 import spacetime.training
 from spacetime import cli
 from spacetime.cli import _parser, main
@@ -130,7 +130,7 @@ def test_what_an_error_says(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(spacetime.data, "load_corpus", fail)
+    monkeypatch.setattr(spacetime.corpus, "load_corpus", fail)
     assert main(["data", "check", "x.csv"]) == 2
     assert said in capsys.readouterr().err
 
@@ -139,7 +139,7 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(spacetime.data, "load_corpus", interrupt)
+    monkeypatch.setattr(spacetime.corpus, "load_corpus", interrupt)
     assert main(["data", "check", "x.csv"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -383,7 +383,8 @@ def test_what_a_user_wrote_is_never_put_into_other_words(words: str, message: st
 
 
 @pytest.mark.parametrize(
-    "module", ["data/corpus.py", "data/reading.py", "data/splits.py", "own_corpus/rows.py", "own_corpus/running.py"]
+    "module",
+    ["corpus/loading.py", "corpus/reading.py", "corpus/splits.py", "own_corpus/rows.py", "own_corpus/running.py"],
 )
 def test_no_message_about_a_file_keeps_python_in_it(module: str) -> None:
     """Every message that these modules raise, put into the words of `run`, `train stage1` and `data check`."""

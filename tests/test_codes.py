@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spacetime.codes import kernel_factor, region_kernel, time_kernel
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.training.pairs import PairRecipe
 
 TEXTS = ["Rain.", "The clocks go forward tonight."]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, multiprocessing, nn
 
-from spacetime.data.batches import Batch
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM
+from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss, over_processes
 from spacetime.training.loop import set_dropout
 

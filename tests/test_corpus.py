@@ -1,4 +1,4 @@
-"""What spacetime.data.load_corpus promises about good files, bad rows, the report and the cache."""
+"""What spacetime.corpus.load_corpus promises about good files, bad rows, the report and the cache."""
 
 import csv
 import datetime
@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacetime.data import corpus as corpus_module
-from spacetime.data import load_corpus
-from spacetime.data.corpus import _SURE_PIECES, CorpusReport, _Seen
-from spacetime.data.language import Sample
+from spacetime.corpus import load_corpus
+from spacetime.corpus import loading as corpus_module
+from spacetime.corpus.language import Sample
+from spacetime.corpus.loading import _SURE_PIECES, CorpusReport, _Seen
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -521,7 +521,7 @@ def test_strict_raises_at_the_first_bad_row_and_still_writes_them_all(tmp_path):
 def test_the_second_load_reads_the_cache_and_a_changed_file_does_not(tmp_path, monkeypatch):
     path = written(tmp_path, "text,month,region\nGood.,2019-01,UK\nBad.,2019-13,UK\n")
     first = load_corpus(path)
-    monkeypatch.setattr("spacetime.data.reading.open_rows", None)  # a second pass would fail
+    monkeypatch.setattr("spacetime.corpus.reading.open_rows", None)  # a second pass would fail
     second = load_corpus(path)
     assert second.report == first.report
     assert second.dataset.to_list() == first.dataset.to_list()
@@ -642,7 +642,7 @@ def test_no_content_whatever_ends_in_anything_but_a_corpus_or_a_clear_error(cont
 def test_memory_stays_flat_from_ten_thousand_rows_to_two_hundred_thousand(tmp_path):
     # In a process of its own: a peak can only be measured once.
     program = (
-        "import sys; from spacetime.data import load_corpus\n"
+        "import sys; from spacetime.corpus import load_corpus\n"
         "load_corpus(sys.argv[1])\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )

@@ -124,7 +124,7 @@ def test_trustworthiness_of_the_exercise_is_the_packages() -> None:
 
 def test_masking_of_the_exercise_is_the_packages() -> None:
     from course.exercises.lesson_03 import mask_pieces
-    from spacetime.data.batches import mask_words
+    from spacetime.training.batches import mask_words
 
     ids = np.arange(200, 260)
     dice = np.random.default_rng(5)
@@ -148,7 +148,7 @@ def test_decay_and_dial_of_the_exercises_are_the_searches() -> None:
 
 def test_split_by_days_of_the_exercise_is_the_packages() -> None:
     from course.exercises.lesson_12 import sides_by_day
-    from spacetime.data import split_corpus
+    from spacetime.corpus import split_corpus
 
     days = [f"2019-{month:02d}-{day:02d}" for month in (4, 5, 6) for day in range(1, 31)]
     rows = datasets.Dataset.from_list([{"text": day, "month": day[:7], "date": day} for day in days])

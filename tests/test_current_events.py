@@ -18,8 +18,8 @@ import pytest
 from data_samples.current_events import build_current_events, extract_events, fetching, find_region, place_event
 from data_samples.current_events.__main__ import main
 from data_samples.current_events.fetching import Wiki, days_of, page_title
-from spacetime.data import load_corpus
-from spacetime.data.gazetteer import meanings
+from data_samples.current_events.gazetteer import meanings
+from spacetime.corpus import load_corpus
 
 NEW_FORM = """{{Current events|year=2019|month=11|day=3|content=
 

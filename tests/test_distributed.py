@@ -23,16 +23,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from spacetime.data.batches import PairBatches, SharedBatches, TripleBatches
-from spacetime.data.joint import JointBatches
-from spacetime.data.mixture import read_data_config
-from spacetime.data.pairs import build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 from spacetime.training import PLAIN, STAGE1, STAGE2, TrainingOptions, train_plain, train_stage1, train_stage2
+from spacetime.training.batches import PairBatches, SharedBatches, TripleBatches
 from spacetime.training.contrastive import ContrastiveLoss
+from spacetime.training.joint import JointBatches
 from spacetime.training.loop import check_shares, checkpoints, read_log, step_seed
+from spacetime.training.mixture import read_data_config
 from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
+from spacetime.training.pairs import build_pairs
 
 WORDS = "rain snow vote match law bank fire ship film war plane river train court strike storm".split()
 RATES = {"learning_rate": 1e-3, "new_learning_rate": 1e-3}

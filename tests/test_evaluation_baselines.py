@@ -7,7 +7,6 @@ from known_geometry import KnownEncoder
 from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 
-from spacetime.data.pairs import PairRecipe
 from spacetime.evaluation.baselines import (
     ConcatenatedEncoder,
     PlainEncoder,
@@ -18,6 +17,7 @@ from spacetime.evaluation.baselines import (
 )
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
+from spacetime.training.pairs import PairRecipe
 
 TEXTS = ["a storm hits the coast", "a storm hits the city", "the bank raises its rate", "voters go to the polls"]
 MONTHS = ["2017-01", "2018-06", None, "2021-12"]

@@ -8,14 +8,14 @@ import torch
 from known_geometry import KnownEncoder, rows
 from numpy.typing import NDArray
 
-from spacetime.data.almanac import load_almanac
+from benchmarks.text_shift import text_dependent_shift
+from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.contrast import (
     contrast_by_embedding,
     contrast_by_masked_words,
     contrast_questions,
     pseudo_log_likelihood,
-    text_dependent_shift,
 )
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet

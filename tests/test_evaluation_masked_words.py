@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from data_samples.current_events.places import place_spans
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.masked_words import (
     CONTEXTS,
@@ -88,7 +89,7 @@ class Rigged:
 
 
 def losses_of(encoder: Any, data: datasets.Dataset, **options: Any) -> pd.DataFrame:
-    return masked_word_losses(encoder, data, **options)
+    return masked_word_losses(encoder, data, **{"places": place_spans} | options)
 
 
 # ------------------------------------------------------------------------------------------------- exchanges
@@ -267,7 +268,7 @@ def test_pieces_of_places_and_peoples_are_left_out() -> None:
     assert (places["true" + NOT_PLACES] == 0).all() and (places["true"] > 0).all()
     assert (others["words_not_places"] == others["words"]).all()
     assert (others["none" + NOT_PLACES] == others["none"]).all()
-    without = losses_of(tiny(), data, draws=5, places=False)
+    without = losses_of(tiny(), data, draws=5, places=None)
     pd.testing.assert_frame_equal(without, table[without.columns], check_exact=True)
 
 

@@ -16,9 +16,9 @@ import pyarrow.parquet
 import pytest
 
 from spacetime.cli import main
-from spacetime.data import load_corpus
-from spacetime.data.corpus import CorpusReport
-from spacetime.data.reading import Form, inert, read_texts
+from spacetime.corpus import load_corpus
+from spacetime.corpus.loading import CorpusReport
+from spacetime.corpus.reading import Form, inert, read_texts
 
 ROWS = [
     {"text": "It snows.", "month": "2019-01", "region": "UK"},
@@ -255,7 +255,7 @@ def test_a_zip_of_a_parquet_file_is_read(tmp_path):
 
 
 def test_rows_of_a_json_array_are_numbered_and_a_bad_one_costs_itself_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("spacetime.data.reading._BLOCK", 16)  # so that every object goes over an end of a block
+    monkeypatch.setattr("spacetime.corpus.reading._BLOCK", 16)  # so that every object goes over an end of a block
     array = (
         f'[\n{json.dumps(ROWS[0])},\n 123456789012345678901234567890,\n{{"text": "\\ud800"}},\n{json.dumps(ROWS[1])}]'
     )

@@ -189,7 +189,7 @@ def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).symlink_to(place / name)
     monkeypatch.setenv("SPACETIME_CACHE", str(place / "cache"))
     monkeypatch.chdir(tmp_path)
-    from spacetime.data import vectors
+    from spacetime import vectors
 
     defaults = vectors.write_vectors.__kwdefaults__
     assert defaults is not None
@@ -260,9 +260,9 @@ def full() -> None:
 
 MOMENTS = [
     (ENCODE, "x.npy", "spacetime.encoder.Embedder.__call__", 1),
-    (ENCODE, "x.npy", "spacetime.data.vectors._put", 2),
-    (ENCODE, "x.npy", "spacetime.data.vectors._put", 7),
-    (ENCODE, "x.npy", "spacetime.data.vectors._make_or_find", 1),
+    (ENCODE, "x.npy", "spacetime.vectors._put", 2),
+    (ENCODE, "x.npy", "spacetime.vectors._put", 7),
+    (ENCODE, "x.npy", "spacetime.vectors._make_or_find", 1),
     (INDEX, "ix", "spacetime.search._encode", 1),
     (INDEX, "ix", "spacetime.search._encode", 9),
     (INDEX, "ix", "spacetime.search._write_rows", 1),
@@ -311,7 +311,7 @@ def test_an_array_that_has_its_name_is_whole_and_what_is_left_beside_it_is_in_no
     undisturbed = (here / "x.npy").read_bytes()
     (here / "x.npy").unlink()
     with monkeypatch.context() as patch:
-        after(patch, "spacetime.data.vectors.os.replace", 1, terminate)
+        after(patch, "spacetime.vectors.os.replace", 1, terminate)
         assert main(ENCODE) == 143
     assert (here / "x.npy").read_bytes() == undisturbed and names(here) == ["model", "my.csv", "x.npy", "x.npy.part"]
     (here / "x.npy").unlink()
@@ -358,7 +358,7 @@ def test_an_empty_part_of_another_setting_gives_way_and_a_begun_one_says_what_to
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        after(patch, "spacetime.data.vectors._put", 2, terminate)
+        after(patch, "spacetime.vectors._put", 2, terminate)
         assert main(ENCODE) == 143
     other = [*ENCODE[:-1], "auto"]
     capsys.readouterr()

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from spacetime.data.joint import JointBatches, JointRecipe, event_mates, gram_targets
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MISSING
 from spacetime.training import JOINT, train_joint
+from spacetime.training.joint import JointBatches, JointRecipe, event_mates, gram_targets
 from spacetime.training.objectives import JointLoss
+from spacetime.training.pairs import PairRecipe
 
 SMALL = JointRecipe(events=2, others=3, masked=4, asked=3, invented=0.0, dialled=0.0)
 

@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from spacetime.data import load_corpus, split_corpus
+from spacetime.corpus import load_corpus, split_corpus
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 

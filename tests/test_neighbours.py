@@ -5,7 +5,7 @@ import pytest
 
 from spacetime.analysis import geometry
 from spacetime.analysis.geometry import near_neighbours, true_neighbours
-from spacetime.data.neighbours import inverted_file, near_others
+from spacetime.neighbours import inverted_file, near_others
 
 
 def cloud(count: int, width: int = 16, seed: int = 0) -> np.ndarray:

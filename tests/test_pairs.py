@@ -1,4 +1,4 @@
-"""Promises of `spacetime.data.pairs`: labels by the recipe, parts that cosines can reach, pairs of every kind."""
+"""Promises of `spacetime.training.pairs`: labels by the recipe, parts that cosines can reach, pairs of every kind."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import datasets
 import numpy as np
 import pytest
 
-from spacetime.data.pairs import PairRecipe, build_pairs, great_circle_km
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
+from spacetime.training.pairs import PairRecipe, build_pairs, great_circle_km
 
 MONTHS, REGIONS = MonthRange("2017-01", "2021-12"), RegionSet(["UK", "US", "AUS", "CAN"])
 
@@ -116,7 +116,7 @@ def test_a_large_corpus_finds_near_sentences_by_an_index(
     cosine = plain.encode(texts) @ plain.encode(texts).T
     np.fill_diagonal(cosine, -2)
     tenth = dict(zip(texts, np.sort(cosine, axis=1)[:, -10], strict=True))
-    monkeypatch.setattr("spacetime.data.pairs.EXACT_ROWS", 200)
+    monkeypatch.setattr("spacetime.training.pairs.EXACT_ROWS", 200)
     pairs = build_pairs(rows, plain, MONTHS, REGIONS, recipe)
     assert set(pairs["kind"]) == {"near meaning"}
     assert all(one != other for one, other in zip(pairs["text1"], pairs["text2"], strict=True))

@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
 
 from spacetime.cli import main
-from spacetime.data.mixture import read_data_config
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights, plain_model
 from spacetime.model.weights import checkpoint_max_length
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import read_log, warmup_then_decay
+from spacetime.training.mixture import read_data_config
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, MixtureRecipe, train_plain
 
 SENTENCES = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import released
-from spacetime.data.almanac import load_almanac
+from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
 from spacetime.evaluation import contrast_by_embedding, contrast_questions
 from spacetime.model import precision

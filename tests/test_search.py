@@ -16,7 +16,7 @@ import torch
 
 from spacetime import search
 from spacetime.cli import main
-from spacetime.data import load_corpus
+from spacetime.corpus import load_corpus
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 from spacetime.months import month_number

@@ -1,4 +1,4 @@
-"""What spacetime.data.split_corpus promises: nothing of one side is told on another, as little as possible is lost."""
+"""What `split_corpus` promises: nothing of one side is told on another, as little as possible is lost."""
 
 import collections
 import datetime
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from spacetime.data import split_corpus
-from spacetime.data.splits import _NearDuplicates, word_triples
+from spacetime.corpus import split_corpus
+from spacetime.corpus.splits import _NearDuplicates, word_triples
 
 START = datetime.date(2019, 1, 1)
 WORDS = "storm vote court bank fire game king ship moon rain".split()

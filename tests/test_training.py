@@ -17,7 +17,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spacetime.data.pairs import build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training import STAGE1, STAGE2, TrainingOptions, train_stage1, train_stage2
 from spacetime.training.loop import (
@@ -28,6 +27,7 @@ from spacetime.training.loop import (
     warmup_then_decay,
 )
 from spacetime.training.objectives import cross_entropy
+from spacetime.training.pairs import build_pairs
 
 WORDS = "rain snow vote match law bank fire ship film war plane river train court strike storm".split()
 

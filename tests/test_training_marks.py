@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from spacetime.data.joint import JointRecipe
-from spacetime.data.mixture import read_data_config
-from spacetime.data.pairs import build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM
 from spacetime.model.weights import load_tokenizer
 from spacetime.training import JOINT, PLAIN, STAGE1, STAGE2, train_joint, train_plain, train_stage1, train_stage2
+from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
+from spacetime.training.mixture import read_data_config
+from spacetime.training.pairs import build_pairs
 
 SHORT: dict[str, Any] = {"batch_size": 6, "max_steps": 2, "precision": "float32", "dropout": 0.1}
 HIGH: dict[str, Any] = {"learning_rate": 1e-3, "new_learning_rate": 1e-3}

@@ -10,7 +10,7 @@ import pytest
 from data_samples.almanac.assemble import TEMPLATES
 from data_samples.almanac.template import Drawn, Template
 from data_samples.almanac.two_wordings import _pair, csv_bytes, template_names, two_wordings
-from spacetime.data.two_wordings import TWO_WORDINGS, load_two_wordings
+from spacetime.corpus.two_wordings import TWO_WORDINGS, load_two_wordings
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,7 +88,8 @@ def test_lesson_01b_needs_no_facts() -> None:
     """`[course]` alone runs it: what draws facts needs the packages of `[almanac]`."""
     code = (
         "import sys; sys.modules |= dict.fromkeys(['astral', 'holidays', 'exchange_calendars', 'currency_converter'])\n"
-        "from spacetime.data.two_wordings import load_two_wordings; print(load_two_wordings('held out', 1)[0].template)"
+        "from spacetime.corpus.two_wordings import load_two_wordings\n"
+        "print(load_two_wordings('held out', 1)[0].template)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "rates.high\n"

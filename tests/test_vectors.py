@@ -1,4 +1,4 @@
-"""Promises of `spacetime.data.vectors`: every row in its place, however often stopped, by however many processes."""
+"""Promises of `spacetime.vectors`: every row in its place, however often stopped, by however many processes."""
 
 import json
 import os
@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from spacetime import vectors as vectors_module
 from spacetime.cli import main
-from spacetime.data import vectors as vectors_module
-from spacetime.data.vectors import write_vectors
 from spacetime.encoder import Embedder, SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, precision
+from spacetime.vectors import write_vectors
 
 HOW: dict[str, Any] = {"window": 16, "precision": "float32", "dtype": "float32", "show_progress": False}
 

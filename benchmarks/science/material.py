@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spacetime.data import load_corpus, split_corpus
-from spacetime.data.almanac import ALMANAC, load_almanac
+from benchmarks.release import COLUMNS, almanac_rows, training_rows
+from spacetime.corpus import load_corpus, split_corpus
+from spacetime.corpus.almanac import ALMANAC, load_almanac
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation.contrast import contrast_questions
 from spacetime.model.precision import quick_precision
@@ -24,14 +25,13 @@ from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training import TrainingOptions, train_stage1
 from spacetime.training.recipes import HEADS, LOCATION_HEADS
-from spacetime.training.release import COLUMNS, almanac_rows, training_rows
 
 MAX_LENGTH = 64
 """Word pieces of a text while training."""
 WORDS_HEAD = tuple(name for name in HEADS if name not in LOCATION_HEADS)
 
 ASKED_YEAR = 2021
-"""Contrast sets of this year are asked, and never trained on (`spacetime.training.release.CONTRAST_UNTIL`)."""
+"""Contrast sets of this year are asked, and never trained on (`benchmarks.release.CONTRAST_UNTIL`)."""
 
 TUNING_DAYS = range(11, 16)
 """Days of the month whose training rows help to tune what is not trained."""

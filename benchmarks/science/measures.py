@@ -13,15 +13,7 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from benchmarks.science.material import Material, Settings
-from spacetime.data.pairs import PairRecipe, build_pairs
-from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder, best_device
-from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
-from spacetime.evaluation.contrast import contrast_by_embedding, contrast_by_masked_words, text_dependent_shift
-from spacetime.evaluation.location import ProbeLocator, TfidfLocator
-from spacetime.evaluation.masked_words import context_gains, masked_word_losses
-from spacetime.evaluation.places import hide_places
-from spacetime.evaluation.retrieval import (
+from benchmarks.retrieval import (
     SETTINGS,
     Queries,
     event_queries,
@@ -29,9 +21,18 @@ from spacetime.evaluation.retrieval import (
     retrieval_metrics,
     tune_dial,
 )
-from spacetime.evaluation.unseen import unseen_response
+from benchmarks.science.material import Material, Settings
+from benchmarks.text_shift import text_dependent_shift
+from benchmarks.unseen import unseen_response
+from data_samples.current_events.places import hide_places, place_spans
+from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder, best_device
+from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
+from spacetime.evaluation.contrast import contrast_by_embedding, contrast_by_masked_words
+from spacetime.evaluation.location import ProbeLocator, TfidfLocator
+from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 QUICK = quick_precision(best_device())
 SHARED: Any = {"month": "2019-06", "region": "US"}
@@ -146,7 +147,7 @@ def masked_words(
     """The losses of all sentences stay in the folder, to be compared with those of other rows."""
     encoder.precision = QUICK
     with measured.part("masked words") as metrics:
-        losses = masked_word_losses(encoder, test, max_sentences=count)
+        losses = masked_word_losses(encoder, test, max_sentences=count, places=place_spans)
         losses.attrs = {}
         losses.to_parquet(folder / LOSSES)
         metrics |= context_gains(losses)

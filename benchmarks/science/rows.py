@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from spacetime.data.joint import JointRecipe
-from spacetime.data.pairs import PairRecipe
 from spacetime.training import JOINT, STAGE1, STAGE2, TrainingOptions
+from spacetime.training.joint import JointRecipe
 from spacetime.training.objectives import JointLoss
+from spacetime.training.pairs import PairRecipe
 
 # The published rates suit the card's 33,750 steps; these are the best found for a hundred.
 STAGE = TrainingOptions(learning_rate=5e-5, new_learning_rate=1e-3, hide_month=0.15, hide_region=0.15)

@@ -13,12 +13,12 @@ import datasets
 import numpy as np
 from torch import Tensor
 
+from benchmarks.retrieval import event_queries, retrieval_score, tune_decay
 from benchmarks.science import measures
 from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Settings
 from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
 from benchmarks.tables import commit
-from spacetime.data.pairs import build_pairs
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.evaluation.baselines import (
     ConcatenatedEncoder,
@@ -27,12 +27,12 @@ from spacetime.evaluation.baselines import (
     decayed_scores,
     with_text_prefix,
 )
-from spacetime.evaluation.retrieval import event_queries, retrieval_score, tune_decay
 from spacetime.months import MonthRange
 from spacetime.training import JOINT, TrainingOptions, train_joint, train_stage1, train_stage2
 from spacetime.training.locator import fit_locator
 from spacetime.training.loop import environment
-from spacetime.training.release import released_start
+from spacetime.training.pairs import build_pairs
+from spacetime.training.recipes import released_start
 
 PREFIX_LENGTH = 8  # of "[2019-11] [US] "
 RESULT = "metrics.json"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.retrieval import Retrieval, paired_difference
 from benchmarks.science.measures import LOSSES, QUERIES
 from benchmarks.science.rows import ROWS, WIDE, Row
 from benchmarks.science.runs import RESULT
 from course.gathering import t_interval
 from spacetime.evaluation.masked_words import context_gains
-from spacetime.evaluation.retrieval import Retrieval, paired_difference
 
 COMPARED = {"published": "published", "no context": "no_context"}
 """Rows whose masked-word losses are subtracted from every other row's, sentence by sentence, at the same seed."""

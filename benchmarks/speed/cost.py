@@ -55,7 +55,7 @@ def write_rows(path: Path, count: int, chunk: int = 50_000) -> None:
 
 
 def _corpus(folder: Path) -> Any:
-    from spacetime.data import load_corpus
+    from spacetime.corpus import load_corpus
 
     return load_corpus(folder / "rows.parquet", cache_dir=folder, show_progress=False)
 
@@ -67,8 +67,8 @@ def check(folder: str) -> dict[str, Any]:
 
 
 def encode(folder: str) -> dict[str, Any]:
-    from spacetime.data.vectors import write_vectors
     from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.vectors import write_vectors
 
     corpus, encoder = _corpus(Path(folder)), SpaceTimeEncoder.load(device="cpu")
     shutil.rmtree(Path(folder) / "vectors.npy.part", ignore_errors=True)  # of a measurement that was stopped
@@ -79,7 +79,7 @@ def encode(folder: str) -> dict[str, Any]:
 
 def pairs(folder: str) -> dict[str, Any]:
     """Without the encoding, which has its own line: the vectors are read."""
-    from spacetime.data.pairs import build_pairs
+    from spacetime.training.pairs import build_pairs
 
     class Read:
         def encode(self, texts: list[str], **_: Any) -> np.ndarray:
@@ -95,9 +95,9 @@ def step(folder: str) -> dict[str, Any]:
     """What comes before the first step of stage 1 (tokenising), and ten steps."""
     from dataclasses import replace
 
-    from spacetime.data.batches import TripleBatches
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE1, train
+    from spacetime.training.batches import TripleBatches
     from spacetime.training.objectives import stage1_loss
 
     corpus = _corpus(Path(folder))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spacetime.data.almanac import load_almanac
+from spacetime.corpus.almanac import load_almanac
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from benchmarks.speed.timing import Size, apart, mixed_sentences
-from spacetime.data.almanac import load_almanac
-from spacetime.data.batches import Batch, PairBatches, TripleBatches
-from spacetime.data.pairs import build_pairs
+from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights
 from spacetime.model.precision import quick_precision
 from spacetime.training import STAGE1, STAGE2, train
+from spacetime.training.batches import Batch, PairBatches, TripleBatches
 from spacetime.training.objectives import Objective, stage1_loss, stage2_loss
+from spacetime.training.pairs import build_pairs
 
 WARM = 2  # steps that are not timed
 LARGE = 8_000  # word pieces a step: steps so long differ little
@@ -274,7 +274,7 @@ def built_triples(folder: str, each: int) -> dict[str, Any]:
 
 def trained_triples(folder: str, steps: int) -> dict[str, Any]:
     """Check and tokenise the whole file, train some steps; seconds of each."""
-    from spacetime.data import load_corpus
+    from spacetime.corpus import load_corpus
 
     began = time.perf_counter()
     corpus = load_corpus(Path(folder) / "triples.parquet", cache_dir=folder, show_progress=False)

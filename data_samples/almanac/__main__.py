@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from data_samples.almanac.assemble import SEED, SENTENCES_PER_CELL, check, write
-from spacetime.data.almanac import ALMANAC
+from spacetime.corpus.almanac import ALMANAC
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

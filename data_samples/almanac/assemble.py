@@ -28,7 +28,7 @@ from data_samples.almanac.contrast import CONTRASTS
 from data_samples.almanac.giveaways import names_month, names_place
 from data_samples.almanac.places import REGIONS
 from data_samples.almanac.template import Cell, Draw, Drawn, Template
-from spacetime.data.almanac import ALMANAC
+from spacetime.corpus.almanac import ALMANAC
 
 COLUMNS = ("text", "month", "region", "date", "kind", "template", "contrast", "names_month", "names_place")
 SENTENCES_PER_CELL = 52

@@ -19,7 +19,7 @@ import numpy as np
 
 from data_samples.almanac.assemble import TEMPLATES, cells
 from data_samples.almanac.template import Drawn, Template, sentence
-from spacetime.data.two_wordings import TWO_WORDINGS, TwoWordings
+from spacetime.corpus.two_wordings import TWO_WORDINGS, TwoWordings
 
 TRAIN, HELD_OUT = 8000, 300  # pairs that are shipped
 _TRIES = 40  # facts drawn for one pair before another template's turn

@@ -2,8 +2,8 @@
 
 The rule, in this order:
 
-1. Every name of a place or people in the text (:mod:`spacetime.data.gazetteer`) stands for the countries that it may
-   mean; names of no one country ("Europe", "Black Sea", "Kurdish") say nothing.
+1. Every name of a place or people in the text (`gazetteer`) stands for the countries that it may mean; names of no
+   one country ("Europe", "Black Sea", "Kurdish") say nothing.
 2. If exactly one country is possible for all names together, it is the region (``how`` = ``text``): "Birmingham" and
    "Alabama" are the US. If several are, and each name most likely means the same one, that one: "Birmingham" alone is
    the UK. A text of two countries ("US soldiers in Iraq") names no one region.
@@ -30,7 +30,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from spacetime.data.gazetteer import Meaning, meanings, name_expression
+from data_samples.current_events.gazetteer import Meaning, meanings, name_expression
 
 # The published model's own two labels; every other country is its ISO 3166 alpha-3 code.
 _LABELS = {"GB": "UK", "US": "US", "EU": "EU", "XK": "XKX"}

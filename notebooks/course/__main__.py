@@ -10,7 +10,7 @@ from course.gathering import gather
 from course.refreshing import refresh
 from course.running import NOTEBOOKS, run_course
 from spacetime.cli import BEGINS_ANEW, CommandParser, add_command, example_lines, run_commands
-from spacetime.data.reading import inert
+from spacetime.corpus.reading import inert
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

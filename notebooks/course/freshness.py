@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-OURS = {"spacetime": "", "course": "notebooks"}
+OURS = {"spacetime": "", "course": "notebooks", "data_samples": ""}
 """Our packages, and the folder of the clone in which each lies."""
 
 KEY = "spacetime"
@@ -26,9 +26,9 @@ KEY = "spacetime"
 
 # What a module reads besides code; a lesson that uses the module uses the data.
 DATA = {
-    "spacetime.analysis.stored": (Path("data_samples/almanac_maps.npz"),),
-    "spacetime.data.almanac": (Path("data_samples/almanac.csv.gz"),),
-    "spacetime.data.two_wordings": (Path("data_samples/two_wordings.csv.gz"),),
+    "data_samples.almanac.stored_maps": (Path("data_samples/almanac_maps.npz"),),
+    "spacetime.corpus.almanac": (Path("data_samples/almanac.csv.gz"),),
+    "spacetime.corpus.two_wordings": (Path("data_samples/two_wordings.csv.gz"),),
     "spacetime.encoder": (Path("spacetime/released/config.json"), Path("spacetime/released/delta.safetensors")),
 }
 

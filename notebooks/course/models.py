@@ -14,13 +14,13 @@ import datasets
 
 from course.freshness import code_hash
 from course.recording import output_folder
-from spacetime.data import Split, load_corpus, split_corpus
-from spacetime.data.almanac import ALMANAC, load_almanac
-from spacetime.data.pairs import PairRecipe, build_pairs
+from spacetime.corpus import Split, load_corpus, split_corpus
+from spacetime.corpus.almanac import ALMANAC, load_almanac
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import modeling
 from spacetime.training import TrainingOptions, train_stage1, train_stage2
 from spacetime.training.loop import checkpoints
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LessonSettings:
     Parameters
     ----------
     corpus
-        A file that `spacetime.data.load_corpus` reads; empty for the almanac.
+        A file that `spacetime.corpus.load_corpus` reads; empty for the almanac.
     sentences
         Training sentences that are used at most, and pairs built from them.
     conditioning, time_encoding, region_encoding

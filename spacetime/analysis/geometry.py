@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spacetime.data.neighbours import EXACT_ROWS, inverted_file, near_others
 from spacetime.inputs import number_table, one_or_many, quoted, whole_number
 from spacetime.months import MISSING
+from spacetime.neighbours import EXACT_ROWS, inverted_file, near_others
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -2,8 +2,8 @@
 
 Every function takes an encoder and a ``datasets.Dataset`` with columns text, month, region (canonical labels
 or ``None``), draws at most ``max_sentences`` rows with ``seed``, and returns a flat dict of named numbers, some of
-them with a table. :func:`evaluate` calls those that any corpus has the data for; masked words, retrieval, contrast
-sets and unseen ranges are asked for by name. Lesson 07 teaches what each number can and cannot show.
+them with a table. :func:`evaluate` calls those that any corpus has the data for; masked words and contrast sets are
+asked for by name. Lesson 07 teaches what each number can and cannot show.
 """
 
 from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
@@ -11,12 +11,9 @@ from spacetime.evaluation.context import Decay, decay, pair_response, probes
 from spacetime.evaluation.contrast import contrast_by_embedding, contrast_by_masked_words, contrast_questions
 from spacetime.evaluation.location import ProbeLocator, TfidfLocator, locate_metrics, location_scores
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
-from spacetime.evaluation.places import hide_places
 from spacetime.evaluation.report import Report, evaluate
-from spacetime.evaluation.retrieval import event_queries, hard_negatives, retrieval_metrics
 from spacetime.evaluation.sampling import TooFewLabels, bootstrap_interval
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
-from spacetime.evaluation.unseen import unseen_response
 
 __all__ = [
     "ConcatenatedEncoder",
@@ -34,9 +31,6 @@ __all__ = [
     "contrast_questions",
     "decay",
     "evaluate",
-    "event_queries",
-    "hard_negatives",
-    "hide_places",
     "locate_metrics",
     "location_scores",
     "masked_word_losses",
@@ -44,7 +38,5 @@ __all__ = [
     "pair_response",
     "probes",
     "rank_agreement",
-    "retrieval_metrics",
     "sts",
-    "unseen_response",
 ]

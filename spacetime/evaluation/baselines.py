@@ -17,12 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spacetime.codes import kernel_factor
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import ids_for_each
 from spacetime.evaluation.sampling import Encodes, Floats, Ids, check_texts, encode_checked
 from spacetime.inputs import texts_of
 from spacetime.months import MISSING, MonthRange
 from spacetime.regions import RegionSet
+from spacetime.training.pairs import PairRecipe
 
 Vectors = NDArray[np.float32]
 
@@ -281,7 +281,7 @@ class ConcatenatedEncoder:
         ----------
         score : callable
             From this encoder to a number, higher is better, such as
-            :func:`~spacetime.evaluation.retrieval.retrieval_score` on validation sentences.
+            :func:`~benchmarks.retrieval.retrieval_score` on validation sentences.
         grid : pairs of (time_weight, region_weight)
             The meaning has the rest.
         fit_on : (sentences, months, regions), optional

@@ -25,8 +25,8 @@ from spacetime.evaluation.sampling import (
     draw_sample,
     encode_checked,
     label_ids,
-    rank_correlation,
 )
+from spacetime.training.objectives import rank_correlation
 
 STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
 """Months apart of the default decay grid; those that the encoder's range can hold are used."""

@@ -8,10 +8,11 @@ Everything is paired: for one seed the hidden words and the exchanges are the sa
 encoder (all share a tokenizer), so differences don't depend on how hard the drawn words are.
 
 The regions of Wikipedia Current Events were derived from place words, which are among the hidden ones: they alone
-would give a gain. So everything is also scored without the word pieces of places and peoples
-(:mod:`spacetime.evaluation.places`; names of people and institutions stay).
+would give a gain. So everything can also be scored without the word pieces of places and peoples, as a function
+finds them: `place_spans` of `data_samples/current_events/places.py` (names of people and institutions stay).
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import datasets
@@ -20,11 +21,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from spacetime.data.batches import MASK_SHARE
 from spacetime.encoder import SpaceTimeEncoder, pad
-from spacetime.evaluation.places import place_spans
 from spacetime.evaluation.sampling import Floats, Ids, draw_sample, label_ids
 from spacetime.months import MISSING
+from spacetime.training.batches import MASK_SHARE
 
 CONTEXTS = ("true", "months exchanged", "regions exchanged", "both exchanged", "none")
 """What the model is told; see :func:`masked_word_losses`."""
@@ -33,6 +33,7 @@ NOT_PLACES = ", not places"
 """Ends the name of a loss column that leaves out the pieces of places and peoples."""
 
 Mask = NDArray[np.bool_]
+Places = Callable[[str], Sequence[tuple[int, int]]]
 
 
 def masked_word_losses(
@@ -44,7 +45,7 @@ def masked_word_losses(
     max_sentences: int | None = None,
     seed: int = 0,
     batch_size: int = 64,
-    places: bool = True,
+    places: Places | None = None,
 ) -> pd.DataFrame:
     """Cross entropy of hidden word pieces, sentence by sentence, in true, exchanged and missing contexts.
 
@@ -80,8 +81,9 @@ def masked_word_losses(
         Times that each sentence is scored, with other hidden words and other exchanges.
     max_sentences : int, optional
         At most so many rows, drawn with ``seed``.
-    places : bool
-        Also score without the pieces that overlap names of places and peoples.
+    places
+        Takes a text and returns where it names places and peoples, as (start, end) in characters. Everything is then
+        also scored without the pieces that overlap these.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def masked_word_losses(
         is_place = [place_pieces[i] for i in kept]
         counts, losses = _losses(encoder, sentences, is_place, hidden, {c: told[c] for c in contexts}, batch_size)
         table["words"] = counts[:, 0]
-        if places:
+        if places is not None:
             table["words_not_places"] = counts[:, 1]
         for context in contexts:
             without = partners[context] < 0 if context in partners else np.zeros(len(kept), dtype=bool)
@@ -141,7 +143,7 @@ def masked_word_losses(
                 losses[context][without] = np.nan
                 left_out[context] += int(without.sum())
             table[context] = losses[context][:, 0]
-            if places:
+            if places is not None:
                 table[context + NOT_PLACES] = losses[context][:, 1]
         tables.append(table)
     result = pd.concat(tables, ignore_index=True)
@@ -149,7 +151,9 @@ def masked_word_losses(
     return result
 
 
-def _word_pieces(encoder: SpaceTimeEncoder, texts: list[str], places: bool) -> tuple[list[list[int]], list[Mask], Mask]:
+def _word_pieces(
+    encoder: SpaceTimeEncoder, texts: list[str], places: Places | None
+) -> tuple[list[list[int]], list[Mask], Mask]:
     """Each text's word pieces as `encoder.word_pieces` gives them, which of them name a place, and who was cut."""
     length = encoder.model.config.max_length
     coded = encoder.tokenizer(texts, return_offsets_mapping=True, add_special_tokens=True, verbose=False)
@@ -160,9 +164,9 @@ def _word_pieces(encoder: SpaceTimeEncoder, texts: list[str], places: bool) -> t
             ids, offsets = [*ids[: length - 1], ids[-1]], [*offsets[: length - 1], (0, 0)]
         pieces.append(ids)
         of_place = np.zeros(len(ids), dtype=bool)
-        if places:
+        if places is not None:
             starts, ends = np.array(offsets).T
-            for start, end in place_spans(text):
+            for start, end in places(text):
                 of_place |= (starts < end) & (ends > start)
         is_place.append(of_place)
     return pieces, is_place, cut

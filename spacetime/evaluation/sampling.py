@@ -208,19 +208,6 @@ def encode_checked(
     return vectors / np.where(length == 0, 1.0, length)
 
 
-def rank_correlation(a: Any, b: Any) -> float:
-    """Return Spearman's rank correlation; 0.0 where one side has one value only (a collapsed encoder ranks nothing).
-
-    Values are rounded to six decimals first: float32 cosines that differ by less are equal, not ranked.
-    """
-    from scipy.stats import spearmanr
-
-    a, b = np.round(np.asarray(a, dtype=np.float64), 6), np.round(np.asarray(b, dtype=np.float64), 6)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    return float(spearmanr(a, b).statistic)
-
-
 def bootstrap_interval(
     values: Any, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> tuple[Floats, Floats]:

@@ -25,9 +25,9 @@ from spacetime.evaluation.sampling import (
     check_texts,
     draw_sample,
     encode_checked,
-    rank_correlation,
 )
 from spacetime.months import quoted
+from spacetime.training.objectives import rank_correlation
 
 
 def sts(
@@ -133,7 +133,7 @@ def pair_metrics(
     ----------
     pairs : Dataset or DataFrame
         Columns text1, text2, month1, month2, region1, region2, label, as
-        ``spacetime.data.pairs.build_pairs`` writes them; if there is a column cosine (the plain model's), it
+        ``spacetime.training.pairs.build_pairs`` writes them; if there is a column cosine (the plain model's), it
         is scored as a baseline.
 
     Returns

@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spacetime.analysis.viewer import COLOURS
-from spacetime.data.pairs import PairRecipe
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
+from spacetime.training.pairs import PairRecipe
 
 WIDTH = 4.4  # inches: text of 9 points can still be read where the page shows a figure at 340 pixels
 DOTS = 200  # an inch

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from spacetime.analysis.viewer import MOST_REGIONS
-from spacetime.data import Split, load_corpus, split_corpus
-from spacetime.data.corpus import CorpusReport
-from spacetime.data.reading import Quoting, name_of
+from spacetime.corpus import Split, load_corpus, split_corpus
+from spacetime.corpus.loading import CorpusReport
+from spacetime.corpus.reading import Quoting, name_of
 from spacetime.months import MonthRange, month_number, quoted
 from spacetime.regions import RegionSet
 
@@ -110,7 +110,7 @@ def read_rows(
     """Read a file, leave out what cannot be learned from, and split the rest.
 
     Dates of any precision fold to months and countries of any spelling to regions
-    (`spacetime.data.load_corpus(any_spelling=True)`).  Without `regions`, regions of fewer than 20 rows are left out.
+    (`spacetime.corpus.load_corpus(any_spelling=True)`).  Without `regions`, regions of fewer than 20 rows are left out.
 
     Parameters
     ----------

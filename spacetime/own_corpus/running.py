@@ -1,6 +1,6 @@
 """The run itself: rows -> model -> measurements -> map -> report, and its folder.
 
-The model is the released one's design (`spacetime.training.release.released_start`) on a frozen backbone, so that
+The model is the released one's design (`spacetime.training.recipes.released_start`) on a frozen backbone, so that
 all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given.  Both stages are trained at once
 (`train_joint`) without what needs events or questions: every step sees the cosines of all its sentences with each
 other, so a hundred and fifty steps are enough to start with.  The heads of stage 1 are replaced by a locator, fitted on
@@ -25,9 +25,7 @@ import numpy as np
 from spacetime.analysis import distortion, umap_map
 from spacetime.analysis.maps import turned
 from spacetime.analysis.viewer import write
-from spacetime.data.joint import JointRecipe
-from spacetime.data.pairs import build_pairs
-from spacetime.data.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
+from spacetime.corpus.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate
 from spacetime.folders import LOCK, sole_writer_of_output, write_text
@@ -35,11 +33,12 @@ from spacetime.months import MonthRange
 from spacetime.own_corpus.page import write_report
 from spacetime.own_corpus.rows import OwnRows, read_rows
 from spacetime.regions import RegionSet
+from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
 from spacetime.training.loop import LOG_FILE, checkpoints, read_log
 from spacetime.training.objectives import JointLoss
-from spacetime.training.recipes import JOINT, train_joint
-from spacetime.training.release import released_start
+from spacetime.training.pairs import build_pairs
+from spacetime.training.recipes import JOINT, released_start, train_joint
 
 REJECTS = "rejects.csv"
 REPORT = "report.html"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from spacetime.data.batches import Batch
+from spacetime.training.batches import Batch
 from spacetime.training.objectives import Parts
 from spacetime.training.processes import count_processes, over_processes, rows_of_each
 
@@ -39,7 +39,7 @@ class ContrastiveLoss:
 
     Notes
     -----
-    A batch is as `spacetime.data.mixture.MixtureBatches` makes it.  Hard negatives, where rows have some, are wrong
+    A batch is as `spacetime.training.mixture.MixtureBatches` makes it.  Hard negatives, where rows have some, are wrong
     answers for every row.  In several processes each holds its own rows, and every row's wrong answers are those of all
     processes (`over_processes`); the mean of the processes' losses is the loss of the whole batch.
     """

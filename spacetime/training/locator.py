@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spacetime.data.batches import NO_LABEL
 from spacetime.encoder import SpaceTimeEncoder, pad
 from spacetime.model.modeling import Locator
 from spacetime.months import MISSING
+from spacetime.training.batches import NO_LABEL
 from spacetime.training.loop import weights_only
 from spacetime.training.objectives import cross_entropy
 

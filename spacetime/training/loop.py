@@ -28,10 +28,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from spacetime.data.batches import Batch, Batches, SharedBatches
 from spacetime.folders import write_text
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import processor_kind, quick_precision, say_where_bfloat16_is_slow
+from spacetime.training.batches import Batch, Batches, SharedBatches
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
@@ -63,7 +63,7 @@ class TrainingOptions:
     dropout
         Inside the backbone.  The card does not name it; 0 is as good for one epoch and much faster here.
     hide_month, hide_region
-        Context dropout (0 in the published recipe; see `spacetime.data.batches`).
+        Context dropout (0 in the published recipe; see `spacetime.training.batches`).
     precision
         `"float32"`, `"bfloat16"` (autocast), or `"auto"`: bfloat16 where the hardware multiplies it.
     max_steps

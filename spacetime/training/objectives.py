@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spacetime.data.batches import NO_LABEL, Batch
+from spacetime.training.batches import NO_LABEL, Batch
 
 Parts = dict[str, Tensor]
 Objective = Callable[[nn.Module, Batch], tuple[Tensor, Parts]]
@@ -21,7 +23,7 @@ def stage1_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
     model
         A `SpaceTimeMiniLM`, perhaps wrapped.
     batch
-        As `spacetime.data.batches.TripleBatches` makes it.
+        As `spacetime.training.batches.TripleBatches` makes it.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def stage2_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
 
 @dataclass(frozen=True)
 class JointLoss:
-    """The joint recipe's loss on a batch of `spacetime.data.joint.JointBatches`: four terms, weighted and added.
+    """The joint recipe's loss on a batch of `spacetime.training.joint.JointBatches`: four terms, weighted and added.
 
     Parameters
     ----------
@@ -151,3 +153,16 @@ class JointLoss:
         scores = (embedding[:1] * embedding[1:]).sum(-1).T / self.month_temperature  # (A, 1 + wrong months)
         right = torch.zeros(count, dtype=torch.long, device=scores.device)
         return functional.cross_entropy(scores, right)
+
+
+def rank_correlation(a: Any, b: Any) -> float:
+    """Return Spearman's rank correlation; 0.0 where one side has one value only (a collapsed encoder ranks nothing).
+
+    Values are rounded to six decimals first: float32 cosines that differ by less are equal, not ranked.
+    """
+    from scipy.stats import spearmanr
+
+    a, b = np.round(np.asarray(a, dtype=np.float64), 6), np.round(np.asarray(b, dtype=np.float64), 6)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(spearmanr(a, b).statistic)

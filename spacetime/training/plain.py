@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from spacetime.data.batches import Batch
-from spacetime.data.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.folders import sole_writer_of_output
+from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
+from spacetime.training.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.training.processes import first_of_processes
 from spacetime.training.recipes import HEADS, finish
 
@@ -37,7 +37,7 @@ DRAWN_FILE = "drawn.json"
 
 @dataclass(frozen=True)
 class MixtureRecipe:
-    """How rows are drawn; see `spacetime.data.mixture.Mixture`."""
+    """How rows are drawn; see `spacetime.training.mixture.Mixture`."""
 
     datasets_per_batch: int = 1
     block: int = 1000
@@ -65,7 +65,7 @@ def train_plain(
     Parameters
     ----------
     sources
-        The data sets, as `spacetime.data.mixture.read_data_config` gives them.
+        The data sets, as `spacetime.training.mixture.read_data_config` gives them.
     encoder
         Trained in place; `SpaceTimeEncoder.from_plain("none", weights=BASE_BERT, sha256=None)` to start.
     output

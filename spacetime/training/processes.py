@@ -1,7 +1,7 @@
 """What the processes of one training do together; `torchrun --nproc-per-node N` starts N of them.
 
-Each process trains on its share of every batch (`share` of `spacetime.data.batches.SharedBatches`), and all take the
-same step.  The losses are so weighted that their mean over the processes is the loss of the whole batch, so the mean of
+Each process trains on its share of every batch (`share` of `training.batches.SharedBatches`), and all take the same
+step. The losses are so weighted that their mean over the processes is the loss of the whole batch, so the mean of
 the processes' gradients is its gradient.  DistributedDataParallel would send gradients while the backward pass still
 runs, but stops at parameters that a loss leaves out and at gradient caching, which embeds a text twice; one message
 after the backward pass has no such conditions, and for 22 million parameters it is short.
@@ -16,7 +16,7 @@ from accelerate.state import AcceleratorState, PartialState
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from spacetime.data.batches import Batches
+from spacetime.training.batches import Batches
 
 # How long a process waits for the others: the first one evaluates and saves alone.  One that fails ends all at once.
 PATIENCE = timedelta(hours=2)

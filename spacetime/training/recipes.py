@@ -8,15 +8,16 @@ import datasets
 import numpy as np
 import torch
 
-from spacetime.data.batches import Batches, PairBatches, TripleBatches, every_batch
-from spacetime.data.joint import JointBatches, JointRecipe
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.evaluation.sampling import rank_correlation
 from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.model import SpaceTimeMiniLM
+from spacetime.months import MonthRange
+from spacetime.regions import RegionSet
+from spacetime.training.batches import Batches, PairBatches, TripleBatches, every_batch
+from spacetime.training.joint import JointBatches, JointRecipe
 from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, mixed_precision, train
-from spacetime.training.objectives import JointLoss, Objective, stage1_loss, stage2_loss
+from spacetime.training.objectives import JointLoss, Objective, rank_correlation, stage1_loss, stage2_loss
+from spacetime.training.pairs import PairRecipe
 from spacetime.training.processes import count_processes, first_of_processes, wait_for_processes
 
 STAGE1 = TrainingOptions()
@@ -93,7 +94,7 @@ def train_stage2(
     Parameters
     ----------
     pairs, validation
-        As `spacetime.data.build_pairs` makes them.
+        As `spacetime.corpus.build_pairs` makes them.
     encoder
         Trained in place; usually what stage 1 left.
     recipe
@@ -227,6 +228,20 @@ def _pair_spearman(batches: Batches) -> Evaluate:
         }
 
     return evaluate
+
+
+def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> SpaceTimeEncoder:
+    """The untrained released model: a gated prefix and low-rank changes that act only under context."""
+    return SpaceTimeEncoder.from_plain(
+        "prefix",
+        months,
+        regions,
+        seed=seed,
+        time_encoding="sinusoidal_calendar",
+        context_rank=8,
+        locator_rank=64,
+        mlm_transform=True,
+    )
 
 
 def finish(

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
+from spacetime.training.pairs import PairRecipe
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.data.batches import KEEP_SHARE, RANDOM_SHARE
+from spacetime.training.batches import KEEP_SHARE, RANDOM_SHARE
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.data.pairs import PairRecipe
+from spacetime.training.pairs import PairRecipe
 
 Floats = NDArray[np.float64]
 

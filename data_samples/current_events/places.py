@@ -10,14 +10,14 @@ place words is a score without *place words*, not without give-aways. "The Bank 
 
 **What goes too far:** a word is a word. "Houston" is hidden where it is a surname, "Washington" in "Washington
 Post", "Georgia" whichever it is. Which names are known, and which are left out, is told in
-:mod:`spacetime.data.gazetteer`, where they are kept.
+:mod:`data_samples.current_events.gazetteer`, where they are kept.
 """
 
 import functools
 import re
 
-from spacetime.data.gazetteer import name_expression, place_names
-from spacetime.data.gazetteer import tree_of_letters as _tree  # noqa: F401  its test knows it by this name
+from data_samples.current_events.gazetteer import name_expression, place_names
+from data_samples.current_events.gazetteer import tree_of_letters as _tree  # noqa: F401  its test knows it by this name
 
 
 def place_spans(text: str) -> list[tuple[int, int]]:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, region_kernel, time_kernel
-from spacetime.data.neighbours import EXACT_ROWS, inverted_file, near_others
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MISSING, MonthRange
+from spacetime.neighbours import EXACT_ROWS, inverted_file, near_others
 from spacetime.regions import RegionSet
 
 EARTH_RADIUS_KM = 6371.0

@@ -1,6 +1,6 @@
 """How the released model is trained: one command, on text that may be passed on.
 
-    python -m spacetime.training.release wikipedia_current_events.csv.gz --general stsb_en.csv.gz --output runs/release
+    python -m benchmarks.release wikipedia_current_events.csv.gz --general stsb_en.csv.gz --output runs/release
 
 The corpus is Wikipedia's Current Events (CC BY-SA 4.0; text, month, region, date, topic), the training side of its
 split by date, joined by the almanac that comes with this repository.  Held back from the almanac are a tenth of its
@@ -24,16 +24,13 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.data import load_corpus, split_corpus
-from spacetime.data.almanac import load_almanac
-from spacetime.data.joint import JointRecipe
-from spacetime.encoder import SpaceTimeEncoder
+from spacetime.corpus import load_corpus, split_corpus
+from spacetime.corpus.almanac import load_almanac
 from spacetime.model.delta import save_delta
-from spacetime.months import MonthRange
-from spacetime.regions import RegionSet
+from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
 from spacetime.training.objectives import JointLoss
-from spacetime.training.recipes import JOINT, LOCATION_HEADS, train_joint
+from spacetime.training.recipes import JOINT, LOCATION_HEADS, released_start, train_joint
 
 COLUMNS = ["text", "month", "region", "date", "topic"]
 CONTRAST_UNTIL = "2020-12"  # later contrast sentences are only asked
@@ -44,20 +41,6 @@ SETTLE = replace(JOINT, new_learning_rate=7e-4, max_steps=250)
 SETTLE_COSINES = (150.0, 300.0)  # their weight, the first time and the second
 SETTLE_RECIPE = JointRecipe(events=12, others=40, invented=0.5)
 SETTLE_ROWS = 16_000
-
-
-def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> SpaceTimeEncoder:
-    """The untrained released model: a gated prefix and low-rank changes that act only under context."""
-    return SpaceTimeEncoder.from_plain(
-        "prefix",
-        months,
-        regions,
-        seed=seed,
-        time_encoding="sinusoidal_calendar",
-        context_rank=8,
-        locator_rank=64,
-        mlm_transform=True,
-    )
 
 
 def almanac_rows(seed: int = 0) -> tuple[datasets.Dataset, datasets.Dataset]:

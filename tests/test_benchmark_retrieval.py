@@ -6,9 +6,7 @@ import pytest
 from known_geometry import KnownEncoder, rows
 from sklearn.metrics import ndcg_score
 
-from spacetime.evaluation import TooFewLabels
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, decayed_scores
-from spacetime.evaluation.retrieval import (
+from benchmarks.retrieval import (
     Queries,
     Retrieval,
     event_queries,
@@ -20,6 +18,8 @@ from spacetime.evaluation.retrieval import (
     tune_decay,
     tune_dial,
 )
+from spacetime.evaluation import TooFewLabels
+from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, decayed_scores
 
 COLUMNS = ("text", "day", "region", "topic")
 STORM, STRIKE = "Storm Ada", "Rail strike"

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacetime.data.splits import word_triples
+from spacetime.corpus.splits import word_triples
 from spacetime.encoder import ids_for_each
 from spacetime.evaluation.baselines import PlainEncoder, decayed_scores
 from spacetime.evaluation.sampling import (

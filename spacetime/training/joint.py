@@ -8,7 +8,7 @@ A step of `spacetime.training.objectives.joint_loss` looks at three small batche
 - **masked** sentences, as in stage 1.
 - **asked** sentences, each with its region but without its month, with its right month, and with wrong ones.
 
-Every batch is a function of (seed, step), as in `spacetime.data.batches`.
+Every batch is a function of (seed, step), as in `spacetime.training.batches`.
 """
 
 from collections import defaultdict
@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spacetime.data.batches import Batch, BatchPlan, hide, mask_words
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder, pad
 from spacetime.months import MISSING
+from spacetime.training.batches import Batch, BatchPlan, hide, mask_words
+from spacetime.training.pairs import PairRecipe
 
 Ids = NDArray[np.int64]
 

@@ -6,7 +6,7 @@ country and "us" is not. English names only, with or without accents. Names that
 ("Reading", "Mobile", "Jackson", "Kerry") are left out, and so are names of up to three letters that the tables do not
 have.
 
-One table serves two ends: :mod:`spacetime.evaluation.places` hides the names, and
+One table serves two ends: :mod:`data_samples.current_events.places` hides the names, and
 `data_samples.current_events` finds the one region that a sentence names. A table's line is ``codes: names``; the
 codes are ISO 3166 alpha-2 (and ``EU``, ``XK``), two or more where the name may mean either, ``-`` where it means no one
 country.

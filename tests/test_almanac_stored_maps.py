@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spacetime.analysis import stored
-from spacetime.analysis.stored import STORED, map_key, save_maps, stored_map
+from data_samples.almanac import stored_maps as stored
+from data_samples.almanac.stored_maps import STORED, map_key, save_maps, stored_map
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_what_was_written_is_found_and_a_changed_model_is_missed(
     assert stored.main(["--check", "--output", str(path)]) == 1
 
 
-@pytest.mark.skipif(not STORED.is_file(), reason="python -m spacetime.analysis.stored has not been run")
+@pytest.mark.skipif(not STORED.is_file(), reason="python -m data_samples.almanac.stored_maps has not been run")
 def test_the_shipped_file_is_of_the_released_model_and_the_almanac() -> None:
     assert STORED.stat().st_size < 1_000_000
     assert stored.missing() == []

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spacetime.data.batches import Batch
 from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.training.batches import Batch
 
 MOST_BYTES = 10_000_000  # of one line; a longer one is no line of texts but a file without line ends
 SHOWN = 80  # characters of a value that a message shows
@@ -555,7 +555,7 @@ class MixtureBatches:
         return self.share(step, 0, 1)
 
     def share(self, step: int, process: int, processes: int) -> Batch:
-        """See `spacetime.data.batches.SharedBatches`; the loss counts the rows of all processes itself.
+        """See `spacetime.training.batches.SharedBatches`; the loss counts the rows of all processes itself.
 
         Raises
         ------

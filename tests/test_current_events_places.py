@@ -1,10 +1,10 @@
-"""Promises of `spacetime.evaluation.places`: it finds places and peoples, whole, and little else."""
+"""Promises of `data_samples.current_events.places`: it finds places and peoples, whole, and little else."""
 
 import time
 
 import pytest
 
-from spacetime.evaluation.places import _tree, hide_places, place_spans
+from data_samples.current_events.places import _tree, hide_places, place_spans
 from spacetime.regions import place_name
 
 

@@ -29,9 +29,9 @@ import numpy as np
 import pyarrow
 from tqdm import tqdm
 
-from spacetime.data import reading
-from spacetime.data.language import Sample
-from spacetime.data.reading import Form, Quoting, Reject, Row
+from spacetime.corpus import reading
+from spacetime.corpus.language import Sample
+from spacetime.corpus.reading import Form, Quoting, Reject, Row
 from spacetime.folders import replaced
 from spacetime.months import (
     AmbiguousMonth,
@@ -220,7 +220,7 @@ def load_corpus(
     id : str, optional
         A column whose values must differ; a row that repeats an earlier one is rejected.
     encoding, separator, quoting : str, optional
-        How a text file is written (:class:`~spacetime.data.reading.Form`). Without them it is found out, where only one
+        How a text file is written (`spacetime.corpus.reading.Form`). Without them it is found out, where only one
         answer fits the whole file, and the report says so.
     months : MonthRange, optional
         The wanted months; without it, from the first month in the file to the last (with ``month=None``, the published

@@ -5,7 +5,7 @@ import pytest
 from known_geometry import KnownEncoder, grid, rows
 from numpy.typing import NDArray
 
-from spacetime.evaluation.unseen import unseen_response
+from benchmarks.unseen import unseen_response
 from spacetime.months import MonthRange
 
 MONTHS = MonthRange("2019-01", "2020-12")

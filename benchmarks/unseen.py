@@ -11,7 +11,6 @@ from collections.abc import Collection
 import datasets
 import numpy as np
 
-from spacetime.data.pairs import PairRecipe, build_pairs
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.context import STEPS
 from spacetime.evaluation.sampling import (
@@ -21,10 +20,11 @@ from spacetime.evaluation.sampling import (
     check_columns,
     draw_sample,
     encode_checked,
-    rank_correlation,
 )
 from spacetime.evaluation.similarity import pair_metrics
 from spacetime.months import MonthRange
+from spacetime.training.objectives import rank_correlation
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 MOST_REGIONS = 6
 """Trained regions that the region response looks at, drawn at random where there are more."""

@@ -5,8 +5,8 @@ corpus, by the plain and by the released model, lie beside it in one small file,
 weights, of the texts with their months and regions, and of how it was made.  Where the key fits, the stored map is
 *the* map; where it does not (another corpus, a model trained here), a map is computed.
 
-    python -m spacetime.analysis.stored            # make the file anew
-    python -m spacetime.analysis.stored --check    # compare its keys with the models and the corpus that are here
+    python -m data_samples.almanac.stored_maps            # make the file anew
+    python -m data_samples.almanac.stored_maps --check    # compare its keys with the models and corpus here
 """
 
 import argparse
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from spacetime.analysis.geometry import Floats, checked
 from spacetime.analysis.maps import distortion, turned, umap_map
-from spacetime.data.almanac import ALMANAC, load_almanac
+from spacetime.corpus.almanac import ALMANAC, load_almanac
 from spacetime.encoder import SpaceTimeEncoder
 
 STORED = ALMANAC.with_name("almanac_maps.npz")
@@ -88,7 +88,7 @@ def stored_map(
                 if coordinates.shape != (len(points), 2):
                     raise ValueError(
                         f"{file.name} holds a map of {len(coordinates)} points for these {len(points)} embeddings; "
-                        "make it anew with: python -m spacetime.analysis.stored"
+                        "make it anew with: python -m data_samples.almanac.stored_maps"
                     )
                 return StoredMap(coordinates, True)
     return StoredMap(umap_map(points, **SETTINGS), False)  # type: ignore[arg-type]
@@ -142,9 +142,9 @@ def missing(path: str | Path = STORED) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m spacetime.analysis.stored`: make the file anew, or check its keys (exit code 1: one is missing)."""
+    """`python -m data_samples.almanac.stored_maps`: make the file anew, or check its keys (exit code 1: one lacks)."""
     parser = argparse.ArgumentParser(
-        prog="python -m spacetime.analysis.stored", description=(__doc__ or "").split("\n")[0]
+        prog="python -m data_samples.almanac.stored_maps", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--output", type=Path, default=STORED, metavar="FILE", help="default: beside the almanac")
     parser.add_argument("--check", action="store_true", help="only compare the file's keys with what is here")

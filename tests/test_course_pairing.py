@@ -1,11 +1,11 @@
-"""Promises of `spacetime.evaluation.pairing`: a text's own partner must be nearer than every other one."""
+"""Promises of `course.pairing`: a text's own partner must be nearer than every other one."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spacetime.evaluation.pairing import partners_found
+from course.pairing import partners_found
 
 
 class Angles:

@@ -2,11 +2,12 @@
 
 import datasets
 
-from spacetime.data import split_corpus
-from spacetime.data.almanac import load_almanac
+from benchmarks.release import almanac_rows, training_rows
+from spacetime.corpus import split_corpus
+from spacetime.corpus.almanac import load_almanac
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
-from spacetime.training.release import almanac_rows, released_start, training_rows
+from spacetime.training.recipes import released_start
 
 
 def test_contrast_sentences_of_2021_and_held_out_templates_are_not_trained_on() -> None:

@@ -21,7 +21,7 @@ from typing import Literal
 import datasets
 import numpy as np
 
-from spacetime.data.corpus import Corpus
+from spacetime.corpus.loading import Corpus
 from spacetime.months import month_number, parse_month
 
 # Sides of a split, in the order in which they keep what two of them claim: what is held out is scarce.

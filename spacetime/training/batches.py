@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spacetime.data.pairs import PairRecipe
 from spacetime.encoder import SpaceTimeEncoder, pad
 from spacetime.months import MISSING
+from spacetime.training.pairs import PairRecipe
 
 NO_LABEL = -100  # torch's cross entropy leaves such a place out
 MASK_SHARE = 0.15
@@ -172,7 +172,7 @@ class PairBatches:
     Parameters
     ----------
     pairs : datasets.Dataset
-        As `spacetime.data.pairs.build_pairs` makes it.
+        As `spacetime.training.pairs.build_pairs` makes it.
     encoder : SpaceTimeEncoder
         Whose tokenizer, months and regions are used.
     recipe : PairRecipe

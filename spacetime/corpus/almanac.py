@@ -6,7 +6,7 @@ Lesson 03 reads it.
 
 from pathlib import Path
 
-from spacetime.data.corpus import Corpus, load_corpus
+from spacetime.corpus.loading import Corpus, load_corpus
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 

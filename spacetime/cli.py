@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spacetime import __version__
+from spacetime.folders import sole_writer_of_output
 from spacetime.terminal import Terminal, shortened
 
 # What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
@@ -166,6 +167,7 @@ def _data_check(options: argparse.Namespace) -> int:
 # --- train --------------------------------------------------------------------------------------------
 
 
+@sole_writer_of_output
 def _train_stage1(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE1, train_stage1
@@ -191,6 +193,7 @@ def _train_stage1(options: argparse.Namespace) -> int:
     return 0
 
 
+@sole_writer_of_output
 def _train_stage2(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE2, train_stage2
@@ -220,6 +223,7 @@ def _train_stage2(options: argparse.Namespace) -> int:
     return 0
 
 
+@sole_writer_of_output
 def _train_plain(options: argparse.Namespace) -> int:
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation.similarity import sts
@@ -625,7 +629,10 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
 
 
 def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> "TrainingOptions":
-    """The stage's faithful defaults, with what the command line gives over them."""
+    """The stage's faithful defaults, with what the command line gives over them; no training without a free folder."""
+    from spacetime.training.loop import check_output
+
+    check_output(options.output, options.resume, options.overwrite)  # before the whole corpus is read
     return dataclasses.replace(stage, **_given(options, *(field.name for field in dataclasses.fields(stage))))
 
 

@@ -133,14 +133,15 @@ def sole_writer(lock: Path, target: str | Path) -> Iterator[None]:
 
 
 def sole_writer_of_output(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Have a function hold the lock of the folder that its argument `output` names.
+    """Have a function hold the lock of the folder that its argument `output`, or its option of that name, names.
 
     Of the processes that torchrun started for one training the first one holds it for all.
     """
 
     @functools.wraps(function)
     def locked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        output = Path(inspect.signature(function).bind(*args, **kwargs).arguments["output"])
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        output = Path(given["output"] if "output" in given else given["options"].output)
         if os.environ.get("RANK", "0") != "0" or (output.exists() and not output.is_dir()):
             return function(*args, **kwargs)
         with sole_writer(output / LOCK, output):

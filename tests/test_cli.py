@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import spacetime.training
 from spacetime import cli
 from spacetime.cli import _parser, main
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.folders import LOCK, sole_writer
 
 
 def write_corpus(path: Path, rows: Sequence[tuple[str, ...]], header: str = "text,month,region,date") -> Path:
@@ -693,8 +695,27 @@ def test_a_corpus_goes_through_both_stages_to_its_evaluation(
 def test_a_training_is_not_written_over(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one/log.jsonl").write_text("")
-    assert main(["train", "stage1", str(corpus), "--output", str(tmp_path / "one")]) == 2
-    assert "already holds a training" in capsys.readouterr().err
+    (tmp_path / "one/rejects.csv").write_text("row,line,column,value,reason\r\n")
+    for command in (["stage1", str(corpus)], ["stage2", str(corpus), "--from", "released"], ["plain", "--config", "x"]):
+        assert main(["train", *command, "--output", str(tmp_path / "one")]) == 2
+        assert "already holds a training" in capsys.readouterr().err
+    assert (tmp_path / "one/rejects.csv").exists(), "it tells of that training"
+
+
+def test_a_training_into_a_folder_in_use_is_refused_before_anything_is_read(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spacetime.corpus, "load_corpus", lambda *_, **__: pytest.fail("the corpus is read"))
+    with sole_writer(tmp_path / "one" / LOCK, "one"), ThreadPoolExecutor(1) as other:
+        assert other.submit(main, ["train", "stage1", str(corpus), "--output", str(tmp_path / "one")]).result() == 2
+    assert "another process is writing" in capsys.readouterr().err
+
+
+def test_a_text_file_whose_columns_are_named_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_text("Text\tDay\nSnow fell.\t2019-01-31\nIt is hot.\t2019-07-01\n")
+    named = ["--text", "Text", "--month", "Day", "--no-region"]
+    assert main(["encode", str(tmp_path / "f.txt"), *named, "--output", str(tmp_path / "f.npy")]) == 0
+    assert len(np.load(tmp_path / "f.npy")) == 2, "the header is no sentence"
 
 
 def test_rejected_rows_are_written_beside_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -367,16 +367,21 @@ def set_dropout(model: nn.Module, share: float) -> None:
             module.p = share
 
 
-def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
-    """Make the folder, or say what is in the way."""
+def check_output(output: Path, resume: bool, overwrite: bool) -> None:
+    """Say what is in the way of a training in this folder."""
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; name a folder for the training")
+    if (output / LOG_FILE).exists() and not resume and not overwrite:
+        raise ValueError(
+            f"{output} already holds a training; resume it (resume=True), overwrite it (overwrite=True), or name "
+            "another folder"
+        )
+
+
+def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
+    """Make the folder, or say what is in the way."""
+    check_output(output, resume, overwrite)
     if (output / LOG_FILE).exists() and not resume:
-        if not overwrite:
-            raise ValueError(
-                f"{output} already holds a training; resume it (resume=True), overwrite it (overwrite=True), or name "
-                "another folder"
-            )
         (output / LOG_FILE).unlink()
         for folder in [*output.glob("checkpoint-*"), output / "tensorboard"]:
             shutil.rmtree(folder, ignore_errors=True)

@@ -703,7 +703,7 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
     first, *more = options.what
     if not all(text.strip() for text in options.what):
         raise ValueError("an empty text was given; give a sentence, a file, or - for a sentence a line from stdin")
-    if _is_list(options.what):
+    if _is_list(options.what) and (first == "-" or not _names_columns(options)):
         sentences = _read_lines(first, options)
     elif not more and (Path(first).exists() or not _is_text(first)):
         return None
@@ -711,11 +711,15 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
         raise ValueError(f"{odd[0]!r} is neither one file nor a sentence; give one file, or texts of several words")
     else:
         sentences = options.what
-    for column in ("text", "month", "region"):
-        if (name := getattr(options, column)) not in (column, None):
-            hint = f"; --in-{column} gives one {column} for all sentences" if hasattr(options, f"in_{column}") else ""
-            raise ValueError(f"--{column} {name!r} names a column, and sentences have none{hint}")
+    for column in _names_columns(options):
+        hint = f"; --in-{column} gives one {column} for all sentences" if hasattr(options, f"in_{column}") else ""
+        raise ValueError(f"--{column} {getattr(options, column)!r} names a column, and sentences have none{hint}")
     return sentences
+
+
+def _names_columns(options: argparse.Namespace) -> list[str]:
+    """The columns that were named: then a `.txt` file is a table, too."""
+    return [name for name in ("text", "month", "region") if getattr(options, name) not in (name, None)]
 
 
 def _is_text(text: str) -> bool:
@@ -737,7 +741,7 @@ _PYTHON = (
     (r"\bmonths=MonthRange\(\.\.\.\)", "--months FIRST..LAST"),
     (r"\bregions=RegionSet\(\[.*?\]\)", "--regions A,B,..."),
     (r"\b(month|region)=None\b", r"--no-\1"),
-    (r"\b(day|month)_first=True\b", r"--\1-first"),
+    (r" \(day_first or month_first in Python\)", ""),
     (r"\b(encoding)='([\w-]+)'", r"--\1 \2"),
     (r"\b(text|month|region)=\.\.\.", r"--\1 COLUMN"),
     (r"\b(date|group)=\.\.\.", r"--\1 COLUMN"),

@@ -7,6 +7,7 @@ number of months since the first month of a :class:`MonthRange`. A month may be 
 The published model knows 2017-01 (id 0) to 2021-12 (id 59); any other range works in the same way.
 """
 
+import calendar
 import contextlib
 import datetime
 import functools
@@ -30,6 +31,7 @@ _ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _MONTH = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})(?:-([0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?)?")
 
 _NAME = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+_ENGLISH = "|".join(f"{name[:3]}(?:t?\\.?|{name[3:]})" for name in calendar.month_name[1:])
 # Why a text that nothing here can read is no month, tried in order.
 _REASONS = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
@@ -58,9 +60,12 @@ _REASONS = tuple(
         ),
         (rf"(?!.*[0-9]{{4}}).*\b{_NAME}\b.*", "has no year"),
         (
-            r"(?:[0-9]{1,2}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{4}|[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2})(?![0-9]).*",
+            r"(?:[0-9]{1,2}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{4}|[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2})"
+            rf"(?:[T ]+{_TIME} ?{_ZONE}| [^0-9]*)?",
             "is no day of the calendar",
         ),
+        (r"[0-9]{4}-?[0-9]{2}.*(?:/|\.\.| to | - ).*", "is a span of time, which may lie in two months"),
+        (rf"(?!.*\b(?:{_ENGLISH})\b).*[^\W\d_]{{3,}}[^0-9]*[0-9]{{4}}", "names no month in English"),
     )
 )
 _DOTTED = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}")  # 11.2019
@@ -237,7 +242,7 @@ def _month_of_digits(text: str) -> str | None:
 @functools.lru_cache(maxsize=10_000)  # a reason and a reading ask for the same text
 def _possible_months(text: str) -> tuple[str, ...]:
     """The month of a date, day first and month first; nothing where month or year must be guessed."""
-    if len(text) > 100 or re.match("[0-9]{4}-?W", text):  # a week may lie in two months
+    if len(text) > 100 or re.match("[0-9]{4}(?:-?W|-.*/)", text):  # a week, or a span, may lie in two months
         return ()
     if re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", text):  # dateutil would find a year in any number
         month = _month_of_digits(text) or (text[3:] + "-" + text[:2] if _DOTTED.fullmatch(text) else None)

@@ -145,7 +145,7 @@ def test_dates_that_nothing_settles_are_rejected_by_a_reason_that_names_the_opti
         reason = report.rejects[0].reason
         assert any("dates that could be read in two ways are rejected" in note for note in report.notes)
         assert "could be 2019-0" in reason and said in reason
-        assert "give day_first=True or month_first=True;" in reason
+        assert "give --day-first or --month-first (day_first or month_first in Python);" in reason
         assert report.other_spellings == (0 if any_spelling or dates == MAY[:4] else 2)
     assert set(load_corpus(path, day_first=True).dataset["month"]) == {"2019-05"}
     assert "2019-01" in load_corpus(path, month_first=True).dataset["month"][:]
@@ -203,6 +203,21 @@ def test_the_tip_about_other_spellings_stands_exactly_where_it_helps(tmp_path, c
     with pytest.raises(ValueError, match="reason|row") as error:
         load_corpus(path, strict=True)
     assert (f"any_spelling=True would read {takes} of them" in str(error.value)) is (takes > 0)
+
+
+def test_the_tip_counts_rows_that_would_be_kept_and_no_others(tmp_path):
+    (tmp_path / "f.csv").write_text(
+        "text,month,region\nA.,Nov 2019,uk\nB.,Nov 2019,7\nC.,2019-11, Wales \nD.,03/04/2019,UK\nE.,30/04/2019,UK\n"
+        "F.,2019-11,UK\n,Nov 2019,UK\n"
+    )
+    for options in (
+        {},
+        {"outside": "skip", "regions": RegionSet(["UK"])},
+        {"months": MonthRange("2019-11", "2019-11")},
+    ):
+        before, after = (load_corpus(tmp_path / "f.csv", any_spelling=wide, **options).report for wide in (False, True))
+        assert before.other_spellings == before.rejected - after.rejected > 0
+        assert after.other_spellings == 0
 
 
 MISSING_WORDS = ["NA", "nan", "None", "NULL", "N/A", "\\N", " null "]

@@ -271,6 +271,61 @@ def test_columns_of_pandas_in_json_are_said_to_be_no_rows(tmp_path):
             read(tmp_path, pd.DataFrame(ROWS).to_json(orient=orient), "f.json")  # type: ignore[call-overload]
 
 
+def test_an_object_over_several_lines_is_said_to_be_no_row(tmp_path):
+    answer = {"response": {"results": ROWS}}
+    for given in (json.dumps(answer, indent=1), "".join(json.dumps(row, indent=1) + "\n" for row in ROWS)):
+        with pytest.raises(ValueError, match="begins with an object over several lines, not with a row; a .json file"):
+            read(tmp_path, given, "f.json")
+
+
+def test_a_field_inside_another_is_named_by_a_dot(tmp_path):
+    rows = [{"text": "A.", "at": {"day": "30/04/2019"}, "place": {"code": "GB"}},
+            {"text": "B.", "at": {"day": "01/05/2019"}, "place": None},
+            {"text": "C.", "at": {}, "place": {"code": "GB"}},
+            {"text": "D.", "at": {"day": None}, "place": {"code": "Atlantis "}}]  # fmt: skip
+    for source in ("".join(json.dumps(row) + "\n" for row in rows), pyarrow.Table.from_pylist(rows)):
+        path = tmp_path / "f.jsonl" if isinstance(source, str) else source
+        if isinstance(source, str):
+            path.write_text(source)
+        corpus = load_corpus(path, month="at.day", region="place.code", any_spelling=True)
+        kept = [(row["month"], row["region"]) for row in corpus.dataset]
+        assert kept[:2] == [("2019-04", "GB"), ("2019-05", None)] and kept[-1] == (None, "Atlantis")
+        with pytest.raises(
+            ValueError, match="column 'place': it is an object; name one of its fields, such as place.code"
+        ):
+            load_corpus(path, month="at.day", region="place", strict=True, any_spelling=True)
+    with pytest.raises(ValueError, match="has no column 'plaice.code'"):
+        load_corpus(path, month=None, region="plaice.code")
+    with pytest.raises(ValueError, match="column 'text.code': the field is absent"):
+        load_corpus(path, month=None, region="text.code")
+
+
+def test_a_first_line_that_is_a_row_is_asked_about(tmp_path):
+    for content in ('"0","1467810369","It snows."\n' * 3, f"2019-01,{'It snows. ' * 9}\n" * 3):
+        with pytest.raises(ValueError, match="has no column 'text'.*is its first line a row\\? it must hold the names"):
+            read(tmp_path, content)
+    with pytest.raises(ValueError, match=r"name of|it is with text=\.\.\.$"):
+        read(tmp_path, CSV.replace("text", "headline"))
+
+
+def test_the_line_by_which_excel_names_the_separator_is_no_header(tmp_path):
+    for first in ("sep=;", "\ufeffsep=;\r"):
+        rows, report = read(tmp_path, f"{first}\n{CSV.replace(',', ';')}" + '"A ""b"".";2019-01;UK\n')
+        assert rows == [*BOTH, ['A "b".', "2019-01", "UK"]]
+
+
+def test_a_file_whose_lines_end_in_carriage_returns_is_told_so(tmp_path):
+    with pytest.raises(ValueError, match="a carriage return stands .*, or end the lines in line feeds"):
+        read(tmp_path, CSV.replace("\n", "\r"))
+
+
+def test_a_text_file_of_tabs_is_a_table_whatever_its_columns_are_called(tmp_path):
+    with pytest.raises(ValueError, match="has no column 'text'; it has 'Text', 'Day'"):
+        read(tmp_path, "Text\tDay\nIt snows.\t2019-01\n", "f.txt", month=None, region=None)
+    rows, _ = read(tmp_path, "One\ttab.\nNone here.\n", "f.txt", month=None, region=None)
+    assert [row[0] for row in rows] == ["One\ttab.", "None here."]
+
+
 def test_nan_in_json_is_a_missing_value(tmp_path):
     rows, report = read(tmp_path, LINES + '{"text": "Fog.", "month": NaN, "region": NaN, "likes": NaN}\n', "f.json")
     assert rows == [*BOTH, ["Fog.", None, None]] and report.rejected == 0

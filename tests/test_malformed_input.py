@@ -227,7 +227,11 @@ JSON_LINES: dict[str, tuple[str, str | None, str]] = {
     "a key twice": ('{"text": "a", "text": "b", "month": null, "region": null}', None, "a key stands twice"),
     "null as text": ('{"text": null, "month": "2019-11", "region": "UK"}', "text", "the text is missing"),
     "a number as text": ('{"text": 7, "month": "2019-11", "region": "UK"}', "text", "must be text, not of type int"),
-    "nested text": ('{"text": {"en": "a"}, "month": "2019-11", "region": "UK"}', "text", "not of type dict"),
+    "nested text": (
+        '{"text": {"en": "a"}, "month": "2019-11", "region": "UK"}',
+        "text",
+        "name one of its fields, such as text.en",
+    ),
     "a number as month": ('{"text": "a", "month": 201911, "region": "UK"}', "month", "not the number 201911"),
     "a list as month": ('{"text": "a", "month": ["2019-11"], "region": "UK"}', "month", "of type list"),
     "a number as region": ('{"text": "a", "month": "2019-11", "region": 7.5}', "region", "not the number 7.5"),

@@ -100,7 +100,7 @@ def test_dates_of_any_precision_and_countries_of_any_spelling_are_folded(tmp_pat
 def test_dates_that_the_file_does_not_settle_are_read_as_told(tmp_path):
     rows = [row.replace("-", "/") for row in lines(400)]
     rows = [re.sub(r",2019/(..)/(..),", r",\1/01/2019,", row) for row in rows]
-    with pytest.raises(ValueError, match="could be 2019-01 or 2019-02; .* give day_first=True or month_first=True"):
+    with pytest.raises(ValueError, match=r"could be 2019-01 or 2019-02; .* give --day-first or --month-first \("):
         read_rows(written(tmp_path, rows), **COLUMNS)
     read = read_rows(written(tmp_path, rows), **COLUMNS, month_first=True)
     assert read.months == MonthRange("2019-01", "2019-06") and read.report.rejected == 0

@@ -20,7 +20,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -45,7 +45,7 @@ from spacetime.months import (
 )
 from spacetime.regions import RegionSet, check_region_label, find_place, fold_place, place_of_number
 
-_FORMAT = 3  # counted up when the cached form changes, so that old cache files are not read
+_FORMAT = 4  # counted up when the cached form changes, so that old cache files are not read
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 32_000_000  # so that ten thousand long texts do not fill the memory
 _HELD_REJECTS = 1000
@@ -212,11 +212,12 @@ def load_corpus(
         on the hub as `hub:owner/name` or `hub:owner/name:split`. Or a table in memory, of pandas, `datasets`, pyarrow
         or polars: its rows are numbered from 1, whatever its index, and a class label is its name.
     text, month, region : str
-        The file's names for the three columns; None for a month or a region says that the file has none, and every row
-        is one without it. They are called text, month and region in the result; another column
-        that has one of these names already is kept as ``file_text``, ``file_month`` or ``file_region``. A month column
-        of another name (a date) is kept under that name besides. Any other column never stops a file: one without a
-        name is left out, one whose name stands there already gets a name of its own, and the report says so.
+        The file's names for the three columns, `place.country` for a field inside another; None for a month or a region
+        says that the file has none, and every row is one without it. They are called text, month and region in the
+        result; another column that has one of these names already is kept as `file_text`, `file_month` or
+        `file_region`. A month column of another name (a date) is kept under that name besides. Any other column never
+        stops a file: one without a name is left out, one whose name stands there already gets a name of its own, and
+        the report says so.
     id : str, optional
         A column whose values must differ; a row that repeats an earlier one is rejected.
     encoding, separator, quoting : str, optional
@@ -417,7 +418,9 @@ def _check_kept(report: CorpusReport) -> None:
         if report.outside:
             raise ValueError(
                 f"{report.path}: no row is left: {report.outside:,} of {report.rows:,} are outside the wanted months "
-                "or regions" + (f", {report.rejected:,} are rejected" if report.rejected else "")
+                "or regions"
+                + (f", {report.rejected:,} are rejected; the first: {report.rejects[0]}" if report.rejected else "")
+                + _spelling_tip(report)
             )
         raise ValueError(
             f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
@@ -513,10 +516,12 @@ def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, 
     named = zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True)
     roles = {name: role for name, role in named if name is not None}
     for name in wanted.columns:
-        if name not in columns:
+        if name not in columns and name.partition(".")[0] not in columns:
             role = roles.get(name, "id")
             shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
             none = f", or that there is none with {role}=None" if role in ("month", "region") else ""
+            row = any(re.fullmatch(r"[-+0-9.,:/ ]+", column) or len(column) > 60 for column in columns)
+            none += "; is its first line a row? it must hold the names of the columns" if row else ""
             raise MissingColumn(
                 role, f"{path} has no column {name!r}; it has {shown}; say which one it is with {role}=...{none}"
             )
@@ -607,12 +612,12 @@ def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str |
     orders: dict[bool, str] = {}
     codes = numbers = others = longest = 0
     for row in rows:
-        if not isinstance(row, Row):
+        try:
+            date, place = (_present(row, column) if isinstance(row, Row) else None for column in (month, region))
+        except ValueError:  # the row will be rejected
             continue
-        date = row.fields.get(month or "")
         if len(orders) < 2 and isinstance(date, str) and (first := day_comes_first(date[:100])) is not None:
             orders.setdefault(first, f"{quoted(date)} in row {row.number:,}")
-        place = row.fields.get(region or "")
         if not (is_missing(place) or is_missing_word(place) or isinstance(place, str) and not place.strip()):
             label = str(place).strip()
             codes += len(label) == 2 and find_place(label.upper()) == label.upper()  # UK is none of ISO's
@@ -636,7 +641,8 @@ class _RowChecker:
         self._path = path
         self._wanted = wanted
         self._extra = extra
-        self._reread = reread
+        # Read only where a value needs it: most files have none that could mean two things.
+        self._read_column = functools.cache(lambda: _read_columns(reread(), wanted.month, wanted.region))
         self._id = wanted.id
         self._own_labels = set(wanted.regions or ())
         self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
@@ -655,9 +661,11 @@ class _RowChecker:
         self._too_long = 0
 
     @functools.cached_property
-    def _column(self) -> _Column:
-        """Read only where a value needs it: most files have none that could mean two things."""
-        return _read_columns(self._reread(), self._wanted.month, self._wanted.region)
+    def _generous(self) -> "_RowChecker":
+        """The same check with `any_spelling`."""
+        checker = _RowChecker(self._path, self._extra, replace(self._wanted, any_spelling=True), lambda: iter(()))
+        checker._read_column = self._read_column
+        return checker
 
     def check(self, row: Row) -> list[str | None] | Reject | None:
         """Return the row's values in the result's order; or why it is rejected; or None when it is outside."""
@@ -676,8 +684,11 @@ class _RowChecker:
             if self._id and (identity := _as_text(row.fields.get(self._id))) and self._seen_ids.add(identity):
                 raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
         except ValueError as error:
-            self._other_spellings += self._is_other_spelling(row, column)
-            return Reject(row.number, row.line, column, reading.shown(row.fields.get(column or "", "")), str(error))
+            if not wanted.any_spelling and column in (wanted.month, wanted.region):
+                self._other_spellings += not isinstance(self._generous.check(row), Reject)
+            name = column or ""
+            value = row.fields.get(name, row.fields.get(name.partition(".")[0], ""))
+            return Reject(row.number, row.line, column, reading.shown(value), str(error))
         if len(self._label_of_place) > _MOST_REGIONS:
             raise ValueError(
                 f"{self._path}: column {wanted.region!r} holds more than {_MOST_REGIONS:,} different regions; "
@@ -746,11 +757,13 @@ class _RowChecker:
         try:
             return parse_any_month(value, self._wanted.day_first) if generous else parse_month(value)
         except AmbiguousMonth as error:
-            column = self._column
+            column = self._read_column()
             if not generous or column.day_first is None:
                 self._unsettled += 1
                 said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
-                raise ValueError(f"{error}, or give day_first=True or month_first=True; {said}") from None
+                raise ValueError(
+                    f"{error}, or give --day-first or --month-first (day_first or month_first in Python); {said}"
+                ) from None
             self._note(
                 self._wanted.month,
                 f"dates such as 03/04/2019 were read {'day' if column.day_first else 'month'} first, as others must be "
@@ -761,29 +774,11 @@ class _RowChecker:
     def _note(self, column: str | None, what: str) -> None:
         self._notes[f"column {column!r}: {what}"] = None
 
-    def _is_other_spelling(self, row: Row, column: str | None) -> bool:
-        """Whether `any_spelling` would read what was just rejected."""
-        wanted, value = self._wanted, row.fields.get(column or "")
-        if wanted.any_spelling or column is None or column not in (wanted.month, wanted.region):
-            return False
-        try:
-            if column == wanted.region:
-                place = self._read_region(value, any_spelling=True)
-                return place != value and (
-                    find_place(place) is not None if wanted.regions is None else place in wanted.regions
-                )
-            month = parse_any_month(value)
-        except AmbiguousMonth:
-            return self._column.day_first is not None
-        except ValueError:
-            return False
-        return month != value and (wanted.months is None or wanted.outside == "skip" or month in wanted.months)
-
     def _region(self, value: Any) -> str | None:
         if isinstance(value, str) and value in self._regions:
             return self._regions[value]
         if is_missing_word(value) and value not in self._own_labels:
-            if value.strip().upper() != "NA" or not self._column.codes:
+            if value.strip().upper() != "NA" or not self._read_column().codes:
                 self._missing[self._wanted.region, value.strip()] += 1
                 return None
             self._note(self._wanted.region, "'NA' is Namibia, as the others are ISO codes of two letters")
@@ -799,7 +794,7 @@ class _RowChecker:
         if value in self._own_labels:
             return value
         if str(value).strip()[:1].isdigit():
-            if not self._column.numbers:
+            if not self._read_column().numbers:
                 return value
             if self._wanted.any_spelling:
                 self._note(self._wanted.region, "numbers are those of ISO 3166")
@@ -830,9 +825,16 @@ class _RowChecker:
 def _present(row: Row, column: str | None) -> Any:
     if column is None:  # the file has none
         return None
-    if column not in row.fields:
-        raise ValueError("the field is absent")
-    return row.fields[column]
+    value: Any = row.fields
+    for name in [column] if column in value else column.split("."):
+        if value is None:  # nor is there anything inside
+            return None
+        if not isinstance(value, dict) or name not in value:
+            raise ValueError("the field is absent")
+        value = value[name]
+    if isinstance(value, dict) and value:
+        raise ValueError(f"it is an object; name one of its fields, such as {column}.{next(iter(value))}")
+    return value
 
 
 def _as_text(value: Any) -> str | None:

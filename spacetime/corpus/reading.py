@@ -48,6 +48,10 @@ _MOST_COLUMNS = 1000
 _BATCH_ROWS = 1000  # rows of a table that are Python objects at a time
 _BLOCK = 1 << 20  # bytes of a file, or characters of a JSON array, that are looked at together
 _SHOWN = 80  # characters of a bad value that a message or a rejects file shows
+_JSON_ROWS = (
+    "a .json file has one object on each line, or one array of objects ('records' in pandas; of an answer that holds a "
+    "list of rows, that list)"
+)
 _POINTER = b"version https://git-lfs.github.com/spec/"  # so begins what git keeps in place of a large file
 _ELSEWHERE = {".xlsx": "an Excel workbook; save it as CSV UTF-8", ".xls": "an Excel workbook; save it as CSV UTF-8"}
 
@@ -561,11 +565,13 @@ def _open_separated(text: _TextFile, own: str, asked: Sequence[str]) -> Rows:
 
 
 def _open_lines(text: _TextFile, asked: Sequence[str]) -> Rows:
-    """Open a `.txt` file: a text a line, unless its first line is a header that has the columns asked for."""
+    """Open a `.txt` file: a text a line, unless its first line has the columns asked for, or tabs as the next one."""
     column = asked[0] if asked else "text"
     separator = text.form.separator or _found_separator(text, "\t", asked)
     header = _header(text, separator)
-    if len(header) > 1 and column in header:
+    with text.lines() as lines:
+        tabs = [line.text.count("\t") for line in (lines.take(), lines.take()) if line is not None]
+    if len(header) > 1 and (column in header or separator == "\t" and tabs == [len(header) - 1] * 2):
         notes = [*text.notes, f"the first line is a header, so this is a table separated by {separator!r}"]
         return _open_separated(
             replace(text, form=replace(text.form, separator=separator), notes=notes), separator, asked
@@ -663,6 +669,9 @@ def _lost_lines(text: _TextFile, quoting: Quoting, asked: Sequence[str], most: s
 
 
 def _read_header(lines: _Lines, form: Form) -> list[str]:
+    first = lines.take()
+    if first is not None and not re.fullmatch(r"sep=.?\s*", first.text):  # by which Excel names the separator
+        lines.give_back([first])
     while True:
         fields, used, reason = _read_record(lines, form)
         if not used:
@@ -752,7 +761,7 @@ def _quote_trouble(message: str) -> str:
     if "expected after" in message:
         return "the quotes do not match: close every quote, and double a quote inside a quoted text"
     if "new-line" in message:
-        return "a carriage return stands inside an unquoted field; put quotes around it"
+        return "a carriage return stands inside an unquoted field; put quotes around it, or end the lines in line feeds"
     return f"it cannot be parsed ({message})"
 
 
@@ -785,14 +794,13 @@ def _open_json(text: _TextFile, kind: str, asked: Sequence[str]) -> Rows:
     if not names:
         if first_reject is None:
             raise ValueError(f"{text.name} has no rows")
-        hint = "; a .json file has one object on each line, or one array of objects" if kind == ".json" else ""
+        hint = f"; {_JSON_ROWS}" if kind == ".json" else ""
+        if kind == ".json" and re.match(r"\{\s*\n", start):
+            raise ValueError(f"{text.name} begins with an object over several lines, not with a row; {_JSON_ROWS}")
         raise ValueError(f"{text.name} has no usable line; the first: {first_reject}{hint}")
     if kind == ".json" and rows == 1 and isinstance(entry, Row):
         if all(isinstance(value, dict | list) for value in entry.fields.values()):
-            raise ValueError(
-                f"{text.name} holds one object of whole columns, not rows; a .json file has one object on each line, "
-                "or one array of objects ('records')"
-            )
+            raise ValueError(f"{text.name} holds one object of whole columns, not rows; {_JSON_ROWS}")
     columns, notes = _named(text.name, list(names), asked)
     if more:
         notes.append(f"keys beyond the first {_MOST_COLUMNS:,} are left out, {more:,} times")

@@ -156,9 +156,10 @@ def read_rows(
     known = labels.notna().all(axis=1) & ~labels["region"].isin(rare)
     if (count := int(known.sum())) < LEAST_ROWS:
         raise NothingToLearn(
-            f"{name}: {report.kept:,} of {report.rows:,} rows could be read, and {count:,} of them have a month and a "
-            f"region that at least {LEAST_OF_REGION} rows have; a run needs {LEAST_ROWS}, as it must keep some to be "
-            "tested on"
+            f"{name}: {report.rows - report.rejected:,} of {report.rows:,} rows could be read, "
+            + (f"{report.outside:,} are outside the wanted months or regions, " if report.outside else "")
+            + f"and {count:,} of them have a month and a region that at least {LEAST_OF_REGION} rows have; a run needs "
+            f"{LEAST_ROWS}, as it must keep some to be tested on"
         )
     for kind, column, found in (("month", month, labels["month"]), ("region", region, labels["region"])):
         if len(values := found[known].unique()) == 1:

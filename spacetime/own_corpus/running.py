@@ -110,7 +110,7 @@ class OwnRun:
         """The main numbers, in a few lines."""
         pairs, meaning, located = (self.metrics.get(name, {}) for name in ("pairs", "meaning", "locate"))
         lines = [
-            f"{self.rows.used:,} rows in use: {self.rows.split}",
+            f"{self.rows.used:,} of {self.rows.report.rows:,} rows in use: {self.rows.split}",
             f"pair Spearman {pairs['pair_spearman']:.3f} (plain model {pairs['pair_spearman_plain']:.3f}), meaning "
             f"kept {meaning['rank_agreement']:.3f} in a shared context, {meaning['rank_agreement_no_context']:.3f} "
             "without",

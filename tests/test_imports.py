@@ -1,6 +1,7 @@
 """Imports run one way through the package, and looking at it loads nothing heavy."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,26 +12,10 @@ import spacetime
 
 PACKAGE = Path(spacetime.__file__).parent
 
-# From the ground floor up: a module imports from its own part and from those before it.
-FLOORS = [
-    "terminal",
-    "folders",
-    "inputs",
-    "months",
-    "regions",
-    "codes",
-    "model",
-    "encoder",
-    "vectors",
-    "neighbours",
-    "corpus",
-    "training",
-    "evaluation",
-    "search",
-    "analysis",
-    "own_corpus",
-    "cli",
-]
+# From the ground floor up, as the README lists the rooms: a module imports from its own room and from those before it.
+FLOORS = re.findall(
+    r"^spacetime/(\w+)(?:/|\.py) ", (PACKAGE.parent / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+)
 SIDE_BY_SIDE = {frozenset(("search", "analysis"))}
 
 HEAVY = {"torch", "transformers", "pandas", "datasets", "sklearn", "scipy", "accelerate", "numba", "matplotlib"}

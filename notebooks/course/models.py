@@ -45,14 +45,14 @@ class LessonSettings:
     """
 
     corpus: str = ""
-    sentences: int = 2400
+    sentences: int = 1200
     conditioning: str = "prefix"
     time_encoding: str = "sinusoidal"
     region_encoding: str = "tokenized"
     hide_context: float = 0.5
     learning_rate: float = 2e-4
     new_learning_rate: float = 2e-3
-    batch_size: int = 32
+    batch_size: int = 16
     seed: int = 0
 
     def options(self) -> TrainingOptions:

@@ -20,6 +20,9 @@ export OPENBLAS_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Two test files (or lessons) at a time: imports, tables and the start of kernels leave a second core idle otherwise.
+SIDE_BY_SIDE ?= -n 2 --dist loadgroup
+
 # What an environment was installed from: the folder it was made in (a moved or copied .venv still points at its
 # old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.
 WANTED = { pwd -P; cat requirements.lock pyproject.toml; }
@@ -94,11 +97,11 @@ lint: setup
 	$(PY) -m mypy
 
 unit: setup
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 # nbval runs each notebook with its own default parameters and compares what comes out with what is stored.
 notebooks: setup
-	$(if $(NOTEBOOKS),$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=900 \
+	$(if $(NOTEBOOKS),$(PY) -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env --nbval-cell-timeout=900 \
 	    --nbval-sanitize-with notebooks/sanitize.cfg $(NOTEBOOKS),@echo "no notebooks yet")
 
 test-slow: setup

@@ -24,7 +24,7 @@ from course.gathering import runs_folder
 from course.models import LessonSettings, stage1_encoder
 from course.parameters import read_parameters
 from course.provenance import commit
-from course.running import find_lessons, lesson_files
+from course.running import find_lessons, lanes, lesson_files
 from spacetime.folders import LOCK
 
 PARAMETERS = """\
@@ -75,12 +75,12 @@ def notebooks(tmp_path: Path) -> Path:
 def course(tmp_path_factory: pytest.TempPathFactory) -> CourseRun:
     """One run of three lessons: one goes well, one fails in its third cell, one reads the first one's result."""
     folder = tmp_path_factory.mktemp("clone") / "notebooks"
-    write_lesson(folder, "00_well", RECORD.format(lesson="00"))
+    write_lesson(folder, "00_well", "# as if it used course.models", RECORD.format(lesson="00"))
     write_lesson(folder, "01_failing", "x = 1", "raise KeyError('no such month')", "x = 2")
     write_lesson(
         folder,
         "03_reading",
-        "import json\nfrom pathlib import Path\n"
+        "# as if it used course.models\nimport json\nfrom pathlib import Path\n"
         "headline = json.loads((Path(output) / '00/result.json').read_text())['headline']\nprint(type(rate), rate)",
         RECORD.format(lesson="03").replace('f"seed {seed}"', "'read ' + headline"),
     )
@@ -90,11 +90,29 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> CourseRun:
 
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> CourseRun:
-    """A lesson that does not end by itself; fifteen seconds are enough to start a kernel on a busy machine."""
+    """A lesson that does not end by itself; thirty seconds are enough to start a kernel on a busy machine."""
     folder = tmp_path_factory.mktemp("clone") / "notebooks"
     write_lesson(folder, "02_endless", "print('before')", "import time\ntime.sleep(600)")
     write_profile(folder)
-    return run_course("quick", notebooks=folder, limit=15)
+    return run_course("quick", notebooks=folder, limit=30)
+
+
+def test_lessons_that_share_encoders_run_in_order_and_the_others_beside_them(notebooks: Path) -> None:
+    write_lesson(notebooks, "07_sharing", "from course.models import stage2_encoder")
+    write_lesson(notebooks, "05_alone", "x = 1")
+    write_lesson(notebooks, "08_sharing", "from course.models import stage2_encoder")
+    order = [[lesson.number for lesson in lane] for lane in lanes(list(find_lessons(notebooks).values()))]
+    assert order == [["07", "08"], ["04"], ["05"], ["06"]]
+
+
+def test_two_lessons_run_at_the_same_time(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    meet = "import time\nfrom pathlib import Path\nPath('{me}').touch()\nfor _ in range(600):\n    time.sleep(0.1)\n"
+    meet += "    if Path('{other}').exists():\n        break\nelse:\n    raise TimeoutError('alone')"
+    write_lesson(folder, "01_one", meet.format(me="one", other="two"))
+    write_lesson(folder, "02_two", meet.format(me="two", other="one"))
+    write_profile(folder)
+    assert [one.status for one in run_course(notebooks=folder, limit=60).results] == ["ok", "ok"]
 
 
 def result(course: CourseRun, number: str) -> Any:
@@ -135,7 +153,7 @@ def test_a_failed_lesson_leaves_what_it_did(course: CourseRun) -> None:
 def test_a_lesson_is_stopped_at_its_limit_and_leaves_what_it_did(endless: CourseRun) -> None:
     (stopped,) = endless.results
     assert stopped.status == "stopped" and stopped.seconds < 30
-    assert stopped.reason.startswith("at its limit of 15 s in cell [3]")
+    assert stopped.reason.startswith("at its limit of 30 s in cell [3]")
     assert "before" in executed(endless, "02_endless.ipynb")
 
 

@@ -32,6 +32,7 @@ def _run(options: argparse.Namespace) -> int:
         options.output,
         limit=options.limit,
         notebooks=options.notebooks,
+        jobs=options.jobs,
     )
     print(f"\n{run}")
     return 1 if run.failed else 0
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "run",
         _run,
-        "run every lesson in a row, or some",
+        "run every lesson, or some",
         "python -m course run",
         "python -m course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US",
         "python -m course run --profile full --limit 7200",
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--output", type=Path, metavar="DIR", help="for results (default: runs/PROFILE, or runs/PROFILE-changed/...)"
     )
+    run.add_argument("--jobs", type=int, default=2, metavar="N", help="lessons at the same time (default: 2)")
     run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
     gather = add_command(

@@ -1,4 +1,4 @@
-"""Run the lessons in a row, each in its own process under a time limit, and gather what they found."""
+"""Run the lessons, each in its own process under a time limit, and gather what they found."""
 
 import hashlib
 import json
@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ from spacetime.folders import LOCK, sole_writer, write_text
 
 # The notebooks lie beside the package in a clone; they are not installed with it.
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+SHARED_ENCODERS = "course.models"  # a lesson that imports it trains or loads encoders that others use
 
 DEFAULT_LIMIT = 600.0  # seconds a lesson, where neither the profile nor the caller says another
 
@@ -198,8 +202,9 @@ def run_course(
     *,
     limit: float | None = None,
     notebooks: str | Path | None = None,
+    jobs: int = 2,
 ) -> CourseRun:
-    """Run lessons one after the other; a lesson that fails does not stop the others.
+    """Run lessons, two at a time; a lesson that fails does not stop the others.
 
     Parameters
     ----------
@@ -218,6 +223,8 @@ def run_course(
         Seconds a lesson may take; None for the profile's own.
     notebooks
         Folder of the lessons; None for the clone's.
+    jobs
+        Lessons that run at the same time. Those that share trained encoders still run in the course's order.
 
     Returns
     -------
@@ -241,38 +248,59 @@ def run_course(
     target = Path(output) if output is not None else folder.resolve().parent / "runs" / name
     if limit is not None and limit <= 0:
         raise ValueError(f"limit {limit:g} is not a number of seconds above 0")
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
     given = _values(known, chosen, sizes, over, _from_notebooks(target, folder))
 
     with sole_writer(target / LOCK, target):
-        results = _run_all(chosen, given, target, sizes.name, limit or sizes.limit)
+        results = _run_all(chosen, given, target, sizes.name, limit or sizes.limit, jobs)
         run = CourseRun(sizes.name, target, results)
         _write_results(run)
     return run
 
 
 def _run_all(
-    chosen: list[Lesson], given: dict[str, dict[str, Any]], target: Path, profile: str, limit: float
+    chosen: list[Lesson], given: dict[str, dict[str, Any]], target: Path, profile: str, limit: float, jobs: int
 ) -> list[LessonResult]:
-    """Run the lessons in a row, with a bar over their cells and a line for each that has ended."""
-    results = []
+    """Run the lessons, with a bar over their cells and a line for each that has ended."""
     cells = sum(_code_cells(lesson.path) for lesson in chosen)
     # In a log file, where each refresh is a new line, the bar speaks four times a minute.
     interval = 0.5 if sys.stderr.isatty() else 15.0
+    halt = threading.Event()
     with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
-        for lesson in chosen:
-            bar.set_description(lesson.name)
-            # Before the run: after it the code may be another.
-            origin = {
-                "versions": versions(),
-                "commit": commit(lesson.path.parent),
-                "made_from": fingerprint(lesson.path),
-            }
-            result = _run(lesson, given[lesson.number], target, limit, bar)
-            _complete(target, lesson, given[lesson.number], profile, result, origin)
-            results.append(result)
-            said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
-            bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
-    return results
+
+        def run_lane(lane: list[Lesson]) -> list[LessonResult]:
+            results = []
+            for lesson in lane:
+                if halt.is_set():
+                    break
+                bar.set_description(lesson.name)
+                # Before the run: after it the code may be another.
+                origin = {
+                    "versions": versions(),
+                    "commit": commit(lesson.path.parent),
+                    "made_from": fingerprint(lesson.path),
+                }
+                result = _run(lesson, given[lesson.number], target, limit, bar, halt)
+                _complete(target, lesson, given[lesson.number], profile, result, origin)
+                results.append(result)
+                said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
+                bar.write(f"{lesson.name}: {result.seconds:.1f} s  {said}", file=sys.stderr)
+            return results
+
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                results = [result for lane in pool.map(run_lane, lanes(chosen)) for result in lane]
+            except BaseException:  # Ctrl-C too: the running lessons are stopped, the others never start
+                halt.set()
+                raise
+    return sorted(results, key=lambda result: result.lesson)
+
+
+def lanes(lessons: Sequence[Lesson]) -> list[list[Lesson]]:
+    """Lessons that may run at the same time: those that share trained encoders are one lane, the first."""
+    sharing = [lesson for lesson in lessons if SHARED_ENCODERS in lesson.path.read_text(encoding="utf-8")]
+    return [sharing] * bool(sharing) + [[lesson] for lesson in lessons if lesson not in sharing]
 
 
 def _short_name(chosen: list[Lesson], over: dict[str, Any]) -> str:
@@ -389,7 +417,9 @@ def _read_text(lesson: Lesson, name: str, value: Any) -> Any:
         return value  # `check_value` names it, with lesson and type
 
 
-def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar: tqdm) -> LessonResult:
+def _run(
+    lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar: tqdm, halt: threading.Event
+) -> LessonResult:
     """Run one lesson in a process of its own and read what it left."""
     finished, own = output / lesson.path.name, output / lesson.number
     copy = own / f"{lesson.path.stem}.part.ipynb"  # until its lesson has ended, well or not
@@ -437,9 +467,11 @@ def _run(lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar:
                     bar.update(now - done)
                     done = now
                 bar.refresh() if sys.stderr.isatty() else None
-                stopped = time.monotonic() - start > limit
+                stopped = halt.is_set() or time.monotonic() - start > limit
         finally:
             _stop(process)
+    if halt.is_set():  # half an executed lesson would pass for a whole one
+        raise InterruptedError(f"{lesson.name} was ended")
     copy = copy.replace(finished) if copy.exists() else finished
     bar.update(total - done)
     seconds = time.monotonic() - start

@@ -41,7 +41,7 @@ from spacetime.analysis import (
 )
 from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
-from spacetime.training.loop import environment
+from spacetime.environment import environment
 
 Floats = NDArray[np.floating[Any]]
 

@@ -35,6 +35,7 @@ from course.pairing import partners_found
 from course.students import Start, student
 from data_samples.almanac.two_wordings import template_names, two_wordings
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.environment import environment
 from spacetime.evaluation import sts
 from spacetime.evaluation.sts_tasks import read_sts_pairs
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
@@ -42,7 +43,7 @@ from spacetime.model.precision import quick_precision
 from spacetime.model.weights import BACKBONE_SIZES
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.cost import forward_operations, most_pieces
-from spacetime.training.loop import environment, read_log
+from spacetime.training.loop import read_log
 from spacetime.training.mixture import Source, read_data_config, write_data_config
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain
 

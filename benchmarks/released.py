@@ -39,6 +39,7 @@ from data_samples.current_events.places import hide_places, place_spans
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
+from spacetime.environment import environment
 from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
 from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, decayed_scores
 from spacetime.evaluation.contrast import (
@@ -51,7 +52,6 @@ from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
-from spacetime.training.loop import environment
 from spacetime.training.pairs import PairRecipe, build_pairs
 
 SHARED: dict[str, Any] = {"month": "2019-07", "region": "UK"}

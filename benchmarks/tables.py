@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from course import provenance
-from spacetime.training.loop import environment
+from spacetime.environment import environment
 
 README = Path(__file__).with_name("README.md")
 

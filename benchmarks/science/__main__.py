@@ -25,7 +25,7 @@ from benchmarks.science.processes import finished
 from benchmarks.science.rows import ROWS, Row, rows_named
 from benchmarks.science.runs import RESULT, run_folder
 from benchmarks.tables import write_between
-from spacetime.training.loop import environment
+from spacetime.environment import environment
 
 RESULTS = Path(__file__).parents[1] / "science.csv"
 

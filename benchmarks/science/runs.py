@@ -20,6 +20,7 @@ from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
 from benchmarks.tables import commit
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
+from spacetime.environment import environment
 from spacetime.evaluation.baselines import (
     ConcatenatedEncoder,
     PlainEncoder,
@@ -30,7 +31,6 @@ from spacetime.evaluation.baselines import (
 from spacetime.months import MonthRange
 from spacetime.training import JOINT, TrainingOptions, train_joint, train_stage1, train_stage2
 from spacetime.training.locator import fit_locator
-from spacetime.training.loop import environment
 from spacetime.training.pairs import build_pairs
 from spacetime.training.recipes import released_start
 

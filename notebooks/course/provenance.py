@@ -1,23 +1,7 @@
-"""Where a run's figures come from: versions of what computed them, and the commit of the code."""
+"""The commit of the code that a run's figures come from."""
 
-import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-# What numbers depend on most; `requirements.lock` has the rest.
-PACKAGES = ("spacetime-minilm", "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn", "umap-learn")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on; those that are installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def commit(folder: Path) -> str | None:

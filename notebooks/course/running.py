@@ -22,8 +22,9 @@ from tqdm import tqdm
 from course.freshness import fingerprint
 from course.gathering import runs_folder
 from course.parameters import Parameter, check_value, read_parameters, suggest
-from course.provenance import commit, versions
+from course.provenance import commit
 from course.recording import LESSONS_VARIABLE, NUMBER
+from spacetime.environment import versions
 from spacetime.folders import LOCK, sole_writer, write_text
 
 # The notebooks lie beside the package in a clone; they are not installed with it.

@@ -1,23 +1,19 @@
 """All measurements in one call, as a nested dict of numbers and as a page to read."""
 
 import json
-import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pandas as pd
 
+from spacetime.environment import environment, versions
 from spacetime.evaluation.context import decay, pair_response, probes
 from spacetime.evaluation.location import locate_metrics
 from spacetime.evaluation.sampling import ContextEncoder, Encodes, Locates, TooFewLabels, check_columns
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
-
-_PACKAGES = ("torch", "transformers", "datasets", "scikit-learn", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -212,21 +208,9 @@ def _run(
         "max_sentences": max_sentences,
         "masked": mask is not None,
         "exclude": [exclude] if isinstance(exclude, str) else list(exclude),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+        "machine": environment()["machine"],
     }
-
-
-def _versions() -> dict[str, str]:
-    import spacetime
-
-    found = {"spacetime": spacetime.__version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 # --- the page

@@ -11,7 +11,6 @@ of them writes, evaluates and shows progress.
 import json
 import math
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from typing import Any, Literal, TextIO
 
 import numpy as np
 import torch
-import transformers
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -30,7 +28,7 @@ from tqdm.auto import tqdm
 
 from spacetime.folders import write_text
 from spacetime.model import SpaceTimeMiniLM
-from spacetime.model.precision import processor_kind, quick_precision, say_where_bfloat16_is_slow
+from spacetime.model.precision import quick_precision, say_where_bfloat16_is_slow
 from spacetime.training.batches import Batch, Batches, SharedBatches
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
@@ -533,17 +531,3 @@ def _load_optimizer_state(optimizer: Any, tensors: dict[str, Tensor]) -> None:
         index, name = key.split(".")
         entries.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def environment() -> dict[str, str]:
-    """Versions and machine, for the record of a run."""
-    import spacetime
-
-    return {
-        "spacetime": spacetime.__version__,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores of {processor_kind()}"
-        + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
-    }

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.environment import environment
 from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.batches import Batches, PairBatches, TripleBatches, every_batch
 from spacetime.training.joint import JointBatches, JointRecipe
-from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, environment, mixed_precision, train
+from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, mixed_precision, train
 from spacetime.training.objectives import JointLoss, Objective, rank_correlation, stage1_loss, stage2_loss
 from spacetime.training.pairs import PairRecipe
 from spacetime.training.processes import count_processes, first_of_processes, wait_for_processes

@@ -1,7 +1,7 @@
 """The training loop, one for both stages, and its checkpoints.
 
 A training that is killed and resumed ends with the same weights, bit for bit on one processor, as one that was not:
-batches, learning rates and random numbers are functions of the step, and a checkpoint holds weights and optimiser.  A
+batches, learning rates and random numbers are functions of the step, and a checkpoint holds weights and optimiser. A
 checkpoint is a folder of safetensors and JSON that appears under its name only when it is complete; nothing is pickled.
 
 Started by torchrun, several processes share every batch and take the steps that one would take (`processes`); the first
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, TypedDict
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from spacetime.folders import write_text
+from spacetime.folders import new_folder, write_text
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import quick_precision, say_where_bfloat16_is_slow
 from spacetime.training.batches import Batch, Batches, SharedBatches
@@ -40,7 +40,7 @@ Evaluate = Callable[[SpaceTimeMiniLM], dict[str, float]]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a stage is trained.  The defaults are stage 1 of the Space-Time-MiniLM-v0 card ("Hyper parameters").
+    """How a stage is trained. The defaults are stage 1 of the Space-Time-MiniLM-v0 card ("Hyper parameters").
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ class TrainingOptions:
     warmup_steps
         The same as a number of steps, in place of the share.
     weight_decay, max_gradient_norm
-        Of AdamW, and of the gradient's clipping.  The card names neither: torch's default, and BERT's 1.0.
+        Of AdamW, and of the gradient's clipping. The card names neither: torch's default, and BERT's 1.0.
     dropout
-        Inside the backbone.  The card does not name it; 0 is as good for one epoch and much faster here.
+        Inside the backbone. The card does not name it; 0 is as good for one epoch and much faster here.
     hide_month, hide_region
         Context dropout (0 in the published recipe; see `spacetime.training.batches`).
     precision
@@ -113,6 +113,27 @@ class TrainingOptions:
             raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {self.precision!r}")
 
 
+class Run(TypedDict, total=False):
+    """What every recipe can be told about a run, beside what is trained and how.
+
+    Parameters
+    ----------
+    resume
+        Go on from the newest checkpoint in the output, if there is one.
+    overwrite
+        Delete an earlier training in the output first.
+    show_progress
+        Show a bar with loss and tokens per second on stderr; None shows it on a terminal.
+    note
+        Further facts for `training.json`, such as how the corpus was split.
+    """
+
+    resume: bool
+    overwrite: bool
+    show_progress: bool | None
+    note: dict[str, object] | None
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """What a training did."""
@@ -151,12 +172,8 @@ def train(
         How the names of parameters begin that have no part in the objective. They are frozen while this runs.
     evaluate
         Called with the model now and then (`options.evaluate_every`) and at the end; its numbers are logged.
-    resume
-        Go on from the newest checkpoint in `output`, if there is one.
-    overwrite
-        Delete an earlier training in `output` first.
-    show_progress
-        A bar with loss and tokens per second on stderr; None shows it on a terminal.
+    resume, overwrite, show_progress
+        See `Run`.
 
     Raises
     ------
@@ -183,8 +200,7 @@ def train(
             parameter.requires_grad_(id(parameter) in trained)
         # The rates are set at every step.
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, fused=True)
-        steps = options.max_steps or options.epochs * len(batches)
-        start = 0
+        steps, start = planned_steps(options, batches), 0
         if resume and (checkpoint := newest_checkpoint(output)):
             start = load_checkpoint(checkpoint, model, optimizer, options)
         begin_alike(model, batches, start, steps)
@@ -193,12 +209,24 @@ def train(
         optimizer = accelerator.prepare_optimizer(optimizer)
         log = TrainingLog(output, start, options.tensorboard, writes=accelerator.is_main_process)
         accelerator.wait_for_everyone()  # all have read the log when the first process writes it anew
-        with log:
+        if not accelerator.is_main_process:
+            evaluate, show_progress = None, False
+        hidden = None if show_progress is None else not show_progress
+        bar = tqdm(total=steps, initial=start, desc="train", unit="step", disable=hidden)
+        with log, bar:
             return _steps(
-                model, batches, objective, options, output, accelerator, optimizer, log, start, steps,
-                evaluate if accelerator.is_main_process else None,
-                show_progress if accelerator.is_main_process else False,
-            )  # fmt: skip
+                model,
+                batches,
+                objective,
+                options,
+                output,
+                accelerator,
+                optimizer,
+                range(start, steps),
+                evaluate,
+                log,
+                bar,
+            )
 
 
 @contextmanager
@@ -234,55 +262,36 @@ def _steps(
     output: Path,
     accelerator: Accelerator,
     optimizer: Any,
-    log: "TrainingLog",
-    start: int,
-    steps: int,
+    steps: range,
     evaluate: Evaluate | None,
-    show_progress: bool | None,
+    log: "TrainingLog",
+    bar: Any,
 ) -> TrainingResult:
-    """The loop itself: from step `start` to step `steps`."""
+    """The loop itself, over the steps that are still to be taken."""
     began, tokens, evaluation = time.perf_counter(), 0, {}
-    progress = tqdm(
-        total=steps,
-        initial=start,
-        desc="train",
-        unit="step",
-        disable=None if show_progress is None else not show_progress,
-    )
-    for step in range(start, steps):
-        model.train()
-        torch.manual_seed(step_seed(options.seed, step, accelerator.process_index))  # of dropout
-        own = own_batch(batches, step, accelerator.process_index, accelerator.num_processes)
-        batch = {name: tensor.to(model.device) for name, tensor in own.items()}
-        factor = warmup_then_decay(step, steps, options.warmup_share, options.warmup_steps)
+    process, processes = accelerator.process_index, accelerator.num_processes
+    for step in steps:
+        torch.manual_seed(step_seed(options.seed, step, process))  # of dropout
+        batch = {name: part.to(model.device) for name, part in own_batch(batches, step, process, processes).items()}
+        factor = warmup_then_decay(step, steps.stop, options.warmup_share, options.warmup_steps)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-
-        loss, parts = objective(model, batch)
-        accelerator.backward(loss)
-        average_gradients(model.parameters())
-        norm = accelerator.clip_grad_norm_(model.parameters(), options.max_gradient_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-        figures = {"loss": loss, **parts, "tokens": batch["attention_mask"].sum()}
-        means = accelerator.reduce(torch.stack([figure.detach().double() for figure in figures.values()]), "mean")
-        losses = dict(zip(figures, means.tolist(), strict=True))
-        tokens += round(losses.pop("tokens") * accelerator.num_processes)
+        losses, norm = _step(model, batch, objective, options.max_gradient_norm, accelerator, optimizer)
+        tokens += round(losses.pop("tokens") * processes)
         if not math.isfinite(losses["loss"]):
             raise ValueError(f"the loss at step {step + 1} is {losses['loss']}; try a lower learning rate or float32")
-        rate = tokens / (time.perf_counter() - began)
+        rate = round(tokens / (time.perf_counter() - began))
         log.step(
             step + 1,
             losses,
             learning_rate=options.learning_rate * factor,
-            gradient_norm=float(norm),
-            tokens_per_second=round(rate),
+            gradient_norm=norm,
+            tokens_per_second=rate,
         )
-        progress.update()
-        progress.set_postfix_str(f"loss {losses['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        bar.update()
+        bar.set_postfix_str(f"loss {losses['loss']:.3f}, {rate:,} tokens/s", refresh=False)
 
-        last = step + 1 == steps
+        last = step + 1 == steps.stop
         if evaluate is not None and (last or (options.evaluate_every and (step + 1) % options.evaluate_every == 0)):
             model.eval()
             with torch.inference_mode():
@@ -290,12 +299,39 @@ def _steps(
             log.evaluation(step + 1, evaluation)
         if accelerator.is_main_process and (last or (step + 1) % options.checkpoint_every == 0):
             save_checkpoint(output, step + 1, model, optimizer, options)
-    progress.close()
     seconds = time.perf_counter() - began
-    return TrainingResult(steps, seconds, tokens / seconds if seconds else 0.0, log.mean_of_last_tenth(), evaluation)
+    return TrainingResult(
+        steps.stop, seconds, tokens / seconds if seconds else 0.0, log.mean_of_last_tenth(), evaluation
+    )
+
+
+def _step(
+    model: SpaceTimeMiniLM,
+    batch: Batch,
+    objective: Objective,
+    max_gradient_norm: float,
+    accelerator: Accelerator,
+    optimizer: Any,
+) -> tuple[dict[str, float], float]:
+    """Take one step; return the loss, its parts and the tokens, means over the processes, and the gradient's norm."""
+    model.train()
+    loss, parts = objective(model, batch)
+    accelerator.backward(loss)
+    average_gradients(model.parameters())
+    norm = accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    figures = {"loss": loss, **parts, "tokens": batch["attention_mask"].sum()}
+    means = accelerator.reduce(torch.stack([figure.detach().double() for figure in figures.values()]), "mean")
+    return dict(zip(figures, means.tolist(), strict=True)), float(norm)
 
 
 # ----------------------------------------------------------------------------------------------- ingredients
+
+
+def planned_steps(options: TrainingOptions, batches: Batches) -> int:
+    """How many steps a training takes."""
+    return options.max_steps or options.epochs * len(batches)
 
 
 def check_shares(batches: Batches, batch_size: int, processes: int) -> None:
@@ -381,7 +417,7 @@ def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
     check_output(output, resume, overwrite)
     if (output / LOG_FILE).exists() and not resume:
         (output / LOG_FILE).unlink()
-        for folder in [*output.glob("checkpoint-*"), output / "tensorboard"]:
+        for folder in [*output.glob("checkpoint-*"), *output.glob(".checkpoint-*.part"), output / "tensorboard"]:
             shutil.rmtree(folder, ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
 
@@ -457,23 +493,19 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
 
 def save_checkpoint(output: Path, step: int, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> Path:
     """Write `checkpoint-STEP/` completely or not at all, then delete the oldest ones beyond what is kept."""
-    final, part = output / f"checkpoint-{step}", output / f"checkpoint-{step}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    save_file(_weights(model), part / "model.safetensors")
-    save_file(_optimizer_state(optimizer), part / "optimizer.safetensors")
     state = {"format": CHECKPOINT_FORMAT, "step": step, "options": asdict(options)}
-    (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(part, final)
+    with new_folder(output / f"checkpoint-{step}") as part:
+        save_file(_weights(model), part / "model.safetensors")
+        save_file(_optimizer_state(optimizer), part / "optimizer.safetensors")
+        (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in checkpoints(output)[: -options.keep_checkpoints]:
         shutil.rmtree(old)
-    return final
+    return output / f"checkpoint-{step}"
 
 
 def checkpoints(output: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
-    found = [path for path in output.glob("checkpoint-*") if path.suffix != ".part" and path.name[11:].isdigit()]
+    found = [path for path in output.glob("checkpoint-*") if path.name[11:].isdigit()]
     return sorted(found, key=lambda path: int(path.name[11:]))
 
 

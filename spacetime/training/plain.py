@@ -1,24 +1,24 @@
 """The plain sentence encoder's recipe: in-batch negatives on a mixture of pair data sets (all-MiniLM-L12-v1 card).
 
-`PLAIN` is the card's whole run.  Said there: mean pooling, 128 word pieces, batches of 1,024, AdamW at 2e-5, a
-warm-up of 500 steps, 540,000 steps.  Not said there: the scale of the cosines, one way or both, dropout, weight decay
-and clipping.  Dropout is BERT's own .1; for the others see `ContrastiveLoss` and `TrainingOptions`.
+`PLAIN` is the card's whole run. Said there: mean pooling, 128 word pieces, batches of 1,024, AdamW at 2e-5, a
+warm-up of 500 steps, 540,000 steps. Not said there: the scale of the cosines, one way or both, dropout, weight decay
+and clipping. Dropout is BERT's own .1; for the others see `ContrastiveLoss` and `TrainingOptions`.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.folders import sole_writer_of_output
+from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss
-from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, train
+from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, planned_steps
 from spacetime.training.mixture import DrawReport, Mixture, MixtureBatches, Source
 from spacetime.training.processes import first_of_processes
-from spacetime.training.recipes import HEADS, finish
+from spacetime.training.recipes import HEADS, train_and_save
 
 PLAIN = TrainingOptions(
     batch_size=1024,
@@ -55,10 +55,7 @@ def train_plain(
     loss: ContrastiveLoss = PLAIN_LOSS,
     recipe: MixtureRecipe | None = None,
     evaluate: Evaluate | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool | None = None,
-    note: dict[str, object] | None = None,
+    **run: Unpack[Run],
 ) -> tuple[TrainingResult, DrawReport]:
     """Train a plain sentence encoder (lesson 01b).
 
@@ -75,10 +72,10 @@ def train_plain(
         `PLAIN`, with fewer steps and smaller batches where there is less time.
     loss, recipe
         What is asked of a batch, and how its rows are drawn.
-    evaluate, resume, overwrite, show_progress
-        See `spacetime.training.loop`.
-    note
-        Further facts for `training.json`.
+    evaluate
+        See `spacetime.training.loop.train`.
+    **run
+        `resume`, `overwrite`, `show_progress`, `note`: see `spacetime.training.loop.Run`.
 
     Returns
     -------
@@ -100,25 +97,16 @@ def train_plain(
     recipe, output = recipe or MixtureRecipe(), Path(output)
     mixture = Mixture(sources, options.batch_size, seed=options.seed, **asdict(recipe))
     asked = _asked(sources, loss, recipe, encoder)
-    if resume and (output / MIXTURE_FILE).is_file():
+    if run.get("resume") and (output / MIXTURE_FILE).is_file():
         _check_same(output / MIXTURE_FILE, asked)
     batches = _Announced(MixtureBatches(mixture, encoder), output / MIXTURE_FILE, asked)
-    result = train(
-        encoder.model,
-        batches,
-        loss,
-        options,
-        output,
-        idle=NO_PART,
-        evaluate=evaluate,
-        resume=resume,
-        overwrite=overwrite,
-        show_progress=show_progress,
+    rows = options.batch_size * planned_steps(options, batches)
+    result = train_and_save(
+        "plain", encoder, batches, loss, options, output, rows, evaluate, facts=asked, idle=NO_PART, **run
     )
     drawn = mixture.report(result.steps)
     if first_of_processes():
-        (output / DRAWN_FILE).write_text(json.dumps(drawn.to_dict(), indent=2) + "\n", encoding="utf-8")
-    finish(encoder, output, "plain", options, result, drawn.rows, **asked, **(note or {}))
+        write_text(output / DRAWN_FILE, json.dumps(drawn.to_dict(), indent=2) + "\n")
     return result, drawn
 
 
@@ -138,7 +126,7 @@ class _Announced:
     def share(self, step: int, process: int, processes: int) -> Batch:
         # By now the loop has made the folder, and has refused one that holds another training.
         if not self.written and first_of_processes():
-            self.file.write_text(json.dumps(self.asked, indent=2) + "\n", encoding="utf-8")
+            write_text(self.file, json.dumps(self.asked, indent=2) + "\n")
             self.written = True
         return self.batches.share(step, process, processes)
 

@@ -1,8 +1,10 @@
 """The two stages as the published card describes them: what goes in, what is trained, what comes out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Unpack
 
 import datasets
 import numpy as np
@@ -16,7 +18,7 @@ from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.batches import Batches, PairBatches, TripleBatches, every_batch
 from spacetime.training.joint import JointBatches, JointRecipe
-from spacetime.training.loop import Evaluate, TrainingOptions, TrainingResult, mixed_precision, train
+from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, mixed_precision, train
 from spacetime.training.objectives import JointLoss, Objective, rank_correlation, stage1_loss, stage2_loss
 from spacetime.training.pairs import PairRecipe
 from spacetime.training.processes import count_processes, first_of_processes, wait_for_processes
@@ -36,44 +38,29 @@ def train_stage1(
     options: TrainingOptions = STAGE1,
     *,
     validation: datasets.Dataset | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool | None = None,
-    note: dict[str, object] | None = None,
+    **run: Unpack[Run],
 ) -> TrainingResult:
     """Masked LM + month + region on (sentence, month, region) triples (card, "Fine-tuning", 1; lesson 04).
 
     Parameters
     ----------
     dataset, validation
-        Columns text, month, region.  On `validation` the three losses are measured, always with the same masks.
+        Columns text, month, region. On `validation` the three losses are measured, always with the same masks.
     encoder
         Trained in place; `SpaceTimeEncoder.from_plain(...)` to start.
     output
         Folder for the log, the checkpoints, `model/` (an encoder to load) and `training.json`.
-    options, resume, overwrite, show_progress
-        See `spacetime.training.loop`.
-    note
-        Further facts for `training.json`, such as how the corpus was split.
+    options
+        See `TrainingOptions`.
+    **run
+        `resume`, `overwrite`, `show_progress`, `note`: see `spacetime.training.loop.Run`.
     """
     batches = _triples(dataset, encoder, options)
     evaluate = None
     if validation is not None and len(validation):
         held_out = _triples(validation, encoder, replace(options, seed=0))
         evaluate = _mean_losses(held_out, stage1_loss)
-    result = train(
-        encoder.model,
-        batches,
-        stage1_loss,
-        options,
-        output,
-        evaluate=evaluate,
-        resume=resume,
-        overwrite=overwrite,
-        show_progress=show_progress,
-    )
-    finish(encoder, output, "stage1", options, result, len(dataset), **(note or {}))
-    return result
+    return train_and_save("stage1", encoder, batches, stage1_loss, options, output, len(dataset), evaluate, **run)
 
 
 @sole_writer_of_output
@@ -85,10 +72,7 @@ def train_stage2(
     *,
     recipe: PairRecipe | None = None,
     validation: datasets.Dataset | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool | None = None,
-    note: dict[str, object] | None = None,
+    **run: Unpack[Run],
 ) -> TrainingResult:
     """Regression of each pair's cosine on its similarity (card, "Fine-tuning", 2; lesson 06).
 
@@ -100,40 +84,31 @@ def train_stage2(
         Trained in place; usually what stage 1 left.
     recipe
         The one the pairs were built with.
-    output, options, resume, overwrite, show_progress, note
+    output, options, **run
         As in stage 1.
 
     Notes
     -----
-    The heads of stage 1 have no part in this loss.  They stay as they are while the backbone below them moves, so
+    The heads of stage 1 have no part in this loss. They stay as they are while the backbone below them moves, so
     `locate` is best asked of the encoder that stage 1 left.
     """
     recipe = recipe or PairRecipe()
     evaluate = None
     if validation is not None and len(validation):
         evaluate = _pair_spearman(PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
-    result = train(
-        encoder.model,
-        PairBatches(
-            pairs,
-            encoder,
-            recipe,
-            batch_size=options.batch_size,
-            seed=options.seed,
-            hide_month=options.hide_month,
-            hide_region=options.hide_region,
-        ),
-        stage2_loss,
-        options,
-        output,
-        idle=HEADS,
-        evaluate=evaluate,
-        resume=resume,
-        overwrite=overwrite,
-        show_progress=show_progress,
+    batches = PairBatches(
+        pairs,
+        encoder,
+        recipe,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        hide_month=options.hide_month,
+        hide_region=options.hide_region,
     )
-    finish(encoder, output, "stage2", options, result, len(pairs), pair_recipe=asdict(recipe), **(note or {}))
-    return result
+    facts = {"pair_recipe": asdict(recipe)}
+    return train_and_save(
+        "stage2", encoder, batches, stage2_loss, options, output, len(pairs), evaluate, facts=facts, idle=HEADS, **run
+    )
 
 
 @sole_writer_of_output
@@ -147,10 +122,7 @@ def train_joint(
     recipe: JointRecipe | None = None,
     loss: JointLoss | None = None,
     max_length: int = 48,
-    resume: bool = False,
-    overwrite: bool = False,
-    show_progress: bool | None = None,
-    note: dict[str, object] | None = None,
+    **run: Unpack[Run],
 ) -> TrainingResult:
     """Both stages at once, on a frozen backbone: the recipe of the released model (lesson 07).
 
@@ -166,25 +138,65 @@ def train_joint(
         What a step sees, and how the four terms are weighted.
     max_length
         Longer sentences are cut here while training, in word pieces.
-    output, options, resume, overwrite, show_progress, note
+    output, options, **run
         As in stage 1.
     """
     recipe, loss = recipe or JointRecipe(), loss or JointLoss()
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, max_length=max_length)
     plain.precision = "bfloat16" if mixed_precision(options, encoder.device) == "bf16" else "float32"
-    result = train(
-        encoder.model,
-        JointBatches(dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=show_progress),
-        loss,
-        options,
-        output,
-        idle=(*LOCATION_HEADS, "locator."),
-        resume=resume,
-        overwrite=overwrite,
-        show_progress=show_progress,
+    batches = JointBatches(
+        dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=run.get("show_progress")
     )
-    facts: dict[str, object] = {"recipe": asdict(recipe), "loss": asdict(loss), "max_length": max_length}
-    finish(encoder, output, "joint", options, result, len(dataset), **facts, **(note or {}))
+    facts = {"recipe": asdict(recipe), "loss": asdict(loss), "max_length": max_length}
+    idle = (*LOCATION_HEADS, "locator.")
+    return train_and_save("joint", encoder, batches, loss, options, output, len(dataset), facts=facts, idle=idle, **run)
+
+
+def train_and_save(
+    stage: str,
+    encoder: SpaceTimeEncoder,
+    batches: Batches,
+    objective: Objective,
+    options: TrainingOptions,
+    output: str | Path,
+    rows: int,
+    evaluate: Evaluate | None = None,
+    *,
+    facts: Mapping[str, object] | None = None,
+    idle: tuple[str, ...] = (),
+    **run: Unpack[Run],
+) -> TrainingResult:
+    """Train, then save the encoder and how it came about: what every recipe ends with.
+
+    Parameters
+    ----------
+    stage, rows, facts
+        For `training.json`: the recipe's name, how many rows it was given, and what else decided about the result.
+    encoder, batches, objective, options, output, evaluate, idle
+        See `spacetime.training.loop.train`.
+    **run
+        See `spacetime.training.loop.Run`.
+    """
+    note = run.pop("note", None)
+    result = train(encoder.model, batches, objective, options, output, idle=idle, evaluate=evaluate, **run)  # type: ignore[misc]  # without the note
+    if first_of_processes():
+        encoder.save(Path(output) / "model")
+        config = encoder.model.config
+        record = {
+            "stage": stage,
+            "rows": rows,
+            "conditioning": config.conditioning,
+            "time_encoding": config.time_encoding,
+            "region_encoding": config.region_encoding,
+            "options": asdict(options),
+            **(facts or {}),
+            **(note or {}),
+            "result": asdict(result),
+            "processes": count_processes(),
+            "environment": environment(),
+        }
+        write_text(Path(output) / "training.json", json.dumps(record, indent=2) + "\n")
+    wait_for_processes()
     return result
 
 
@@ -243,44 +255,3 @@ def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> Spa
         locator_rank=64,
         mlm_transform=True,
     )
-
-
-def finish(
-    encoder: SpaceTimeEncoder,
-    output: str | Path,
-    stage: str,
-    options: TrainingOptions,
-    result: TrainingResult,
-    rows: int,
-    **rest: object,
-) -> None:
-    """Save the encoder, and how it came about; of several processes the first one does, and the others wait."""
-    if first_of_processes():
-        _write(encoder, Path(output), stage, options, result, rows, rest)
-    wait_for_processes()
-
-
-def _write(
-    encoder: SpaceTimeEncoder,
-    folder: Path,
-    stage: str,
-    options: TrainingOptions,
-    result: TrainingResult,
-    rows: int,
-    rest: dict[str, object],
-) -> None:
-    encoder.save(folder / "model")
-    config = encoder.model.config
-    record = {
-        "stage": stage,
-        "rows": rows,
-        "conditioning": config.conditioning,
-        "time_encoding": config.time_encoding,
-        "region_encoding": config.region_encoding,
-        "options": asdict(options),
-        **rest,
-        "result": asdict(result),
-        "processes": count_processes(),
-        "environment": environment(),
-    }
-    write_text(folder / "training.json", json.dumps(record, indent=2) + "\n")

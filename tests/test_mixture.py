@@ -296,7 +296,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ({"batch_size": 1}, "batch_size must be at least 2"),
         ({"datasets_per_batch": 9}, "between 1 and batch_size, not 9"),
         ({"bad_rows": "ignore"}, "bad_rows must be 'stop' or 'skip'"),
-        ({"block": 0}, "block must be at least 1 line"),
+        ({"block": 0}, "block must be at least 1, not 0"),
         ({"most_negatives": -1}, "most_negatives must be at least 0"),
     ],
 )

@@ -1,9 +1,9 @@
 """A weighted mixture of pair data sets, read from `data_config.json` and files of JSON lines (all-MiniLM-L12-v1 card).
 
 Which data sets a step draws from, and which lines of each, is a function of (seed, step) alone: a resumed training
-sees the batches of one that never stopped, and nothing but the step has to be remembered.  Each file is read as a
+sees the batches of one that never stopped, and nothing but the step has to be remembered. Each file is read as a
 stream, in blocks whose lines are shuffled, over and over; what is held is one block of each data set, however long
-the files are.  To go on in the middle, a file is read again up to its place once, the first time it is drawn from.
+the files are. To go on in the middle, a file is read again up to its place once, the first time it is drawn from.
 """
 
 import gzip
@@ -249,7 +249,7 @@ class Line(NamedTuple):
 class ShuffledLines:
     """The lines of a file without end: block after block, each shuffled, from the top again after the last.
 
-    Which line is the n-th is a function of (seed, name, n).  The first block of every pass has a length of its own,
+    Which line is the n-th is a function of (seed, name, n). The first block of every pass has a length of its own,
     so that two passes do not cut the file at the same places.
 
     Parameters
@@ -257,80 +257,52 @@ class ShuffledLines:
     path
         JSON lines, gzipped or not.
     block
-        Lines held and shuffled at a time: the memory that a file takes.  1 keeps the file's order.
+        Lines held and shuffled at a time: the memory that a file takes. 1 keeps the file's order.
     seed, name
         Of the order.
     """
 
     def __init__(self, path: Path, block: int, seed: int, name: str) -> None:
-        if block < 1:
-            raise ValueError(f"block must be at least 1 line, not {block}")
         self.path, self.block = path, block
-        self.position = 0  # lines taken since the beginning, over all passes
         self.lines: int | None = None  # in the file, known after a whole pass
         self._key = [seed, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())]
-        self._pass, self._read = 0, 0  # lines read of this pass, the held block included
-        self._held: list[Line] = []
-        self._next = 0
-        self._stream: Iterator[bytes] | None = None
+        self.seek(0)
+
+    def seek(self, position: int) -> None:
+        """Make `position` the number of lines taken since the beginning, over all passes."""
+        self.position, self._stream = position, self._lines(position)
 
     def take(self, count: int) -> list[Line]:
         """The next lines."""
-        taken: list[Line] = []
-        while len(taken) < count:
-            if self._next == len(self._held):
-                self._fill()
-            part = self._held[self._next : self._next + count - len(taken)]
-            self._next += len(part)
-            taken += part
-        self.position += count
+        position, self.position = self.position, -1  # after an error there is no place to go on from
+        taken = list(islice(self._stream, count))
+        self.position = position + count
         return taken
 
-    def seek(self, position: int) -> None:
-        """Make `position` the number of lines taken; the file is read up to there."""
-        if self.lines is None:
+    def _lines(self, position: int) -> Iterator[Line]:
+        """All lines from a place on; the file is read up to there."""
+        if position and self.lines is None:
             read = sum(1 for _ in islice(self._open(), position + 1))
             if read <= position:
                 self._end_of_pass(read)
-        self._pass, left = divmod(position, self.lines) if self.lines else (0, position)
-        self._stream, self._read, self._held, self._next = self._open(), 0, [], 0
-        while (size := self._size()) <= left:
-            skipped = sum(1 for _ in islice(self._stream, size))
-            self._read += skipped
-            left -= skipped
-            if skipped < size:
-                break
-        if left:
-            self._fill()
-            self._next = left
-        self.position = position
-
-    def _fill(self) -> None:
-        """Read the next block and shuffle it."""
-        if self._stream is None:
-            self._stream, self._read = self._open(), 0
-        first = self._read
-        raw = list(islice(self._stream, self._size()))
-        if not raw:
+        number, left = divmod(position, self.lines) if self.lines else (0, position)
+        while True:
+            stream, first = self._open(), 0
+            size = int(np.random.default_rng([*self._key, number, 0]).integers(1, self.block + 1))
+            while raw := list(islice(stream, size)):
+                if left < len(raw):
+                    order = np.random.default_rng([*self._key, number, first + 1]).permutation(len(raw))
+                    yield from (Line(first + int(i) + 1, raw[i]) for i in order[left:])
+                left, first, size = max(left - len(raw), 0), first + len(raw), self.block
             self._end_of_pass(first)
-            self._pass, self._stream = self._pass + 1, None
-            return self._fill()
-        order = np.random.default_rng([*self._key, self._pass, first + 1]).permutation(len(raw))
-        self._held = [Line(first + int(i) + 1, raw[i]) for i in order]
-        self._read, self._next = first + len(raw), 0
+            number += 1
 
     def _end_of_pass(self, lines: int) -> None:
         if lines == 0:
             raise ValueError(f"{self.path} is empty")
-        if self.lines is not None and self.lines != lines:
+        if self.lines not in (None, lines):
             raise ValueError(f"{self.path} had {self.lines:,} lines in the first pass and now has {lines:,}")
         self.lines = lines
-
-    def _size(self) -> int:
-        """Lines of the block that begins here."""
-        if self._read:
-            return self.block
-        return int(np.random.default_rng([*self._key, self._pass, 0]).integers(1, self.block + 1))
 
     def _open(self) -> Iterator[bytes]:
         """The file's lines from the top, without their ends."""
@@ -360,6 +332,36 @@ class LeftOut:
     reasons: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class MixtureRecipe:
+    """How rows are drawn.
+
+    Parameters
+    ----------
+    datasets_per_batch
+        Equal parts of a batch, each from one data set drawn by weight. 1 makes every batch from one data set, so that
+        wrong answers are of its kind and hard; the batch size draws each row for itself.
+    block
+        Lines held and shuffled at a time, for each data set (see `ShuffledLines`).
+    bad_rows
+        At a line that is no row, `"stop"` with an error, or `"skip"` it, count it and make the batch smaller by it.
+    most_negatives
+        Hard negatives taken of a row that has more.
+    """
+
+    datasets_per_batch: int = 1
+    block: int = 1000
+    bad_rows: Literal["stop", "skip"] = "stop"
+    most_negatives: int = 1
+
+    def __post_init__(self) -> None:
+        if self.bad_rows not in ("stop", "skip"):
+            raise ValueError(f"bad_rows must be 'stop' or 'skip', not {self.bad_rows!r}")
+        for name, least in (("datasets_per_batch", 1), ("block", 1), ("most_negatives", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+
+
 class Mixture:
     """Rows drawn from several data sets by weight: `mixture[step]` for any step.
 
@@ -369,44 +371,24 @@ class Mixture:
         As `read_data_config` gives them.
     batch_size
         Rows a step, of all processes together.
-    datasets_per_batch
-        A batch is cut into so many equal parts, and each part's data set is drawn by weight: 1 makes every batch from
-        one data set, so that wrong answers are of its kind and hard; `batch_size` draws each row for itself.
-    block
-        Lines held and shuffled at a time, for each data set (see `ShuffledLines`).
-    bad_rows
-        `"stop"` raises at the first line that is no row, `"skip"` counts it and makes the batch smaller by it.
-    most_negatives
-        Hard negatives taken of a row that has more.
     seed
         Of everything that is drawn.
+    **recipe
+        See `MixtureRecipe`.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        batch_size: int,
-        *,
-        datasets_per_batch: int = 1,
-        block: int = 1000,
-        bad_rows: Literal["stop", "skip"] = "stop",
-        most_negatives: int = 1,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], batch_size: int, *, seed: int = 0, **recipe: Any) -> None:
+        self.recipe = MixtureRecipe(**recipe)
         if batch_size < 2:
             raise ValueError(f"batch_size must be at least 2: a row alone has no wrong answer, not {batch_size}")
-        if not 1 <= datasets_per_batch <= batch_size:
-            raise ValueError(f"datasets_per_batch must lie between 1 and batch_size, not {datasets_per_batch}")
-        if bad_rows not in ("stop", "skip"):
-            raise ValueError(f"bad_rows must be 'stop' or 'skip', not {bad_rows!r}")
-        if most_negatives < 0:
-            raise ValueError(f"most_negatives must be at least 0, not {most_negatives}")
+        parts = self.recipe.datasets_per_batch
+        if parts > batch_size:
+            raise ValueError(f"datasets_per_batch must lie between 1 and batch_size, not {parts}")
         self.sources, self.batch_size, self.seed = list(sources), batch_size, seed
-        self.bad_rows, self.most_negatives = bad_rows, most_negatives
         weights = np.array([source.weight for source in self.sources])
         self.shares = weights / weights.sum()
-        self.parts = np.diff(np.linspace(0, batch_size, datasets_per_batch + 1).astype(np.int64))
-        self.streams = [ShuffledLines(source.path, block, seed, source.name) for source in self.sources]
+        self.parts = np.diff(np.linspace(0, batch_size, parts + 1).astype(np.int64))
+        self.streams = [ShuffledLines(source.path, self.recipe.block, seed, source.name) for source in self.sources]
         self.left_out = [LeftOut() for _ in self.sources]
         self._step = 0  # the step that comes next in order, and what had been drawn before it
         self._drawn = np.zeros(len(self.sources), dtype=np.int64)
@@ -448,11 +430,11 @@ class Mixture:
     def _read(self, number: int, lines: list[Line], random: np.random.Generator) -> Iterator[Row]:
         for line in lines:
             try:
-                yield read_row(_json_value(line.raw), random, self.most_negatives)
+                yield read_row(_json_value(line.raw), random, self.recipe.most_negatives)
             except (ValueError, RecursionError) as error:  # of JSON and of UTF-8, too
                 shown = _shown(line.raw.decode("utf-8", errors="replace"))
                 reason = f"{self.sources[number].path}, line {line.number:,}: {error}: {shown}"
-                if self.bad_rows == "stop":
+                if self.recipe.bad_rows == "stop":
                     raise ValueError(reason) from error
                 self.left_out[number].count += 1
                 if len(self.left_out[number].reasons) < 3:

@@ -7,16 +7,16 @@ and clipping. Dropout is BERT's own .1; for the others see `ContrastiveLoss` and
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, planned_steps
-from spacetime.training.mixture import DrawReport, Mixture, MixtureBatches, Source
+from spacetime.training.mixture import DrawReport, Mixture, MixtureBatches, MixtureRecipe, Source
 from spacetime.training.processes import first_of_processes
 from spacetime.training.recipes import HEADS, train_and_save
 
@@ -33,16 +33,6 @@ PLAIN_LOSS = ContrastiveLoss(chunk=64)
 NO_PART = (*HEADS, "space_embed.", "locator.", "bert.pooler.")  # in a plain embedding
 MIXTURE_FILE = "mixture.json"
 DRAWN_FILE = "drawn.json"
-
-
-@dataclass(frozen=True)
-class MixtureRecipe:
-    """How rows are drawn; see `spacetime.training.mixture.Mixture`."""
-
-    datasets_per_batch: int = 1
-    block: int = 1000
-    bad_rows: Literal["stop", "skip"] = "stop"
-    most_negatives: int = 1
 
 
 @sole_writer_of_output

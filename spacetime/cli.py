@@ -5,9 +5,12 @@ Results go to stdout, progress to stderr. Exit codes: 0 well, 1 something was fo
 """
 
 import argparse
+import ast
 import contextlib
 import dataclasses
 import errno
+import functools
+import inspect
 import io
 import json
 import os
@@ -18,7 +21,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,36 +41,12 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments
-        Without the program's name; None for the process's own.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Run the command line, of this process if none is given, and return the exit code."""
     return run_commands(_parser(), arguments)
 
 
 def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
-    """Parse, run the command that was named, and turn every error into one line and an exit code.
-
-    Parameters
-    ----------
-    parser
-        With a command for each `run` (see `add_command`).
-    arguments
-        Without the program's name; None for the process's own.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Parse, run the command that was named, and turn every error into one line and an exit code."""
     screen: tuple[Any, Any] = Terminal(sys.stdout), Terminal(sys.stderr)
     with contextlib.redirect_stdout(screen[0]), contextlib.redirect_stderr(screen[1]):
         return _run(parser, arguments)
@@ -111,6 +90,7 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
             signal.signal(signal.SIGTERM, before)
 
 
+MODEL = "conditioning time_encoding region_encoding additive_values"  # what stage 1 takes of a configuration
 BEGINS_ANEW = "nothing unfinished was kept; the same command begins anew"
 
 
@@ -130,35 +110,34 @@ def _stop(*_: object) -> NoReturn:
 
 def _way_on(options: argparse.Namespace) -> str:
     """What becomes of a command that was stopped; "" for one that writes nothing."""
-    command = getattr(options, "run", None)
-    if told := getattr(options, "way_on", ""):  # by a command of another module
-        return str(told)
-    if command is _run_corpus:
-        return "the same command goes on from the newest checkpoint, if there is one yet"
-    if hasattr(options, "resume"):
-        return "--resume goes on from the newest checkpoint, if there is one yet"
-    if command is _encode and (part := options.output.with_name(f"{options.output.name}.part")).exists():
-        return f"{part} keeps every 4,096 rows that are complete, and the same command goes on"
-    if command in (_encode, _index):
-        return BEGINS_ANEW
-    return ""
+    if getattr(options, "run", None) is _encode:
+        part = options.output.with_name(f"{options.output.name}.part")
+        if part.exists():
+            return f"{part} keeps every 4,096 rows that are complete, and the same command goes on"
+    return str(getattr(options, "way_on", ""))
 
 
 # --- data ---------------------------------------------------------------------------------------------
 
 
 def _data_check(options: argparse.Namespace) -> int:
+    """Validate a corpus: counts, and every rejected row with its reason.
+
+    examples:
+      spacetime data check corpus.csv
+      spacetime data check posts.jsonl.gz --text body --month created --region country --outside skip
+      spacetime data check corpus.csv --json --rejects bad_rows.csv
+
+    Exit code: 0 every row is good, 1 some were rejected, 2 the file cannot be used.
+    """
     report = _load_corpus(options).report
     if unknown := report.unknown_places():
-        print(
-            f"spacetime: not known as a country, kept as regions of their own: {', '.join(unknown)} "
-            "(--regions says which ones are wanted)",
-            file=sys.stderr,
-        )
+        kept = "spacetime: not known as a country, kept as regions of their own"
+        _say(f"{kept}: {', '.join(unknown)} (--regions says which ones are wanted)")
     if options.json:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        _print_json(report.to_dict())
     else:
-        print(_in_words(str(report)))  # ends with the first rejected rows
+        print(_in_options(str(report), options.parser))  # ends with the first rejected rows
         if report.rejected:
             _say_rejects(report)
     return 1 if report.rejected else 0
@@ -169,32 +148,40 @@ def _data_check(options: argparse.Namespace) -> int:
 
 @sole_writer_of_output
 def _train_stage1(options: argparse.Namespace) -> int:
+    """Masked words, month and region of sentences.
+
+    examples:
+      spacetime train stage1 corpus.csv --output runs/stage1 --months 2017-01..2021-12 --regions UK,US,AUS,CAN
+      spacetime train stage1 corpus.csv --output runs/prefix --conditioning prefix --hide-month .3
+      spacetime train stage1 corpus.csv --output runs/stage1 --resume
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE1, train_stage1
 
     training = _training_options(options, STAGE1)
     corpus = _load_corpus(options)
     split, made = _split(options, corpus)
-    chosen = _given(options, "conditioning", "time_encoding", "region_encoding", "additive_values", "max_length")
-    encoder = SpaceTimeEncoder.from_plain(
-        months=corpus.months, regions=corpus.regions, weights=options.weights, seed=training.seed, **chosen
-    )
+    chosen = _given(options, *MODEL.split(), "max_length", "weights")
+    encoder = SpaceTimeEncoder.from_plain(months=corpus.months, regions=corpus.regions, seed=training.seed, **chosen)
     result = train_stage1(
         split.train,
         encoder,
         options.output,
         training,
         validation=split.validation,
-        resume=options.resume,
-        overwrite=options.overwrite,
         note=made,
+        **_given(options, "resume", "overwrite"),
     )
-    _end_training(options.output, result)
-    return 0
+    return _end_training(options.output, result)
 
 
 @sole_writer_of_output
 def _train_stage2(options: argparse.Namespace) -> int:
+    """The similarity of pairs, from what stage 1 left.
+
+    examples:
+      spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE2, train_stage2
     from spacetime.training.pairs import build_pairs
@@ -215,24 +202,33 @@ def _train_stage2(options: argparse.Namespace) -> int:
         training,
         recipe=recipe,
         validation=validation,
-        resume=options.resume,
-        overwrite=options.overwrite,
         note=made,
+        **_given(options, "resume", "overwrite"),
     )
-    _end_training(options.output, result)
-    return 0
+    return _end_training(options.output, result)
 
 
 @sole_writer_of_output
 def _train_plain(options: argparse.Namespace) -> int:
+    """A plain sentence encoder, with in-batch negatives on a mixture of pair data sets.
+
+    examples:
+      spacetime train plain --config data_config.json --output runs/plain --from MiniLM-L12-H384-uncased
+      spacetime train plain --config data_config.json --output runs/small --batch-size 128 --max-steps 2000
+
+    What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.
+
+    data_config.json is a list such as [{"name": "pairs.jsonl.gz", "lines": 5000, "weight": 3}, ...]; the files
+    beside it have a JSON value a line: ["a text", "its partner"] or ["a text", "its partner", "a wrong one"].
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation.similarity import sts
     from spacetime.training.mixture import read_data_config
     from spacetime.training.plain import PLAIN, PLAIN_LOSS, MixtureRecipe, train_plain
 
     training = _training_options(options, PLAIN)
-    loss = dataclasses.replace(PLAIN_LOSS, **_given(options, "scale", "symmetric", "same_text_is_wrong", "chunk"))
-    recipe = MixtureRecipe(**_given(options, "datasets_per_batch", "block", "bad_rows", "most_negatives"))
+    loss = dataclasses.replace(PLAIN_LOSS, **_given(options, *parameters(LOSS)))
+    recipe = MixtureRecipe(**_given(options, *parameters(MIXTURE)))
     sources = read_data_config(options.config, options.data)
     base: dict[str, Any] = {} if options.start is None else {"weights": options.start, "sha256": None}
     encoder = SpaceTimeEncoder.from_plain("none", seed=training.seed, **base, **_given(options, "max_length"))
@@ -244,32 +240,44 @@ def _train_plain(options: argparse.Namespace) -> int:
         loss=loss,
         recipe=recipe,
         evaluate=None if options.sts is None else lambda model: sts(encoder, options.sts),
-        resume=options.resume,
-        overwrite=options.overwrite,
         note={"config": Path(options.config).name, "from": options.start},
+        **_given(options, "resume", "overwrite"),
     )
     if _first_process():
         print(drawn)
-    _end_training(options.output, result)
-    return 0
+    return _end_training(options.output, result)
 
 
-def _end_training(output: Path, result: "TrainingResult") -> None:
+def _end_training(output: Path, result: "TrainingResult") -> int:
     from spacetime.training.processes import leave_processes
 
     leave_processes()
     if not _first_process():
-        return
+        return 0
     figures = {"loss": result.final.get("loss"), **result.final, **result.evaluation}
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
     print(f"{result.steps} steps in {result.seconds:.0f} s, {result.tokens_per_second:,.0f} tokens/s: {shown}")
     print(f"model: {output}/model   log of every step: {output}/log.jsonl")
+    return 0
 
 
 # --- encode, locate, evaluate -------------------------------------------------------------------------
 
 
 def _encode(options: argparse.Namespace) -> int:
+    """Turn sentences into an array of embeddings (.npy).
+
+    examples:
+      spacetime encode 'A new lockdown begins.' --in-month 2020-03 --in-region UK --output x.npy
+      spacetime encode corpus.csv --model runs/stage2/model --output corpus.npy
+      spacetime encode sentences.txt --in-month 2020-03 --in-region UK --output x.npy
+      echo 'The clocks go forward.' | spacetime encode - --output x.npy
+      spacetime encode big.parquet --output vectors.npy
+
+    A corpus may have millions of rows: the array is written as it grows, 4,096 rows at a time, and the same command
+    goes on after a stop. Two processes, or one for each of several GPUs, share these parts:
+      torchrun --nproc-per-node 2 -m spacetime.cli encode big.parquet --output vectors.npy
+    """
     import numpy as np
 
     from spacetime.encoder import SpaceTimeEncoder
@@ -278,7 +286,7 @@ def _encode(options: argparse.Namespace) -> int:
     if options.output.suffix != ".npy":
         raise ValueError(f"--output {options.output} must end in .npy")
     sentences = _sentences(options)
-    how: dict[str, Any] = {"batch_size": options.batch_size, "normalize": not options.raw, "show_progress": True}
+    how: dict[str, Any] = {"normalize": not options.raw, "show_progress": True, **_given(options, "batch_size")}
     if sentences is None:
         return _encode_corpus(options, how)
     encoder = SpaceTimeEncoder.load(options.model)
@@ -348,6 +356,13 @@ def _written_by_another_process(output: Path) -> bool:
 
 
 def _locate(options: argparse.Namespace) -> int:
+    """Guess month and region of texts.
+
+    examples:
+      spacetime locate 'The clocks go forward on Sunday.' --model runs/stage1/model
+      spacetime locate - --model runs/stage1/model --json < sentences.txt
+      spacetime locate my.csv --text headline --json
+    """
     from spacetime.encoder import SpaceTimeEncoder
 
     if options.model == "plain":
@@ -365,7 +380,7 @@ def _locate(options: argparse.Namespace) -> int:
         months = _most_likely(encoder.months, by_month, options.top)
         rows.append({"text": text, "months": months, "regions": _most_likely(encoder.regions, by_region, options.top)})
     if options.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        _print_json(rows)
         return 0
     for row in rows:
         print(shortened(row["text"]))
@@ -376,6 +391,11 @@ def _locate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    """Measure a model: meaning, pairs, decay by months, region gap, locate against TF-IDF.
+
+    examples:
+      spacetime evaluate runs/stage2/model corpus.csv --sts sts-b-test.csv --output runs/stage2/evaluation
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation import evaluate
     from spacetime.training.pairs import build_pairs
@@ -398,11 +418,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     if options.output is not None:
         report.save(options.output)
-    print(json.dumps(report.metrics, indent=2, ensure_ascii=False) if options.json else report.to_markdown())
+    _print_json(report.metrics) if options.json else print(report.to_markdown())
     return 0
 
 
 def _sts(options: argparse.Namespace) -> int:
+    """Measure meaning alone: the table of STS12 to STS16, STS-B and SICK.
+
+    examples:
+      spacetime sts plain runs/plain/model --task STSB=sts-b-test.csv --task SICK=SICK.txt
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation.sts_tasks import sts_table
 
@@ -413,7 +438,7 @@ def _sts(options: argparse.Namespace) -> int:
             raise ValueError(f"--task {text!r} is not of the form NAME=FILE")
         files[task] = file
     table = sts_table({name: SpaceTimeEncoder.load(name) for name in options.model}, files)
-    print(json.dumps(table.to_dict(), indent=2) if options.json else table.to_markdown())
+    _print_json(table.to_dict()) if options.json else print(table.to_markdown())
     return 0
 
 
@@ -421,6 +446,16 @@ def _sts(options: argparse.Namespace) -> int:
 
 
 def _run_corpus(options: argparse.Namespace) -> int:
+    """From a file of your own to a trained model, a report and a map.
+
+    examples:
+      spacetime run my.csv --text headline --month date --region country --output out
+      spacetime run my.csv --text headline --month date --region country --output out --resume
+      spacetime run posts.jsonl.gz --regions UK,US,AUS,CAN --months 2017-01..2021-12 --profile full --output big
+
+    Dates of any precision fold to months, countries of any spelling to regions; what is left out is
+    counted. Open DIR/report.html, then DIR/map.html.
+    """
     from spacetime.own_corpus import run_corpus
     from spacetime.own_corpus.rows import NothingToLearn
 
@@ -439,7 +474,7 @@ def _run_corpus(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             command=options.command_line,
             reading=_reading_words(options),
-            say=lambda line: print(_in_words(line), file=sys.stderr, flush=True),
+            say=lambda line: print(_in_options(line, options.parser), file=sys.stderr, flush=True),
             **_given(options, "steps"),
         )
     except NothingToLearn as error:
@@ -455,6 +490,13 @@ def _run_corpus(options: argparse.Namespace) -> int:
 
 
 def _index(options: argparse.Namespace) -> int:
+    """Make a corpus searchable.
+
+    examples:
+      spacetime index corpus.csv --output runs/search
+      spacetime index corpus.csv --model runs/stage2/model --output runs/search
+      spacetime index corpus.csv --model plain --output runs/plain-search
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.search import SpaceTimeIndex
 
@@ -478,14 +520,19 @@ def _index(options: argparse.Namespace) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
+    """Find the rows of an index nearest to a text, a month and a region.
+
+    examples:
+      spacetime search runs/search 'new lockdown' --month 2020-03 --region UK -k 10
+      spacetime search runs/search 'new lockdown' --filter-months 2019-01..2020-12 --filter-regions Europe,US
+      spacetime search runs/search 'new lockdown' --month 2020-03 --time-weight .5 --half-life 6 --floor .2 --json
+    """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.search import SpaceTimeIndex
 
     months = None
     if options.filter_months is not None:
-        first, dots, last = options.filter_months.partition("..")
-        if not dots:
-            raise ValueError(f"--filter-months {options.filter_months!r} is not of the form 2019-01..2020-12")
+        first, last = _ends("--filter-months", options.filter_months)
         months = first or None, last or None
     queries = _read_lines("-", options) if options.query == ["-"] else options.query
     encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
@@ -502,17 +549,15 @@ def _search(options: argparse.Namespace) -> int:
         **_given(options, "time_weight", "region_weight", "half_life", "floor"),
     )
     counts = found.attrs["filters"]
-    print(
+    _say(
         f"searched {counts['searched']:,} of {counts['rows']:,} rows ({counts['searched_undated']:,} of them without a "
         f"month, {counts['searched_unplaced']:,} without a region); left out by month "
-        f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,} (a row may be left out by both)",
-        file=sys.stderr,
+        f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,} (a row may be left out by both)"
     )
     if unknown := counts.get("regions_without_continent"):
-        print(f"spacetime: on no known continent, so left out: {', '.join(unknown)}", file=sys.stderr)
+        _say(f"spacetime: on no known continent, so left out: {', '.join(unknown)}")
     if options.json:
-        rows = json.loads(found.to_json(orient="records", double_precision=15))
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        _print_json(json.loads(found.to_json(orient="records", double_precision=15)))
         return 0
     parts = ["score", "meaning", "time", "place", *([] if options.half_life is None else ["decay"])]
     for number, query in enumerate(queries):
@@ -551,36 +596,65 @@ def _load_corpus(
             **_reading(options),
             months=_months(options.months) or months,
             regions=_regions(options.regions) or regions,
-            outside=options.outside,
-            any_spelling=options.any_spelling,
-            strict=options.strict,
-            rejects=options.rejects,
+            **_given(options, "outside", "any_spelling", "strict", "rejects"),
             show_progress=None if _first_process() else False,
         )
     except MissingColumn as error:
         if not plain or error.role in ("text", "id") or getattr(options, error.role) != error.role:
             raise
-        print(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}", file=sys.stderr)
+        _say(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}")
         setattr(options, error.role, None)
         return _load_corpus(options, months, regions, plain)
 
 
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
+    form = _given(options, "day_first", "month_first", "id", "encoding", "separator", "quoting")
+    if form.get("separator") in ("tab", "\t"):  # which is hard to type, and to paste
+        form["separator"] = "\t"
+    return {name: getattr(options, name) for name in ("text", "month", "region")} | form
+
+
+def _reading_words(options: argparse.Namespace) -> list[str]:
+    """The options about a corpus as they were given, for another command that is to read the same file alike."""
+    words: list[str] = []
+    group = next(group for group in options.parser._action_groups if group.title == "corpus")
+    for action in group._group_actions:
+        value, default = getattr(options, action.dest), options.parser.get_default(action.dest)
+        if value == default or (action.nargs == 0) != (value == action.const):
+            continue
+        words += [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
+    if {"--months", "--regions"} & set(words) and not hasattr(options, "outside"):  # `run` leaves others out
+        words += ["--outside", "skip"]
+    return words
+
+
 def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
-    """On stderr: how many rows there are, and what was rejected."""
+    """Say how many rows there are, and what was rejected."""
     report = corpus.report
-    print("\n".join([str(report).split("\n")[0], *map(_in_words, report.notes)]), file=sys.stderr)
+    _say(str(report).split("\n")[0], *(_in_options(note, options.parser) for note in report.notes))
     if report.rejected:
-        print(f"the first rejected row: {_in_words(str(report.rejects[0]))}", file=sys.stderr)
+        _say(f"the first rejected row: {_in_options(str(report.rejects[0]), options.parser)}")
         _say_rejects(report)
 
 
 def _say_rejects(report: "CorpusReport") -> None:
-    """On stderr: where all rejected rows are, and what would take more of them."""
-    print(f"rejected rows, each with its reason: {report.rejects_path}", file=sys.stderr)
+    """Say where all rejected rows are, and what would take more of them."""
+    _say(f"rejected rows, each with its reason: {report.rejects_path}")
     if any("quotes do not match" in reject.reason or "quote is opened" in reject.reason for reject in report.rejects):
-        print('--quoting none takes quotes as characters of the text, --quoting backslash reads \\"', file=sys.stderr)
+        _say('--quoting none takes quotes as characters of the text, --quoting backslash reads \\"')
     if report.other_spellings:
-        print(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does", file=sys.stderr)
+        _say(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does")
+
+
+def _say(*lines: str) -> None:
+    """Print lines to stderr, once for all processes that torchrun started."""
+    if _first_process():
+        print(*lines, sep="\n", file=sys.stderr)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _first_process() -> bool:
@@ -598,9 +672,8 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
 
     how = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
     if "by" not in how:  # what keeps most apart, of what the corpus has
-        columns = corpus.dataset.column_names
-        ways = {"group": how.get("group", "template"), "date": how.get("date", "date")}
-        how["by"] = next((way for way, column in ways.items() if column in columns), "hash")
+        columns = {way: how.get(way, parameters(SPLIT)[way]["default"]) for way in ("group", "date")}
+        how["by"] = next((way for way in columns if columns[way] in corpus.dataset.column_names), "hash")
     if options.near_duplicates is not None:
         how["near_duplicates"] = None if options.near_duplicates == "none" else options.near_duplicates
     how["seed"] = options.split_seed
@@ -608,13 +681,12 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
     if model is not None and (training := Path(model).parent / "training.json").is_file():
         trained = json.loads(training.read_text(encoding="utf-8"))
         if trained.get("corpus") == made["corpus"] and trained.get("split") != how:
-            names = {
-                action.dest: action.option_strings[0] for action in options.parser._actions if action.option_strings
-            }
+            flags = {name: action.option_strings[0] for name, action in _actions(options.parser).items()}
+            flags["seed"] = flags["split_seed"]
             given = [
                 word
                 for name, value in trained["split"].items()
-                for word in ("--split-seed" if name == "seed" else names[name], "none" if value is None else str(value))
+                for word in (flags[name], "none" if value is None else str(value))
             ]
             raise _WithAdvice(
                 f"{model} was trained on another split of {made['corpus']}: rows it was trained on would be tested; "
@@ -622,9 +694,8 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
                 shlex.join(given),
             )
     split = split_corpus(corpus.dataset, **how)
-    if _first_process():
-        _say_rows(corpus, options)
-        print(f"split by {how['by']}: {split}", file=sys.stderr)
+    _say_rows(corpus, options)
+    _say(f"split by {how['by']}: {split}")
     return split, made
 
 
@@ -633,7 +704,7 @@ def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> 
     from spacetime.training.loop import check_output
 
     check_output(options.output, options.resume, options.overwrite)  # before the whole corpus is read
-    return dataclasses.replace(stage, **_given(options, *(field.name for field in dataclasses.fields(stage))))
+    return dataclasses.replace(stage, **_given(options, *parameters(TRAINING)))
 
 
 def _pair_recipe(options: argparse.Namespace) -> "PairRecipe":
@@ -649,12 +720,14 @@ def _months(text: str | None) -> "MonthRange | None":
     """Read ``2017-01..2021-12``."""
     from spacetime.months import MonthRange
 
-    if text is None:
-        return None
-    start, dots, end = text.partition("..")
+    return None if text is None else MonthRange(*_ends("--months", text))
+
+
+def _ends(option: str, text: str) -> tuple[str, str]:
+    first, dots, last = text.partition("..")
     if not dots:
-        raise ValueError(f"--months {text!r} is not of the form 2017-01..2021-12")
-    return MonthRange(start, end)
+        raise ValueError(f"{option} {text!r} is not of the form 2017-01..2021-12")
+    return first, last
 
 
 def _regions(text: str | None) -> "RegionSet | None":
@@ -675,7 +748,7 @@ def _overlap(text: str) -> float | str:
 def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given: what was not keeps the default of the function that is called."""
     values = {name: getattr(options, name, None) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def _read_lines(file: str, options: argparse.Namespace) -> list[str]:
@@ -684,7 +757,7 @@ def _read_lines(file: str, options: argparse.Namespace) -> list[str]:
 
     texts, notes = read_texts(file, options.encoding)
     for note in notes:
-        print(f"{file}: {note}", file=sys.stderr)
+        _say(f"{file}: {note}")
     return texts
 
 
@@ -735,57 +808,56 @@ def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
     return {label: round(probability, 6) for probability, label in order[:top]}
 
 
-# What Python calls things, in the words of the command line; names of parameters are found in the command's options.
+# What the package says to Python, in the words of the command line; `_in_options` finds names of parameters itself.
 _PYTHON = (
-    (r"\bmonths=MonthRange\('(.+?)', '(.+?)'\)", r"--months \1..\2"),
-    (r"\bmonths=MonthRange\(\.\.\.\)", "--months FIRST..LAST"),
-    (r"\bregions=RegionSet\(\[.*?\]\)", "--regions A,B,..."),
-    (r"\b(month|region)=None\b", r"--no-\1"),
-    (r" \(day_first or month_first in Python\)", ""),
-    (r"\b(encoding)='([\w-]+)'", r"--\1 \2"),
-    (r"\b(text|month|region)=\.\.\.", r"--\1 COLUMN"),
-    (r"\b(date|group)=\.\.\.", r"--\1 COLUMN"),
+    (r"MonthRange\('(.+?)', '(.+?)'\)", r"\1..\2"),
+    (r"MonthRange\(\.\.\.\)|RegionSet\(\[.*?\]\)", "..."),
+    (r"\bencoding='([\w-]+)'", r"--encoding \1"),
     (r"\bsplit by='(\w+)'", r"give --split \1"),
     (r"(near_duplicates=.*), or None\b", r"\1, or none"),
-    (r", or None( for [^,;]+)?", ""),
-    (r" \(max_characters\)", ""),
+    (r", or None( for [^,;]+)?| \(max_characters\)| \(day_first or month_first in Python\)|SpaceTime\w+\.\w+ or ", ""),
     (r"give 'YYYY-MM' \(or 'YYYY-MM-DD'[^)]*\)", "give 'YYYY-MM' or 'YYYY-MM-DD'"),
     (r"\ba MonthRange\b", "--months"),
     (r"\ba RegionSet\b", "--regions"),
     (r"give them to its RegionSet", "give --region-kernel same"),
     (r"\bgive it as the second argument", "give it with --model"),
     (r"give the encoder it was built with", "give that one with --model"),
-    (r"SpaceTime\w+\.\w+ or ", ""),
-    (r"; to start from a plain encoder use SpaceTimeEncoder\.from_plain", ""),
     (r"load it with SpaceTimeEncoder\.load", "give it where a trained model is asked for"),
     (r"start from SpaceTimeEncoder\.from_plain\(.*?\)", "start from a plain encoder"),
-    (r", or pass sha256=None to start from other weights knowingly", ""),
+    (r"; to start from a plain encoder use SpaceTimeEncoder\.from_plain|, or pass sha256=None[^;]*knowingly", ""),
 )
-
-
-def _in_words(message: str) -> str:
-    """What the package says, without Python's classes and values."""
-    for pattern, words in _PYTHON:
-        message = re.sub(pattern, words, message)
-    return message
 
 
 def _in_options(message: str, parser: argparse.ArgumentParser) -> str:
     """What the package says, in the command's own options: `batch_size=0` is `--batch-size 0` here."""
-    options: dict[str, str] = {}
-    for action in parser._actions:
-        if action.option_strings:
-            options.setdefault(action.dest, action.option_strings[-1])
+    for pattern, words in _PYTHON:
+        message = re.sub(pattern, words, message)
+    options = _actions(parser)
     every = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
-    several_words = "|".join(re.escape(name) for name in options if "_" in name) or "(?!)"
+    several_words = "|".join(name for name in options if "_" in name and "=" not in name) or "(?!)"
     quoted, alone = r"(?<!\w)'[^']*'(?!\w)", r"(?<![\w/.'\"-])"  # what stands in quotes is the user's own
-    pattern = rf"{quoted}|{alone}({every})(?:=True\b|(=)(?=\S))|{alone}({several_words})(?![\w/'\"=-]|\.\w)"
+    pattern = (
+        rf"{quoted}|{alone}({every})(?:(=\.\.\.)|=True\b|(=)(?=\S)|(?<==None)\b)"
+        rf"|{alone}({several_words})(?![\w/'\"=-]|\.\w)"
+    )
 
     def option(match: re.Match[str]) -> str:
-        name = match[1] or match[3]
-        return match[0] if name is None else options[name] + (" " if match[2] else "")
+        name = match[1] or match[4]
+        if name is None:
+            return match[0]
+        flag = options[name].option_strings[-1]
+        return f"{flag} {options[name].metavar}" if match[2] else flag + (" " if match[3] else "")
 
-    return re.sub(pattern, option, _in_words(message))
+    return re.sub(pattern, option, message)
+
+
+def _actions(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """A command's options by the names that Python has for them; `month=None` is `--no-month`."""
+    return {
+        f"{action.dest}=None" if action.const is None and action.nargs == 0 else action.dest: action
+        for action in reversed(parser._actions)
+        if action.option_strings
+    }
 
 
 class _WithAdvice(ValueError):
@@ -806,7 +878,7 @@ def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     message = " ".join(str(error).split())
     if isinstance(error, ValueError | OSError) and message:
-        message = _in_words(message) if parser is None else _in_options(message, parser)
+        message = _in_options(message, parser) if parser else message
         return f"{message}: {error.command}" if isinstance(error, _WithAdvice) else message
     return f"{type(error).__name__}: {message} (--debug shows where)"
 
@@ -826,6 +898,115 @@ def _disk_error(error: BaseException | None) -> str:
     return ""
 
 
+# --- options from what the commands call ----------------------------------------------------------------
+
+# Where parameters, their defaults and their meaning stand: a file of this package, and a function or dataclass in it.
+ENCODE = "encoder.py SpaceTimeEncoder encode"
+FORM = "corpus/reading.py Form"
+FROM_PLAIN = "encoder.py SpaceTimeEncoder from_plain"
+LOADING = "corpus/loading.py load_corpus"
+LOSS = "training/contrastive.py ContrastiveLoss"
+MIXTURE = "training/mixture.py MixtureRecipe"
+PAIRS = "training/pairs.py PairRecipe"
+SEARCH = "search.py SpaceTimeIndex search"
+SPLIT = "corpus/splits.py split_corpus"
+TRAINING = "training/loop.py TrainingOptions"
+
+
+@functools.cache
+def _source(file: str) -> tuple[ast.Module, dict[str, ast.expr]]:
+    """A file of this package, and what it gives a name to."""
+    tree = ast.parse((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    return tree, {ast.unparse(part.targets[0]): part.value for part in tree.body if isinstance(part, ast.Assign)}
+
+
+@functools.cache
+def parameters(home: str) -> dict[str, dict[str, Any]]:
+    """The parameters of a function or dataclass, each as arguments for `add_argument`.
+
+    They are read from the source, as importing it takes seconds: `--help` and a misspelt option answer at once.
+    """
+    file, *names = home.split()
+    node: Any = _source(file)[0]
+    for name in names:
+        node = next(part for part in node.body if getattr(part, "name", "") == name)
+    if isinstance(node, ast.ClassDef):
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+        found = [(ast.unparse(field.target), field.annotation, field.value) for field in fields]
+    else:
+        arguments = [*node.args.args, *node.args.kwonlyargs]
+        defaults = [*node.args.defaults, *node.args.kw_defaults]
+        defaults = [None] * (len(arguments) - len(defaults)) + defaults
+        found = [(one.arg, one.annotation, default) for one, default in zip(arguments, defaults, strict=True)]
+    meanings = dict(_meanings(ast.get_docstring(node) or ""))
+    return {name: {"help": meanings.get(name, ""), **_argument(file, kind, value)} for name, kind, value in found}
+
+
+def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) -> dict[str, Any]:
+    """Type, choices and default of a parameter."""
+    kind = "" if annotation is None else ast.unparse(annotation).removesuffix(" | None")
+    aliases = _source(file)[1]
+    kind = ast.unparse(aliases[kind]) if kind in aliases else kind  # such as `Precision = Literal["float32", ...]`
+    settings: dict[str, Any] = {"default": None}
+    with contextlib.suppress(ValueError):  # a default that is computed is not shown
+        settings["default"] = None if default is None else ast.literal_eval(default)
+    if kind.startswith("Literal["):
+        settings["choices"] = ast.literal_eval(f"({kind[8:-1]},)")
+    kinds: dict[str, dict[str, Any]] = {
+        "bool": {"action": "store_true"},
+        "int": {"type": int, "metavar": "N"},
+        "float": {"type": float, "metavar": "X"},
+    }
+    return settings | kinds.get(kind, {})
+
+
+def _meanings(docstring: str) -> Iterator[tuple[str, str]]:
+    """Names and first sentences of a NumPy docstring's parameters, as they read in a help page."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n\w+\n---|\Z)", docstring, re.M | re.S)
+    for names, text in re.findall(r"^(\S.*)\n((?: +.*\n?|\n)+)", section[1] if section else "", re.M):
+        first = re.split(r"(?<=\.)\s+(?=[A-Z`\d])", " ".join(text.split()))[0].removesuffix(".")
+        first = re.sub(r" \((?:see|`spacetime)[^)]*\)", "", first)
+        first = re.sub(r"`(\w+_\w+)`", lambda name: f"--{name[1].replace('_', '-')}", first)
+        first = re.sub(r'`+"([^"`]*)"`+|`+(.*?)`+', r"\1\2", first).replace("%", "%%")
+        for name in names.split(" : ")[0].split(", "):
+            yield name, first[:1].lower() + first[1:]
+
+
+def add_parameters(
+    group: Any, home: str, names: str, given: Mapping[str, Any] | None = None, actual: bool = False, **changes: Any
+) -> None:
+    """Add options for parameters of a function or dataclass; `_given` takes those that were given back out.
+
+    Parameters
+    ----------
+    group
+        What they are added to.
+    home, names
+        Where the parameters stand (see `parameters`), and their names, each with its `=METAVAR` if it has one.
+    given
+        A recipe's own defaults.
+    actual
+        Have each option that is not given hold its default, instead of None.
+    **changes
+        Other arguments for the `add_argument` of a single one, and `flag`.
+    """
+    for name, _, metavar in (word.partition("=") for word in names.split()):
+        settings = parameters(home)[name] | ({"metavar": metavar} if metavar else {})
+        default = (given or {}).get(name, settings.pop("default"))
+        if default is not None and default is not False and "help" not in changes:
+            settings["help"] += f" (default: {default})"
+        if "action" not in settings:
+            settings["default"] = default if actual else None
+        settings |= {"dest": name, **changes}
+        group.add_argument(settings.pop("flag", f"--{name.replace('_', '-')}"), **settings)
+
+
+def _recipe(file: str, name: str) -> dict[str, Any]:
+    """What a recipe says itself: `STAGE2 = replace(STAGE1, learning_rate=2e-5)` says a learning rate."""
+    made = _source(f"training/{file}")[1][name]
+    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in getattr(made, "keywords", ())}
+
+
 # --- the parser ---------------------------------------------------------------------------------------
 
 
@@ -833,7 +1014,7 @@ class CommandParser(argparse.ArgumentParser):
     """argparse's own, whose errors are one line and which takes no shortened options (`--month` is not `--months`)."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **settings})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **settings})
 
     def error(self, message: str) -> NoReturn:
         print(f"{_program(self.prog)}: error: {message} (see: {self.prog} --help)", file=sys.stderr)
@@ -842,212 +1023,252 @@ class CommandParser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = CommandParser(
-        prog="spacetime",
-        description="Sentence embeddings that know when and where a text was written.",
-        epilog=example_lines(
-            "spacetime run my.csv --text headline --month date --region country --output out",
-            "spacetime data check corpus.csv --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
-            "spacetime train stage1 corpus.csv --output runs/stage1",
-            "spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",
-            "spacetime evaluate runs/stage2/model corpus.csv",
-            "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
-            "spacetime search runs/search 'new lockdown' --month 2020-03 --region UK",
-        ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(prog="spacetime", description="Sentence embeddings that know when and where.", epilog=_START)
     parser.add_argument("--version", action="version", version=f"spacetime {__version__}")
     _add_debug(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
     data = _group(commands, "data", "look at a corpus")
-    check = add_command(
-        data,
-        "check",
-        _data_check,
-        "validate a corpus: counts, and every rejected row with its reason",
-        "spacetime data check corpus.csv",
-        "spacetime data check posts.jsonl.gz --text body --month created --region country --outside skip",
-        "spacetime data check corpus.csv --json --rejects bad_rows.csv",
-        after="Exit code: 0 every row is good, 1 some were rejected, 2 the file cannot be used.",
-    )
+    _check_options(add_command(data, "check", _data_check))
+    train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
+    _stage1_options(add_command(train, "stage1", _train_stage1, _SEVERAL.format("stage1")))
+    _stage2_options(add_command(train, "stage2", _train_stage2, _SEVERAL.format("stage2")))
+    _plain_options(add_command(train, "plain", _train_plain, _SEVERAL.format("plain")))
+    _encode_options(add_command(commands, "encode", _encode))
+    _locate_options(add_command(commands, "locate", _locate))
+    _index_options(add_command(commands, "index", _index))
+    _search_options(add_command(commands, "search", _search))
+    _evaluate_options(add_command(commands, "evaluate", _evaluate))
+    _sts_options(add_command(commands, "sts", _sts))
+    _run_options(add_command(commands, "run", _run_corpus))
+    return parser
+
+
+_START = """\
+examples:
+  spacetime run my.csv --text headline --month date --region country --output out
+  spacetime data check corpus.csv --months 2017-01..2021-12 --regions UK,US,AUS,CAN
+  spacetime train stage1 corpus.csv --output runs/stage1
+  spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2
+  spacetime evaluate runs/stage2/model corpus.csv
+  spacetime index corpus.csv --model runs/stage2/model --output runs/search
+  spacetime search runs/search 'new lockdown' --month 2020-03 --region UK"""
+
+_SEVERAL = """\
+With several processes, started so, and with the same options:
+  torchrun --nproc-per-node 2 -m spacetime.cli train {} ...
+each takes its share of every batch, and the steps are those of one process with that --batch-size. On a machine with
+GPUs each process takes one of them."""
+
+
+def _group(commands: Any, name: str, purpose: str) -> Any:
+    """A command that only holds others, such as `data`."""
+    group = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    return group.add_subparsers(metavar="COMMAND", required=True)
+
+
+def add_command(commands: Any, name: str, run: Any, after: str = "") -> Any:
+    """A command that does something; the docstring of `run` is its help: the purpose, then examples and more."""
+    purpose, _, rest = str(inspect.getdoc(run)).partition("\n\n")
+    short = purpose[0].lower() + purpose[1:].rstrip(".")
+    epilog = "\n\n".join(filter(None, (rest, after)))
+    command = commands.add_parser(name, help=short, description=purpose, epilog=epilog)
+    command.set_defaults(run=run, parser=command)
+    _add_debug(command)
+    return command
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    """`--debug` may stand anywhere; `main` looks for it itself, as errors of parsing come before any options."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+_CORPUS_HELP = ".csv, .tsv, .jsonl, .json, .txt or .parquet, each also .gz or in a .zip; or hub:owner/name[:split]"
+_MODEL_HELP = "folder of a trained model, 'released' (default) or 'plain'"
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """How a file is read: the same for every command that reads one, handed on by `_reading`.
+
+    Returns the group, for what else a command can be told about its corpus.
+    """
+    group = parser.add_argument_group("corpus")
+    add_parameters(group, LOADING, "text=COLUMN", actual=True)
+    for role in ("month", "region"):
+        either = group.add_mutually_exclusive_group()
+        add_parameters(either, LOADING, f"{role}=COLUMN", actual=True)
+        either.add_argument(f"--no-{role}", dest=role, action="store_const", const=None, help="it has no such column")
+    add_parameters(group, LOADING, "any_spelling")
+    add_parameters(group.add_mutually_exclusive_group(), LOADING, "day_first month_first")
+    add_parameters(group, LOADING, "id=COLUMN")
+    add_parameters(group, FORM, "encoding=NAME separator=X quoting")
+    return group
+
+
+def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
+    """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
+    parser.set_defaults(outside="reject", strict=every_row, rejects=None)
+    group = _add_reading_options(parser)
+    group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
+    group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
+    if not every_row:
+        add_parameters(group, LOADING, "outside strict", actual=True)
+        add_parameters(group, LOADING, "rejects=FILE", type=Path)
+
+
+def _add_split_options(parser: argparse.ArgumentParser) -> None:
+    """How a corpus is split: train and evaluate with the same, or test rows will have been trained on."""
+    group = parser.add_argument_group("split", "Give the same to train and to evaluate.")
+    by = "by what (default: by group where there is a column of templates, else by date, else by hash of the text)"
+    add_parameters(group, SPLIT, "by", flag="--split", help=by)
+    add_parameters(group, SPLIT, "validation=SHARE test=SHARE")
+    add_parameters(group, SPLIT, "seed", actual=True, flag="--split-seed", dest="split_seed")
+    add_parameters(group, SPLIT, "date=COLUMN group=COLUMN topic=COLUMN test_from=MONTH")
+    add_parameters(group, SPLIT, "near_duplicates=SHARE|none", type=_overlap)
+
+
+def _add_pair_options(parser: argparse.ArgumentParser) -> None:
+    """How pairs and their labels are made."""
+    group = parser.add_argument_group("pairs")
+    add_parameters(group, "training/pairs.py build_pairs", "count", flag="--pairs", dest="pairs")
+    parts: dict[str, Any] = {"nargs": 3, "metavar": ("MEANING", "TIME", "REGION")}
+    add_parameters(group, PAIRS, "meaning_weight", flag="--weights-of-parts", dest="weights_of_parts", **parts)
+    add_parameters(group, PAIRS, "time_kernel region_kernel value_range")
+    add_parameters(group, FROM_PLAIN, "weights=DIR")
+
+
+def _add_training_options(parser: Any, recipe: Mapping[str, Any], leave: Sequence[str] = ()) -> None:
+    """What a recipe can be told; what is not given keeps its value, and what it has no use for is left out."""
+    parser.set_defaults(way_on="--resume goes on from the newest checkpoint, if there is one yet")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for log, checkpoints, model/")
+    add_parameters(parser, "training/loop.py Run", "resume overwrite")
+    names = " ".join(name for name in parameters(TRAINING) if name not in leave)
+    add_parameters(parser.add_argument_group("training"), TRAINING, names, recipe)
+
+
+def _check_options(check: argparse.ArgumentParser) -> None:
     check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
     _add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
-    for name, run, purpose, examples in _STAGES:
-        stage = add_command(train, name, run, purpose, *examples, after=_SEVERAL.format(name))
-        stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
-        _add_training_options(stage, name)
-        _add_corpus_options(stage)
-        _add_split_options(stage)
-    plain = add_command(
-        train,
-        "plain",
-        _train_plain,
-        "a plain sentence encoder, with in-batch negatives on a mixture of pair data sets",
-        "spacetime train plain --config data_config.json --output runs/plain --from MiniLM-L12-H384-uncased",
-        "spacetime train plain --config data_config.json --output runs/small --batch-size 128 --max-steps 2000",
-        after="What is not given is the run of the all-MiniLM-L12-v1 card: 540,000 steps of 1,024 rows.\n\n"
-        'data_config.json is a list such as [{"name": "pairs.jsonl.gz", "lines": 5000, "weight": 3}, ...]; the files\n'
-        'beside it have a JSON value a line: ["a text", "its partner"] or ["a text", "its partner", "a wrong one"].\n\n'
-        + _SEVERAL.format("plain"),
-    )
-    _add_mixture_options(plain)
-    _add_training_options(plain, "plain")
 
-    encode = add_command(
-        commands,
-        "encode",
-        _encode,
-        "turn sentences into an array of embeddings (.npy)",
-        "spacetime encode 'A new lockdown begins.' --in-month 2020-03 --in-region UK --output x.npy",
-        "spacetime encode corpus.csv --model runs/stage2/model --output corpus.npy",
-        "spacetime encode sentences.txt --in-month 2020-03 --in-region UK --output x.npy",
-        "echo 'The clocks go forward.' | spacetime encode - --output x.npy",
-        "spacetime encode big.parquet --output vectors.npy",
-        after="A corpus may have millions of rows: the array is written as it grows, 4,096 rows at a time, and the\n"
-        "same command goes on after a stop.  Two processes, or one for each of several GPUs, share these parts:\n"
-        "  torchrun --nproc-per-node 2 -m spacetime.cli encode big.parquet --output vectors.npy",
+def _stage1_options(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    group = stage.add_argument_group("model")
+    add_parameters(group, "model/modeling.py SpaceTimeConfig", f"{MODEL} max_length")
+    add_parameters(group, FROM_PLAIN, "weights=DIR")
+    _add_training_options(stage, _recipe("recipes.py", "STAGE1"))
+    _add_corpus_options(stage)
+    _add_split_options(stage)
+
+
+def _stage2_options(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    start = "the model to start from, stage 1's DIR/model"
+    stage.add_argument("--from", dest="start", required=True, metavar="DIR", help=start)
+    _add_pair_options(stage)
+    _add_training_options(stage, _recipe("recipes.py", "STAGE2"))
+    _add_corpus_options(stage)
+    _add_split_options(stage)
+
+
+def _plain_options(plain: argparse.ArgumentParser) -> None:
+    group = plain.add_argument_group("mixture")
+    group.add_argument("--config", required=True, metavar="FILE", help='data_config.json: "name", "lines", "weight"')
+    group.add_argument("--data", metavar="DIR", help="folder of the files it names (default: its own)")
+    add_parameters(group, MIXTURE, " ".join(parameters(MIXTURE)))
+    add_parameters(
+        plain.add_argument_group("loss"), LOSS, " ".join(parameters(LOSS)), _recipe("plain.py", "PLAIN_LOSS")
     )
-    encode.add_argument(
-        "what",
-        metavar="FILE or TEXT",
-        nargs="+",
-        help="a corpus (every row must be good, so that rows and embeddings agree), a .txt file or - for stdin "
-        "with a sentence a line, or texts",
+    start = "BERT to start from (default: all-MiniLM-L6-v2, trained already)"
+    plain.add_argument("--from", dest="start", metavar="DIR", help=start)
+    add_parameters(plain, "model/modeling.py SpaceTimeConfig", "max_length")
+    plain.add_argument("--sts", metavar="FILE", help="STS benchmark file, for --evaluate-every and the end")
+    # It counts steps, and has neither contexts nor anything new beside its backbone.
+    leave = ("epochs", "warmup_share", "new_learning_rate", "freeze_backbone", "hide_month", "hide_region")
+    _add_training_options(plain, _recipe("plain.py", "PLAIN"), leave)
+
+
+def _encode_options(encode: argparse.ArgumentParser) -> None:
+    encode.set_defaults(way_on=BEGINS_ANEW)
+    what = (
+        "a corpus (every row must be good, so that rows and embeddings agree), a .txt file or - for stdin with a "
+        "sentence a line, or texts"
     )
-    _add_model_option(encode)
+    encode.add_argument("what", metavar="FILE or TEXT", nargs="+", help=what)
+    encode.add_argument("--model", metavar="DIR", help=_MODEL_HELP)
     encode.add_argument("--output", type=Path, required=True, help="file to write, ending in .npy")
     encode.add_argument("--in-month", metavar="2020-03", help="one month for all sentences (default: the corpus's own)")
     encode.add_argument("--in-region", metavar="UK", help="one region for all sentences (default: the corpus's own)")
     encode.add_argument("--raw", action="store_true", help="do not scale embeddings to length 1")
-    encode.add_argument("--batch-size", type=int, default=64, help="most sentences a step (default: 64)")
-    encode.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16", "auto"),
-        help="what to compute in; auto takes bfloat16 where it is quick and keeps a cosine of .9995 "
-        "(default: auto for a corpus, else float32)",
-    )
-    encode.add_argument(
-        "--dtype", choices=("float16", "float32"), help="of the array (default: float16 for a corpus, else float32)"
-    )
+    add_parameters(encode, ENCODE, "batch_size")
+    for home, name, corpus in ((ENCODE, "precision", "auto"), ("vectors.py write_vectors", "dtype", "float16")):
+        meaning = parameters(home)[name]["help"]
+        add_parameters(encode, home, name, help=f"{meaning} (default: {corpus} for a corpus, else float32)")
     _add_corpus_options(encode, every_row=True)
 
-    locate = add_command(
-        commands,
-        "locate",
-        _locate,
-        "guess month and region of texts",
-        "spacetime locate 'The clocks go forward on Sunday.' --model runs/stage1/model",
-        "spacetime locate - --model runs/stage1/model --json < sentences.txt",
-        "spacetime locate my.csv --text headline --json",
+
+def _locate_options(locate: argparse.ArgumentParser) -> None:
+    what = (
+        "a corpus, of which the texts are read (every row must have one), a .txt file or - for stdin with a sentence "
+        "a line, or texts"
     )
-    locate.add_argument(
-        "what",
-        metavar="FILE or TEXT",
-        nargs="+",
-        help="a corpus, of which the texts are read (every row must have one), a .txt file or - for stdin with a "
-        "sentence a line, or texts",
-    )
-    _add_model_option(locate)
+    locate.add_argument("what", metavar="FILE or TEXT", nargs="+", help=what)
+    locate.add_argument("--model", metavar="DIR", help=_MODEL_HELP)
     locate.add_argument("--top", type=int, default=4, help="months and regions to show (default: 4)")
     locate.add_argument("--json", action="store_true", help="print JSON")
     locate.set_defaults(months=None, regions=None, outside="reject", strict=True, rejects=None)
     _add_reading_options(locate)
 
-    index = add_command(
-        commands,
-        "index",
-        _index,
-        "make a corpus searchable",
-        "spacetime index corpus.csv --output runs/search",
-        "spacetime index corpus.csv --model runs/stage2/model --output runs/search",
-        "spacetime index corpus.csv --model plain --output runs/plain-search",
-    )
+
+def _index_options(index: argparse.ArgumentParser) -> None:
+    index.set_defaults(way_on=BEGINS_ANEW)
     index.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
-    _add_model_option(index)
+    index.add_argument("--model", metavar="DIR", help=_MODEL_HELP)
     index.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder; an index there is replaced")
-    index.add_argument("--batch-size", type=int, metavar="N", help="sentences a step (default: 64)")
-    index.add_argument(
-        "--exact-rows", type=int, metavar="N", help="compare every row that passes, up to so many (default: 200000)"
-    )
+    add_parameters(index, "search.py SpaceTimeIndex build", "batch_size exact_rows")
     _add_corpus_options(index)
 
-    search = add_command(
-        commands,
-        "search",
-        _search,
-        "find the rows of an index nearest to a text, a month and a region",
-        "spacetime search runs/search 'new lockdown' --month 2020-03 --region UK -k 10",
-        "spacetime search runs/search 'new lockdown' --filter-months 2019-01..2020-12 --filter-regions Europe,US",
-        "spacetime search runs/search 'new lockdown' --month 2020-03 --time-weight .5 --half-life 6 --floor .2 --json",
-    )
+
+def _search_options(search: argparse.ArgumentParser) -> None:
     search.add_argument("index", metavar="INDEX", help="folder that `spacetime index` wrote")
     search.add_argument("query", metavar="QUERY", nargs="+", help="texts, or - for a sentence a line from stdin")
     search.add_argument("--model", metavar="DIR", help="folder of the model (default: the one the index names)")
-    search.add_argument("-k", type=int, default=10, metavar="N", help="results a query (default: 10)")
+    add_parameters(search, SEARCH, "k", actual=True, flag="-k")
     search.add_argument("--json", action="store_true", help="print every column as JSON")
-    _add_encoding(search)
+    add_parameters(search, FORM, "encoding=NAME")
     steering = search.add_argument_group("what the query is near to")
     steering.add_argument("--month", metavar="2020-03", help="the month it is asked from")
     steering.add_argument("--region", metavar="UK", help="the region it is asked from")
-    steering.add_argument("--time-weight", type=float, metavar="W", help="from 0, no month, to 1 (default: 1)")
-    steering.add_argument("--region-weight", type=float, metavar="W", help="from 0, no region, to 1 (default: 1)")
-    steering.add_argument("--half-life", type=float, metavar="MONTHS", help="scores halve so far away (default: off)")
-    steering.add_argument("--floor", type=float, metavar="SHARE", help="of a score that stays anyway (default: 0)")
-    steering.add_argument("--exact", action="store_true", help="compare every row that passes, however many")
+    add_parameters(steering, SEARCH, "time_weight=W region_weight=W half_life=MONTHS floor=SHARE exact")
     filters = search.add_argument_group("filters", "Applied before the search; rows without month or region pass.")
     filters.add_argument("--filter-months", metavar="FIRST..LAST", help="2019-01..2020-12; an end may be left out")
     filters.add_argument("--filter-regions", metavar="A,B,...", help="countries, continents or your own: Europe,US")
     filters.add_argument("--drop-undated", action="store_true", help="rows without a month do not pass")
     filters.add_argument("--drop-unplaced", action="store_true", help="rows without a region do not pass")
 
-    evaluate = add_command(
-        commands,
-        "evaluate",
-        _evaluate,
-        "measure a model: meaning, pairs, decay by months, region gap, locate against TF-IDF",
-        "spacetime evaluate runs/stage2/model corpus.csv --sts sts-b-test.csv --output runs/stage2/evaluation",
-    )
+
+def _evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("model", metavar="MODEL", help="folder of a trained model, 'released' or 'plain'")
     evaluate.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
     evaluate.add_argument("--sts", metavar="FILE", help="the STS benchmark's test file (sentence1, sentence2, score)")
-    evaluate.add_argument("--max-sentences", type=int, metavar="N", help="cap of every measurement")
-    evaluate.add_argument(
-        "--exclude",
-        metavar="COLUMNS",
-        help="leave rows out of locate where one of these columns says yes (almanac: names_month,names_place)",
-    )
+    add_parameters(evaluate, "evaluation/report.py evaluate", "max_sentences")
+    exclude = "leave rows out of locate where one of these columns says yes (almanac: names_month,names_place)"
+    evaluate.add_argument("--exclude", metavar="COLUMNS", help=exclude)
     evaluate.add_argument("--output", type=Path, metavar="DIR", help="folder for metrics.json and report.md")
     evaluate.add_argument("--json", action="store_true", help="print the numbers as JSON instead of the page")
     _add_pair_options(evaluate)
     _add_corpus_options(evaluate)
     _add_split_options(evaluate)
 
-    sts = add_command(
-        commands,
-        "sts",
-        _sts,
-        "measure meaning alone: the table of STS12 to STS16, STS-B and SICK",
-        "spacetime sts plain runs/plain/model --task STSB=sts-b-test.csv --task SICK=SICK.txt",
-    )
+
+def _sts_options(sts: argparse.ArgumentParser) -> None:
     sts.add_argument("model", metavar="MODEL", nargs="+", help="folders of models, 'released' or 'plain'")
     sts.add_argument("--task", action="append", required=True, metavar="NAME=FILE", help="may be given again")
     sts.add_argument("--json", action="store_true", help="print JSON")
 
-    own = add_command(
-        commands,
-        "run",
-        _run_corpus,
-        "from a file of your own to a trained model, a report and a map",
-        "spacetime run my.csv --text headline --month date --region country --output out",
-        "spacetime run my.csv --text headline --month date --region country --output out --resume",
-        "spacetime run posts.jsonl.gz --regions UK,US,AUS,CAN --months 2017-01..2021-12 --profile full --output big",
-        after="Dates of any precision fold to months, countries of any spelling to regions; what is left out is\n"
-        "counted. Open DIR/report.html, then DIR/map.html.",
-    )
+
+def _run_options(own: argparse.ArgumentParser) -> None:
+    own.set_defaults(way_on="the same command goes on from the newest checkpoint, if there is one yet")
     own.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
     own.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for model/, report.html, map.html and numbers"
@@ -1068,271 +1289,6 @@ def _parser() -> argparse.ArgumentParser:
         "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
     )
     group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
-    return parser
-
-
-_CORPUS_HELP = ".csv, .tsv, .jsonl, .json, .txt or .parquet, each also .gz or in a .zip; or hub:owner/name[:split]"
-
-_STAGES = (
-    (
-        "stage1",
-        _train_stage1,
-        "masked words, month and region of sentences",
-        (
-            "spacetime train stage1 corpus.csv --output runs/stage1 --months 2017-01..2021-12 --regions UK,US,AUS,CAN",
-            "spacetime train stage1 corpus.csv --output runs/prefix --conditioning prefix --hide-month .3",
-            "spacetime train stage1 corpus.csv --output runs/stage1 --resume",
-        ),
-    ),
-    (
-        "stage2",
-        _train_stage2,
-        "the similarity of pairs, from what stage 1 left",
-        ("spacetime train stage2 corpus.csv --from runs/stage1/model --output runs/stage2",),
-    ),
-)
-
-
-_SEVERAL = """\
-With several processes, started so, and with the same options:
-  torchrun --nproc-per-node 2 -m spacetime.cli train {} ...
-each takes its share of every batch, and the steps are those of one process with that --batch-size. On a machine with
-GPUs each process takes one of them."""
-
-
-def example_lines(*commands: str, after: str = "") -> str:
-    """The end of a help page."""
-    return "examples:\n" + "\n".join(f"  {command}" for command in commands) + (f"\n\n{after}" if after else "")
-
-
-def _group(commands: Any, name: str, purpose: str) -> Any:
-    """A command that only holds others, such as `data`."""
-    group = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-    return group.add_subparsers(metavar="COMMAND", required=True)
-
-
-def add_command(commands: Any, name: str, run: Any, purpose: str, *examples: str, after: str = "") -> Any:
-    """A command that does something, with examples at the end of its help."""
-    command = commands.add_parser(
-        name,
-        help=purpose,
-        description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=example_lines(*examples, after=after),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run, parser=command)
-    _add_debug(command)
-    return command
-
-
-def _add_debug(parser: argparse.ArgumentParser) -> None:
-    """`--debug` may stand anywhere; `main` looks for it itself, as errors of parsing come before any options."""
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-
-
-def _add_model_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="DIR", help="folder of a trained model, 'released' (default) or 'plain'")
-
-
-def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    """How a file is read: the same for every command that reads one, handed on by `_reading`.
-
-    Returns the group, for what else a command can be told about its corpus.
-    """
-    group = parser.add_argument_group("corpus")
-    group.add_argument("--text", default="text", metavar="COLUMN", help="its column of texts")
-    for role, example in (("month", "months or dates"), ("region", "regions")):
-        either = group.add_mutually_exclusive_group()
-        either.add_argument(f"--{role}", default=role, metavar="COLUMN", help=f"its column of {example}")
-        either.add_argument(f"--no-{role}", dest=role, action="store_const", const=None, help="it has no such column")
-    group.add_argument(
-        "--any-spelling",
-        action="store_true",
-        help="take 'Nov 2019', 201911, 'uk', 'Korea, Rep.' as well, as `run` does",
-    )
-    order = group.add_mutually_exclusive_group()
-    order.add_argument(
-        "--day-first", action="store_true", help="03/04/2019 is the third of April (default: as the column settles it)"
-    )
-    order.add_argument("--month-first", action="store_true", help="03/04/2019 is the fourth of March")
-    group.add_argument("--id", metavar="COLUMN", help="a column whose values must differ (default: none is checked)")
-    _add_encoding(group)
-    group.add_argument("--separator", metavar="X", help="between fields: ';', tab, '|' (default: found out)")
-    group.add_argument(
-        "--quoting",
-        choices=("double", "backslash", "none"),
-        help='a quote in a quoted field is "" (as in CSV) or \\", or quotes mean nothing (default: found out)',
-    )
-    return group
-
-
-def _add_encoding(parser: "argparse._ActionsContainer") -> None:
-    parser.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252 (default: found out)")
-
-
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
-    form = _given(options, "id", "encoding", "separator", "quoting")
-    if form.get("separator") in ("tab", "\\t"):  # which is hard to type, and to paste
-        form["separator"] = "\t"
-    names = ("text", "month", "region", "day_first", "month_first")
-    return {name: getattr(options, name) for name in names} | form
-
-
-def _reading_words(options: argparse.Namespace) -> list[str]:
-    """The options about a corpus as they were given, for another command that is to read the same file alike."""
-    words: list[str] = []
-    group = next(group for group in options.parser._action_groups if group.title == "corpus")
-    for action in group._group_actions:
-        value, default = getattr(options, action.dest), options.parser.get_default(action.dest)
-        if value == default or (action.nargs == 0) != (value == action.const):
-            continue
-        words += [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
-    if {"--months", "--regions"} & set(words) and not hasattr(options, "outside"):  # `run` leaves others out
-        words += ["--outside", "skip"]
-    return words
-
-
-def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
-    """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
-    parser.set_defaults(outside="reject", strict=every_row, rejects=None)
-    group = _add_reading_options(parser)
-    group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
-    group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
-    if every_row:
-        return
-    group.add_argument(
-        "--outside",
-        choices=("reject", "skip"),
-        default="reject",
-        help="rows of other months or regions are rejected (default), or left out and counted",
-    )
-    group.add_argument("--rejects", type=Path, metavar="FILE", help="where to write the rejected rows as CSV")
-    group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
-
-
-def _add_split_options(parser: argparse.ArgumentParser) -> None:
-    """How a corpus is split: train and evaluate with the same, or test rows will have been trained on."""
-    group = parser.add_argument_group("split", "Give the same to train and to evaluate.")
-    group.add_argument(
-        "--split",
-        dest="by",
-        choices=("date", "group", "hash", "chronological"),
-        help="by what (default: by group where there is a column of templates, else by date, else by hash of the text)",
-    )
-    group.add_argument("--validation", type=float, metavar="SHARE", help="share of the rows")
-    group.add_argument("--test", type=float, metavar="SHARE", help="share of the rows")
-    group.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the split alone (default: 0)")
-    group.add_argument("--date", metavar="COLUMN", help="column of dates, for a split by date")
-    group.add_argument("--group", metavar="COLUMN", help="column that stays on one side, for a split by group")
-    group.add_argument("--topic", metavar="COLUMN", help="column of topics; no topic stands on both sides")
-    group.add_argument(
-        "--near-duplicates",
-        type=_overlap,
-        metavar="SHARE",
-        help="overlap that counts as one text, or none (default: .8)",
-    )
-    group.add_argument("--test-from", metavar="MONTH", help="first month of the test part, for a chronological split")
-
-
-def _add_pair_options(parser: argparse.ArgumentParser) -> None:
-    """How pairs and their labels are made: see `spacetime.training.pairs.PairRecipe`."""
-    group = parser.add_argument_group("pairs")
-    group.add_argument("--pairs", type=int, metavar="N", help="number of pairs (default: as many as sentences)")
-    group.add_argument(
-        "--weights-of-parts", type=float, nargs=3, metavar=("MEANING", "TIME", "REGION"), help="default: .6 .2 .2"
-    )
-    group.add_argument("--time-kernel", choices=("linear", "exponential"))
-    group.add_argument("--region-kernel", choices=("same", "distance"))
-    group.add_argument("--value-range", choices=("[-1, 1]", "[0, 1]"))
-    group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
-
-
-def _add_mixture_options(parser: argparse.ArgumentParser) -> None:
-    """What the plain encoder is trained on: see `spacetime.training.mixture` and `spacetime.training.contrastive`."""
-    group = parser.add_argument_group("mixture")
-    group.add_argument("--config", required=True, metavar="FILE", help='data_config.json: "name", "lines", "weight"')
-    group.add_argument("--data", metavar="DIR", help="folder of the files it names (default: its own)")
-    group.add_argument(
-        "--datasets-per-batch", type=int, metavar="N", help="parts of a batch, each from one data set (default: 1)"
-    )
-    group.add_argument("--block", type=int, metavar="N", help="lines of a file held and shuffled (default: 1000)")
-    group.add_argument("--bad-rows", choices=("stop", "skip"), help="at a line that is no row (default: stop)")
-    group.add_argument("--most-negatives", type=int, metavar="N", help="hard negatives of a row (default: 1)")
-    group = parser.add_argument_group("loss")
-    group.add_argument("--scale", type=float, metavar="X", help="of the cosines (default: 20)")
-    group.add_argument("--symmetric", action="store_true", default=None, help="ask from the second text, too")
-    group.add_argument(
-        "--same-text-is-wrong",
-        action="store_true",
-        default=None,
-        help="count a second copy of the right answer as a wrong one (default: left out)",
-    )
-    group.add_argument("--chunk", type=int, metavar="N", help="texts embedded at a time, for memory (default: 64)")
-    parser.add_argument(
-        "--sts", metavar="FILE", help="STS benchmark file, measured with --evaluate-every and at the end"
-    )
-
-
-def _add_training_options(parser: argparse.ArgumentParser, stage: str) -> None:
-    """What each recipe can be told; what is not given keeps the published recipe's value."""
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for log, checkpoints, model/")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
-    parser.add_argument("--overwrite", action="store_true", help="delete an earlier training in DIR first")
-    if stage == "stage1":
-        group = parser.add_argument_group("model")
-        group.add_argument(  # what there is, the configuration says, which is read only where a model is made
-            "--conditioning",
-            metavar="WAY",
-            help="how month and region enter: multiplicative (the default), additive, prefix, late, none",
-        )
-        group.add_argument(
-            "--time-encoding",
-            metavar="WAY",
-            help="sinusoidal (the default), sinusoidal_published, sinusoidal_calendar, learned, calendar",
-        )
-        group.add_argument("--region-encoding", choices=("tokenized", "spherical"))
-        group.add_argument("--additive-values", action="store_true", default=None, help="additive: to the values too")
-        group.add_argument("--max-length", type=int, metavar="N", help="word pieces a sentence (default: 128)")
-        group.add_argument("--weights", metavar="DIR", help="folder of the plain model's weights (default: found)")
-    elif stage == "plain":
-        parser.add_argument(
-            "--from",
-            dest="start",
-            metavar="DIR",
-            help="BERT to start from (default: all-MiniLM-L6-v2, trained already)",
-        )
-        parser.add_argument("--max-length", type=int, metavar="N", help="word pieces a text (default: 128)")
-    else:
-        parser.add_argument(
-            "--from", dest="start", required=True, metavar="DIR", help="the model to start from, stage 1's DIR/model"
-        )
-        _add_pair_options(parser)
-    rates = ("1e-5", "2e-4") if stage == "stage1" else ("2e-5", "2e-5")
-    rows, warmup, dropout, every = (
-        ("1024", "500", ".1", "1000") if stage == "plain" else ("32", "the share", "0", "200")
-    )
-    group = parser.add_argument_group("training")
-    if stage != "plain":  # it counts steps, and has neither contexts nor anything new beside its backbone
-        group.add_argument("--epochs", type=int, metavar="N", help="default: 1")
-        group.add_argument("--new-learning-rate", type=float, metavar="RATE", help=f"of the rest (default: {rates[1]})")
-        group.add_argument("--freeze-backbone", action="store_true", default=None, help="train only what is new")
-        group.add_argument("--hide-month", type=float, metavar="P", help="hide a month this often (default: 0)")
-        group.add_argument("--hide-region", type=float, metavar="P", help="hide a region this often (default: 0)")
-        group.add_argument("--warmup-share", type=float, metavar="SHARE", help="of the steps (default: .1)")
-    group.add_argument("--batch-size", type=int, metavar="N", help=f"default: {rows}")
-    group.add_argument("--learning-rate", type=float, metavar="RATE", help=f"of the backbone (default: {rates[0]})")
-    group.add_argument("--warmup-steps", type=int, metavar="N", help=f"steps of warm-up (default: {warmup})")
-    group.add_argument("--weight-decay", type=float, metavar="X", help="default: .01")
-    group.add_argument("--max-gradient-norm", type=float, metavar="X", help="default: 1")
-    group.add_argument("--dropout", type=float, metavar="P", help=f"inside the backbone (default: {dropout})")
-    group.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="default: auto")
-    group.add_argument("--max-steps", type=int, metavar="N", help="stop after so many steps")
-    group.add_argument("--checkpoint-every", type=int, metavar="N", help=f"steps (default: {every})")
-    group.add_argument("--keep-checkpoints", type=int, metavar="N", help="newest to keep (default: 2)")
-    group.add_argument("--evaluate-every", type=int, metavar="N", help="steps (default: at the end only)")
-    group.add_argument("--tensorboard", action="store_true", default=None, help="write TensorBoard files too")
-    group.add_argument("--seed", type=int, metavar="N", help="of every random choice of the training (default: 0)")
 
 
 if __name__ == "__main__":

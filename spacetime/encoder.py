@@ -279,7 +279,7 @@ class SpaceTimeEncoder:
         conditioning, months, regions
             How time and place enter, and which ones there are: the first and the last month, and a list of regions.
         weights
-            Folder with the plain weights; None looks for them (see `spacetime.model.find_plain_weights`).
+            Folder with the plain weights. None looks for them (see `spacetime.model.find_plain_weights`).
         sha256
             What the weights must hash to; None takes any BERT or sentence-transformers checkpoint in `weights`
             (all-MiniLM-L12-v1, a base BERT, what `spacetime train plain` left), pooled by the mean.

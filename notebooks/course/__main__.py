@@ -9,7 +9,7 @@ from course.exercises.generating import write_exercises
 from course.gathering import gather
 from course.refreshing import refresh
 from course.running import NOTEBOOKS, run_course
-from spacetime.cli import BEGINS_ANEW, CommandParser, add_command, example_lines, run_commands
+from spacetime.cli import BEGINS_ANEW, CommandParser, add_command, run_commands
 from spacetime.corpus.reading import inert
 
 
@@ -25,6 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    """Run every lesson, or some.
+
+    examples:
+      python -m course run
+      python -m course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US
+      python -m course run --profile full --limit 7200
+
+    Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.
+    """
     run = run_course(
         options.profile,
         options.lesson,
@@ -39,6 +48,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _gather(options: argparse.Namespace) -> int:
+    """One table of all runs of a lesson, with intervals over seeds.
+
+    examples:
+      python -m course gather
+      python -m course gather --lesson 06 --output table.csv
+
+    Exit code: 0 every run was gathered, 1 some were left out and are named, 2 there was none.
+    """
     gathered = gather(options.folder or NOTEBOOKS.parent / "runs", options.lesson)
     print(gathered)
     if options.output:
@@ -48,6 +65,11 @@ def _gather(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> int:
+    """Put the outputs of a clean run into the lessons, with hashes of what they were made from.
+
+    examples:
+      python -m course refresh
+    """
     folder = options.folder or NOTEBOOKS.parent / "runs/quick"
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; first: python -m course run")
@@ -57,6 +79,11 @@ def _refresh(options: argparse.Namespace) -> int:
 
 
 def _exercises(options: argparse.Namespace) -> int:
+    """Write notebooks/exercises/ from the lessons: stubs, checks, folded solutions.
+
+    examples:
+      python -m course exercises
+    """
     changed = write_exercises(options.notebooks or NOTEBOOKS)
     for path in changed:
         print(f"{path}: {'written' if path.exists() else 'removed, its lesson has no exercises'}")
@@ -65,6 +92,12 @@ def _exercises(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    """Pages to read without running anything, from the lessons as they are committed.
+
+    examples:
+      python -m course site
+      python -m course site --output /tmp/site
+    """
     from course.site import build_site  # nbconvert is slow to load
 
     print(build_site((options.notebooks or NOTEBOOKS).resolve().parent, options.output))
@@ -76,21 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog="python -m course",
         description="Run the lessons, gather their results, and put outputs, exercises and pages in order.",
-        epilog=example_lines("python -m course run", "python -m course run --lesson 06 -p seed 3"),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  python -m course run\n  python -m course run --lesson 06 -p seed 3",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    run = add_command(
-        commands,
-        "run",
-        _run,
-        "run every lesson, or some",
-        "python -m course run",
-        "python -m course run --lesson 04 --lesson 06 -p seed 3 -p regions UK,US",
-        "python -m course run --profile full --limit 7200",
-        after="Exit code: 0 every lesson went well, 1 some failed (the others still ran), 2 nothing ran.",
-    )
+    run = add_command(commands, "run", _run)
     run.set_defaults(way_on="the lesson at work was ended; the same command runs the lessons again")
     run.add_argument("--profile", default="quick", help="quick, full, or a .yaml file (default: quick)")
     run.add_argument("--lesson", action="append", metavar="NN", help="only this lesson; may be given again")
@@ -110,29 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--jobs", type=int, default=2, metavar="N", help="lessons at the same time (default: 2)")
     run.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
-    gather = add_command(
-        commands,
-        "gather",
-        _gather,
-        "one table of all runs of a lesson, with intervals over seeds",
-        "python -m course gather",
-        "python -m course gather --lesson 06 --output table.csv",
-        after="Exit code: 0 every run was gathered, 1 some were left out and are named, 2 there was none.",
-    )
+    gather = add_command(commands, "gather", _gather)
     gather.add_argument(
         "folder", nargs="?", type=Path, metavar="DIR", help="folder that holds the runs (default: the clone's runs)"
     )
     gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
     gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
 
-    site = add_command(
-        commands,
-        "site",
-        _site,
-        "pages to read without running anything, from the lessons as they are committed",
-        "python -m course site",
-        "python -m course site --output /tmp/site",
-    )
+    site = add_command(commands, "site", _site)
     site.set_defaults(way_on=BEGINS_ANEW)
     site.add_argument(
         "--notebooks", type=Path, metavar="DIR", help="folder of the lessons, beside README.md (default: the clone's)"
@@ -141,25 +149,13 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="for the pages; a site there is replaced (default: runs/site)"
     )
 
-    refresh = add_command(
-        commands,
-        "refresh",
-        _refresh,
-        "put the outputs of a clean run into the lessons, with hashes of what they were made from",
-        "python -m course refresh",
-    )
+    refresh = add_command(commands, "refresh", _refresh)
     refresh.add_argument(
         "folder", nargs="?", type=Path, metavar="DIR", help="executed lessons, at their defaults (default: runs/quick)"
     )
     refresh.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
 
-    exercises = add_command(
-        commands,
-        "exercises",
-        _exercises,
-        "write notebooks/exercises/ from the lessons: stubs, checks, folded solutions",
-        "python -m course exercises",
-    )
+    exercises = add_command(commands, "exercises", _exercises)
     exercises.add_argument("--notebooks", type=Path, metavar="DIR", help="folder of the lessons (default: the clone's)")
     return parser
 

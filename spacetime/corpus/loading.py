@@ -212,8 +212,8 @@ def load_corpus(
         on the hub as `hub:owner/name` or `hub:owner/name:split`. Or a table in memory, of pandas, `datasets`, pyarrow
         or polars: its rows are numbered from 1, whatever its index, and a class label is its name.
     text, month, region : str
-        The file's names for the three columns, `place.country` for a field inside another; None for a month or a region
-        says that the file has none, and every row is one without it. They are called text, month and region in the
+        The file's name for this column, `place.country` for a field inside another. None for a month or a region says
+        that the file has none, and every row is one without it. They are called text, month and region in the
         result; another column that has one of these names already is kept as `file_text`, `file_month` or
         `file_region`. A month column of another name (a date) is kept under that name besides. Any other column never
         stops a file: one without a name is left out, one whose name stands there already gets a name of its own, and
@@ -237,12 +237,14 @@ def load_corpus(
         Also take dates of any precision in any common spelling (`spacetime.months.parse_any_month`) and countries under
         any English name, whatever their capitals, spaces and punctuation (`spacetime.regions.fold_place`), instead of
         rejecting what may be a slip. A column of nothing but ISO 3166 numbers is read, too.
-    day_first, month_first : bool
-        How to read dates such as `03/04/2019`, which are then taken without `any_spelling`, too. By default the
-        column settles it: one date such as `30/04/2019` says that all have their day first. Where no date does, or
-        some contradict others, such rows are rejected.
+    day_first : bool
+        Read a date such as `03/04/2019` as the third of April, even without `any_spelling`. By default the column
+        settles it: one date such as `30/04/2019` says that all have their day first. Where no date does, or some
+        contradict others, such rows are rejected.
+    month_first : bool
+        Read a date such as `03/04/2019` as the fourth of March, even without `any_spelling`.
     strict : bool
-        Raise at the first bad row (in the order of the file) instead of leaving it out.
+        Fail at the first bad row (in the order of the file) instead of leaving it out.
     rejects : str or path, optional
         Where to write the rejected rows as CSV (row, line, column, value, reason). A value that a spreadsheet would run
         as a formula stands behind an apostrophe there. Without it they stand beside the cached corpus. The file is

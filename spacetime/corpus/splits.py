@@ -87,13 +87,17 @@ def split_corpus(
         - ``chronological``: the last months are test, those before them validation. Only where unseen months are the
           question; where the column `date` exists, the last day before each border is left out.
     validation, test : float
-        Shares of the days (``date``), of the rows (``group``, ``hash``) or of the months (``chronological``).
+        Share of the days (``date``), of the rows (``group``, ``hash``) or of the months (``chronological``).
     seed : int
         Draws the blocks, the order of the groups, or the hash.
-    date, group, topic : str
-        Column names. The date is ``YYYY-MM-DD``. A topic with rows on two sides stays where it has more rows (where as
-        many, on test before validation before train); its other rows are left out. An absent ``topic`` column or
-        ``topic=None``: no such rule. With ``by="group"`` the group takes the topic's place.
+    date : str
+        Column of dates, ``YYYY-MM-DD``, for a split by date.
+    group : str
+        Column whose values each stay on one side, for a split by group.
+    topic : str or None
+        Column of topics, each of which stays on one side. A topic with rows on two sides stays where it has more rows
+        (where as many, on test before validation before train); its other rows are left out. An absent ``topic``
+        column or None: no such rule. With ``by="group"`` the group takes the topic's place.
     near_duplicates : float or None
         Two texts whose sets of three-word sequences overlap by this Jaccard similarity or more are never on two sides:
         the one in train is left out (between validation and test: the one in validation). None: no such rule.

@@ -26,16 +26,16 @@ class ContrastiveLoss:
     Parameters
     ----------
     scale
-        What cosines are multiplied by: 20, a temperature of .05.  The card does not name it; 20 is usual for cosines.
+        What cosines are multiplied by. 20 is a temperature of .05. The card does not name it; 20 is usual for cosines.
     symmetric
         Also ask from the second text which first one was paired with it, and take the mean of both.  The card asks
         one way: "given a sentence from the pair, the model should predict which ... was actually paired with it".
     same_text_is_wrong
-        Whether a candidate counts as a wrong answer even where its text is that of the right one, or of the question
+        Count a candidate as a wrong answer even where its text is that of the right one, or of the question
         itself, or where the same question stands in the batch with another answer.  False leaves such places out:
         with a thousand rows from one data set there are some, and punishing them teaches the opposite.
     chunk
-        Texts embedded at a time (gradient caching); None embeds all at once.
+        Texts embedded at a time, to save memory (gradient caching). None embeds all at once.
 
     Notes
     -----

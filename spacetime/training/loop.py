@@ -44,36 +44,42 @@ class TrainingOptions:
 
     Parameters
     ----------
-    epochs, batch_size
-        One epoch, 32 rows a batch in the card; several processes share them.
+    epochs
+        Times that every row is seen.
+    batch_size
+        Rows a step. Several processes share them.
     learning_rate
-        Of the backbone: 1e-5 in stage 1, 2e-5 in stage 2.
+        Peak rate of the backbone: 1e-5 in stage 1, 2e-5 in stage 2.
     new_learning_rate
-        Of conditioning, encodings and heads: 2e-4 in stage 1, 2e-5 in stage 2.
+        Peak rate of conditioning, encodings and heads: 2e-4 in stage 1, 2e-5 in stage 2.
     freeze_backbone
         Train only what is new.
     warmup_share
-        Share of the steps over which the rates rise from 0; they fall to 0 over the rest, both linearly.
+        Share of the steps over which the rates rise from 0. They fall to 0 over the rest, both linearly.
     warmup_steps
         The same as a number of steps, in place of the share.
-    weight_decay, max_gradient_norm
-        Of AdamW, and of the gradient's clipping. The card names neither: torch's default, and BERT's 1.0.
+    weight_decay
+        Weight decay of AdamW. The card does not name it; this is torch's default.
+    max_gradient_norm
+        Norm at which the gradient is clipped. The card does not name it; this is BERT's.
     dropout
-        Inside the backbone. The card does not name it; 0 is as good for one epoch and much faster here.
+        Dropout inside the backbone. The card does not name it; 0 is as good for one epoch and much faster here.
     hide_month, hide_region
-        Context dropout (0 in the published recipe; see `spacetime.training.batches`).
+        Share of the rows that lose this label in training. It is 0 in the published recipe (see `training.batches`).
     precision
         `"float32"`, `"bfloat16"` (autocast), or `"auto"`: bfloat16 where the hardware multiplies it.
     max_steps
-        Stop after so many steps; the rates are planned for that number.
-    checkpoint_every, keep_checkpoints
-        Steps between checkpoints, and how many of the newest stay.
+        Stop after so many steps. The rates are planned for that number.
+    checkpoint_every
+        Steps between checkpoints.
+    keep_checkpoints
+        How many of the newest checkpoints stay.
     evaluate_every
-        Steps between evaluations; None evaluates at the end only.
+        Steps between evaluations, if there are to be any before the end.
     tensorboard
         Also write TensorBoard files, under `tensorboard/` in the output.
     seed
-        Of batches, masks, hidden contexts and dropout.
+        Seed of batches, masks, hidden contexts and dropout.
     """
 
     epochs: int = 1

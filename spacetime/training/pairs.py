@@ -33,14 +33,14 @@ class PairRecipe:
     Parameters
     ----------
     meaning_weight, time_weight, region_weight
-        Weights of the three parts; they add up to 1.
+        Weights of the three parts, which add up to 1.
     time_kernel
         `"linear"`: falls evenly with the months between, from the highest value for the same month to the lowest
-        for the two ends of the range.  `"exponential"`: exp(-months / `time_scale`).
+        for the two ends of the range; `"exponential"`: exp(-months / `time_scale`).
     time_scale
         In months, for the exponential kernel.
     region_kernel
-        `"same"`: the highest value for the same region, one value for every other.  `"distance"`: falls with the
+        `"same"`: the highest value for the same region, one value for every other; `"distance"`: falls with the
         great-circle distance as exp(-km / `region_scale`).
     region_scale
         In kilometres, for the distance kernel.

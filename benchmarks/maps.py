@@ -25,7 +25,6 @@ from spacetime.analysis import (
     ChangePoints,
     StableKMeans,
     cluster_names,
-    compare_spaces,
     distortion_by,
     label_codes,
     moving_months,
@@ -33,12 +32,12 @@ from spacetime.analysis import (
     neighbour_agreement,
     over_representation,
     principal_components,
-    share_explained,
     topic_lives,
-    turned,
     umap_map,
     unit_vectors,
 )
+from spacetime.analysis.clusters import compare_spaces
+from spacetime.analysis.maps import share_explained, turned
 from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.environment import environment

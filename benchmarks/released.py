@@ -23,9 +23,13 @@ from typing import Any
 import datasets
 import numpy as np
 
+from benchmarks.concatenation import TunedConcatenation
+from benchmarks.contrast_words import contrast_by_masked_words
+from benchmarks.probe import ProbeLocator
 from benchmarks.retrieval import (
     SETTINGS,
     Retrieval,
+    decayed_scores,
     event_queries,
     hard_negatives,
     paired_difference,
@@ -40,14 +44,11 @@ from spacetime.corpus import load_corpus, split_corpus
 from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
 from spacetime.environment import environment
-from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, decayed_scores
-from spacetime.evaluation.contrast import (
-    contrast_by_embedding,
-    contrast_by_masked_words,
-    contrast_questions,
-)
-from spacetime.evaluation.location import ProbeLocator, TfidfLocator
+from spacetime.evaluation import decay, location_scores, pair_metrics, rank_agreement, sts
+from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
+from spacetime.evaluation.context import probes
+from spacetime.evaluation.contrast import contrast_by_embedding, contrast_questions
+from spacetime.evaluation.location import TfidfLocator
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
@@ -170,8 +171,8 @@ def searched(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, material: Mater
     def score(contender: Any, **options: Any) -> float:
         return retrieval_score(contender, material.validation, queries=tuning, **options)
 
-    def glued(size: int | None = None, **kernel: Any) -> ConcatenatedEncoder:
-        encoder = ConcatenatedEncoder(text, months, regions, recipe=PairRecipe(**kernel), size=size)
+    def glued(size: int | None = None, **kernel: Any) -> TunedConcatenation:
+        encoder = TunedConcatenation(text, months, regions, recipe=PairRecipe(**kernel), size=size)
         if size is None:
             return encoder.tune(score)
         validation = material.validation

@@ -7,7 +7,7 @@ is a row without its own copies, and is asked with its context given, given wron
 - :func:`event_queries` finds queries and answers, :func:`hard_negatives` the same kind of event elsewhere or at
   another time.
 - :func:`retrieval_metrics` scores an encoder, :func:`paired_difference` compares two on the same queries.
-- :func:`tune_dial`, :func:`tune_decay` and :meth:`ConcatenatedEncoder.tune` (with :func:`retrieval_score`) choose
+- :func:`tune_dial`, :func:`tune_decay` and `TunedConcatenation.tune` (with :func:`retrieval_score`) choose
   weights on validation data, each among 25 points by default, so that no contender has more tries than another.
 
 Two things limit what the numbers show. A document without a topic counts as a wrong answer, though it may report the
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from spacetime.corpus.splits import word_triples
 from spacetime.encoder import ids_for_each
-from spacetime.evaluation.baselines import PlainEncoder, decayed_scores
+from spacetime.evaluation.baselines import PlainEncoder
 from spacetime.evaluation.sampling import (
     ContextEncoder,
     Encodes,
@@ -479,7 +479,7 @@ def retrieval_score(
 ) -> float:
     """Return the mean nDCG@10 over some settings: what weights are chosen by, on validation data.
 
-    For example ``ConcatenatedEncoder(plain).tune(lambda e: retrieval_score(e, validation, queries=queries))``.
+    For example ``TunedConcatenation(plain).tune(lambda e: retrieval_score(e, validation, queries=queries))``.
     """
     result = retrieval_metrics(
         encoder,
@@ -657,6 +657,47 @@ def tune_decay(
         )
 
     return _tune(grid, ndcg)
+
+
+def decayed_scores(
+    cosines: Floats,
+    query_month_ids: Ids,
+    document_month_ids: Ids,
+    query_region_ids: Ids,
+    document_region_ids: Ids,
+    *,
+    half_life: float,
+    floor: float = 0.0,
+    other_region: float = 1.0,
+) -> Floats:
+    """Multiply plain cosines down for documents of another time or place: the metadata filter of search systems.
+
+    `cosine * max(floor, 0.5 ** (months apart / half_life)) * (other_region, if the regions differ)`. A month or a
+    region that is missing on either side costs nothing. A negative cosine is multiplied too, and so rises; the
+    first ranks, which are positive, are what the rule is for.
+
+    Parameters
+    ----------
+    cosines : array, shape (queries, documents)
+    query_month_ids, query_region_ids : arrays of int, shape (queries,)
+        -1 is missing.
+    document_month_ids, document_region_ids : arrays of int, shape (documents,)
+    half_life : float
+        Months after which a document counts half.
+    floor, other_region : float
+        Between 0 and 1: what is left at least of an old document, and of one from another region. 1 and 1: no filter.
+    """
+    if not half_life > 0:
+        raise ValueError(f"half_life is {half_life}; give a number of months above 0")
+    for name, value in (("floor", floor), ("other_region", other_region)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is {value}; give a number from 0 to 1")
+    query_month, query_region = query_month_ids[:, None], query_region_ids[:, None]
+    known = (query_month != MISSING) & (document_month_ids != MISSING)
+    decay = np.maximum(floor, 0.5 ** (np.abs(query_month - document_month_ids) / half_life))
+    differ = (query_region != MISSING) & (document_region_ids != MISSING) & (query_region != document_region_ids)
+    scores: Floats = cosines * np.where(known, decay, 1.0) * np.where(differ, other_region, 1.0)
+    return scores
 
 
 def _tune(grid: Iterable[Mapping[str, float]], score: Callable[[dict[str, float]], float]) -> Tuned:

@@ -1,6 +1,6 @@
 """Sentence embeddings that know when and where a text was written.
 
-The names below load on first use, so that ``import spacetime`` stays quick: torch and transformers are
+The names below load on first use, so that `import spacetime` stays quick: torch and transformers are
 imported only when something that computes is asked for.
 
 >>> import spacetime
@@ -13,35 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# The public names, part by part: what a sub-package lists in its `__all__`, and what lessons, the command line and the
-# README take from single modules (tests/test_api.py compares). The API page shows them in this order.
+# The public names, at most 45, each used by a lesson or the README (tests/test_api.py); the modules hold more. The API
+# page shows them in this order.
 _PARTS = {
-    "spacetime.encoder": "SpaceTimeEncoder Location",
+    "spacetime.encoder": "SpaceTimeEncoder",
     "spacetime.months": "MonthRange",
     "spacetime.regions": "RegionSet",
-    "spacetime.model": """
-        SpaceTimeConfig SpaceTimeMiniLM SpaceTimeOutput find_plain_weights load_tokenizer plain_model
-    """,
-    "spacetime.corpus": "Corpus CorpusReport Reject Split load_corpus split_corpus",
+    "spacetime.model": "SpaceTimeConfig",
+    "spacetime.corpus": "load_corpus split_corpus",
     "spacetime.corpus.almanac": "load_almanac",
     "spacetime.training.pairs": "PairRecipe build_pairs",
+    "spacetime.training": "TrainingOptions train_stage1 train_stage2",
     "spacetime.evaluation": """
-        ConcatenatedEncoder Decay PlainEncoder ProbeLocator Report TextPrefixEncoder TfidfLocator
-        TooFewLabels bootstrap_interval context_gains contrast_by_embedding contrast_by_masked_words
-        contrast_questions decay evaluate locate_metrics
-        location_scores masked_word_losses pair_metrics pair_response probes rank_agreement
-        sts
+        ConcatenatedEncoder PlainEncoder TextPrefixEncoder context_gains contrast_by_embedding contrast_questions decay
+        evaluate location_scores masked_word_losses pair_metrics rank_agreement sts
     """,
-    "spacetime.training": """
-        JOINT PLAIN STAGE1 STAGE2 TrainingOptions train train_joint train_plain train_stage1 train_stage2
-    """,
-    "spacetime.search": "CONTINENTS SpaceTimeIndex continent_of",
+    "spacetime.search": "SpaceTimeIndex",
     "spacetime.analysis": """
-        Agreement AlignedMap CentroidPaths ChangePoints StableKMeans aligned_maps alignment centroid_paths
-        class_tfidf cluster_names compare_spaces cosine_by_months_apart cosine_of_regions density_clusters
-        distortion distortion_by label_agreement label_codes moved_sentences moving_months near_neighbours nearest
-        neighbour_agreement over_representation principal_components share_explained topic_lives true_neighbours
-        turned umap_dimensions umap_map unit_vectors
+        ChangePoints StableKMeans centroid_paths cluster_names cosine_by_months_apart cosine_of_regions density_clusters
+        distortion distortion_by label_codes moving_months nearest neighbour_agreement over_representation
+        principal_components topic_lives umap_map unit_vectors
     """,
 }
 _HOME = {name: module for module, names in _PARTS.items() for name in names.split()}
@@ -50,18 +41,18 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __getattr__
     from spacetime.analysis import *  # noqa: F403
-    from spacetime.corpus import *  # noqa: F403
+    from spacetime.corpus import load_corpus as load_corpus
+    from spacetime.corpus import split_corpus as split_corpus
     from spacetime.corpus.almanac import load_almanac as load_almanac
-    from spacetime.encoder import Location as Location
     from spacetime.encoder import SpaceTimeEncoder as SpaceTimeEncoder
     from spacetime.evaluation import *  # noqa: F403
-    from spacetime.model import *  # noqa: F403
+    from spacetime.model import SpaceTimeConfig as SpaceTimeConfig
     from spacetime.months import MonthRange as MonthRange
     from spacetime.regions import RegionSet as RegionSet
-    from spacetime.search import CONTINENTS as CONTINENTS
     from spacetime.search import SpaceTimeIndex as SpaceTimeIndex
-    from spacetime.search import continent_of as continent_of
-    from spacetime.training import *  # noqa: F403
+    from spacetime.training import TrainingOptions as TrainingOptions
+    from spacetime.training import train_stage1 as train_stage1
+    from spacetime.training import train_stage2 as train_stage2
     from spacetime.training.pairs import PairRecipe as PairRecipe
     from spacetime.training.pairs import build_pairs as build_pairs
 

@@ -5,10 +5,10 @@ Stage 2's labels are made of the same kernels (`spacetime.training.pairs`), so v
 these labels exactly (lesson 07).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-
-from spacetime.months import MISSING
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +62,28 @@ def kernel_factor(kernel: Floats) -> Floats:
     return factor
 
 
+def codes_by_id(kernel: Floats) -> Floats:
+    """Codes to look up by id, (n + 1, rank of K): those of the kernel, and zeros last, which the id -1 reads."""
+    return np.pad(kernel_factor(kernel), ((0, 1), (0, 0)))
+
+
+def side_by_side(*parts: tuple[float, NDArray[Any]]) -> Floats:
+    """Vectors whose inner products are the weighted sum of their parts' inner products, (n, sum of widths).
+
+    Parameters
+    ----------
+    parts
+        A weight and vectors (n, width), as often as there are parts.
+    """
+    return np.concatenate([np.sqrt(weight) * vectors for weight, vectors in parts], axis=1, dtype=np.float64)
+
+
+def glued(*parts: tuple[float, NDArray[Any]]) -> Floats:
+    """The same scaled to length 1, (n, sum of widths): zeros in a part leave it out of the cosine."""
+    joined = side_by_side(*parts)
+    return joined / np.linalg.norm(joined, axis=1, keepdims=True)
+
+
 def with_codes(
     meaning: NDArray[np.float32],
     month_ids: NDArray[np.int64],
@@ -93,13 +115,10 @@ def with_codes(
     array (n, C + codes)
         Two in full contexts have the cosine .6 meaning + .2 time + .2 region.
     """
-    parts = [np.sqrt(MEANING_WEIGHT) * meaning.astype(np.float64)]
-    for ids, kernel, share in (
-        (month_ids, time_kernel(months, scale=time_scale), TIME_WEIGHT * time_weight**2),
-        (region_ids, region_kernel(regions), REGION_WEIGHT * region_weight**2),
-    ):
-        codes = np.pad(kernel_factor(kernel), ((0, 1), (0, 0)))  # the id of a missing label reads the last row, zeros
-        parts.append(np.sqrt(share) * codes[np.where(ids == MISSING, len(kernel), ids)])
-    joined = np.concatenate(parts, axis=1)
-    unit: NDArray[np.float32] = (joined / np.linalg.norm(joined, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    time = codes_by_id(time_kernel(months, scale=time_scale))
+    region = codes_by_id(region_kernel(regions))
+    return glued(
+        (MEANING_WEIGHT, meaning.astype(np.float64)),
+        (TIME_WEIGHT * time_weight**2, time[month_ids]),
+        (REGION_WEIGHT * region_weight**2, region[region_ids]),
+    ).astype(np.float32)

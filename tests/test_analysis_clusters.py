@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from spacetime.analysis import (
-    StableKMeans,
-    class_tfidf,
-    cluster_names,
-    compare_spaces,
-    density_clusters,
-    label_agreement,
-    over_representation,
-    topic_lives,
-)
+from spacetime.analysis import StableKMeans, cluster_names, density_clusters, over_representation, topic_lives
+from spacetime.analysis.clusters import class_tfidf, compare_spaces, label_agreement
 
 
 def groups(count: int = 3, size: int = 30, spread: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

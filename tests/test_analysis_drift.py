@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spacetime.analysis import ChangePoints, centroid_paths, moved_sentences, moving_months
+from spacetime.analysis import ChangePoints, centroid_paths, moving_months
+from spacetime.analysis.drift import moved_sentences
 
 
 def corpus(

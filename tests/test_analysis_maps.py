@@ -12,15 +12,11 @@ from spacetime.analysis import (
     nearest,
     neighbour_agreement,
     principal_components,
-    share_explained,
-    true_neighbours,
-    turned,
-    umap_dimensions,
     umap_map,
     unit_vectors,
 )
-from spacetime.analysis.geometry import nearest_on_plane
-from spacetime.analysis.maps import kept_neighbours
+from spacetime.analysis.geometry import nearest_on_plane, true_neighbours
+from spacetime.analysis.maps import share_explained, turned
 
 LINE = np.array([[0.0, 0], [1, 0], [2.1, 0], [3.3, 0], [4.6, 0]])  # each nearest to the one before it
 
@@ -102,7 +98,6 @@ def test_trustworthiness_is_the_formula_on_five_points() -> None:
     assert found["trustworthiness"] == pytest.approx(expected, abs=1e-12)
     assert found["neighbours_kept"] == pytest.approx(3 / 5)
     assert found["neighbours_kept_chance"] == 1 / 4
-    assert kept_neighbours(true, plane, 1).tolist() == [0, 1, 1, 1, 0]
 
 
 def test_trustworthiness_is_scikit_learns() -> None:
@@ -219,18 +214,13 @@ def test_a_map_needs_more_points_than_neighbours() -> None:
         umap_map(cloud(10), seed=0)
 
 
-def test_a_few_dimensions_are_no_map() -> None:
-    with pytest.raises(ValueError, match="dimensions=2 must lie between 3 and 50; for a map there is umap_map"):
-        umap_dimensions(cloud(40), 2, seed=0)
-
-
 @pytest.mark.slow
 def test_repeated_sentences_have_one_map_too() -> None:
     """UMAP's own search for neighbours gives another map each time where sentences are repeated (umap issue 1277)."""
     points = np.repeat(cloud(30), 20, axis=0)
-    first = umap_dimensions(points, 5, seed=1, neighbours=10, epochs=30)
-    assert first.shape == (600, 5)
-    assert (first == umap_dimensions(points, 5, seed=1, neighbours=10, epochs=30)).all()
+    first = umap_map(points, seed=1, neighbours=10, epochs=30)
+    assert first.shape == (600, 2)
+    assert (first == umap_map(points, seed=1, neighbours=10, epochs=30)).all()
 
 
 @pytest.mark.slow

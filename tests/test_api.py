@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import pytest
 import spacetime
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("analysis", "corpus", "evaluation", "model", "training")  # the sub-packages, each with an `__all__`
 PUBLIC = [name for name in spacetime.__all__ if name != "__version__"]
 # The model's file is copied into every saved model and hashed into what lessons keep; its docstrings wait for its next
 # change. Its calls are documented there in words, not in sections.
@@ -48,12 +48,41 @@ def parameters(function: Any) -> list[str]:
     return [one.name for one in taken if one.name not in ("self", "cls") and one.kind not in STARRED]
 
 
-def test_what_a_part_lists_is_public() -> None:
+def used_names() -> set[str]:
+    """What lessons import from `spacetime` or its modules, and what lessons and the README name in text or snippets."""
+    code: list[str] = []
+    words = [(ROOT / "README.md").read_text(encoding="utf-8")]
+    for lesson in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
+            (code if cell["cell_type"] == "code" else words).append("".join(cell["source"]))
+    text = "\n".join(words)
+    code += re.findall(r"```python\n(.*?)```", text, re.S)
+    names = set(re.findall(r"`(?:spacetime\.(?:\w+\.)*)?(\w+)`", text))
+    for node in (node for source in code for node in ast.walk(ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.M)))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "spacetime":
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def test_the_front_door_is_small_and_each_of_its_names_is_used() -> None:
+    assert len(PUBLIC) <= 45
+    assert set(PUBLIC) - used_names() == set()
+
+
+def test_lessons_take_public_names_through_the_front_door() -> None:
+    beside = []
+    for lesson in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
+            for module, names in re.findall(r"^from (spacetime\.[\w.]+) import (.+)$", "".join(cell["source"]), re.M):
+                taken = {name.split(" as ")[0].strip() for name in names.split(",")} & set(PUBLIC)
+                beside += [f"{lesson.name}: {name} from {module}" for name in taken]
+    assert beside == []
+
+
+@pytest.mark.parametrize("part", ["analysis", "evaluation"])
+def test_what_these_parts_list_is_public(part: str) -> None:
     """Add a name to `_PARTS` in spacetime/__init__.py, or take it out of the sub-package's `__all__`."""
-    for part in PARTS:
-        assert sorted(spacetime._PARTS[f"spacetime.{part}"].split()) == sorted(
-            import_module(f"spacetime.{part}").__all__
-        )
+    assert sorted(spacetime._PARTS[f"spacetime.{part}"].split()) == sorted(import_module(f"spacetime.{part}").__all__)
 
 
 def test_a_type_checker_sees_the_same_names() -> None:

@@ -9,6 +9,7 @@ from sklearn.metrics import ndcg_score
 from benchmarks.retrieval import (
     Queries,
     Retrieval,
+    decayed_scores,
     event_queries,
     event_topics,
     hard_negatives,
@@ -18,8 +19,8 @@ from benchmarks.retrieval import (
     tune_decay,
     tune_dial,
 )
-from spacetime.evaluation import TooFewLabels
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, decayed_scores
+from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder
+from spacetime.evaluation.sampling import TooFewLabels
 
 COLUMNS = ("text", "day", "region", "topic")
 STORM, STRIKE = "Storm Ada", "Rail strike"
@@ -317,3 +318,28 @@ def test_a_corpus_without_events_is_refused() -> None:
 def test_tuning_needs_points() -> None:
     with pytest.raises(ValueError, match="the grid is empty"):
         tune_dial(KnownEncoder(), corpus(), grid=[])
+
+
+def test_the_filter_halves_by_the_half_life_down_to_the_floor_and_spares_what_is_missing() -> None:
+    got = decayed_scores(
+        np.full((2, 4), 0.8),
+        np.array([10, -1]),
+        np.array([10, 4, 58, -1]),
+        np.array([0, 0]),
+        np.array([0, 1, 0, -1]),
+        half_life=6,
+        floor=0.25,
+        other_region=0.9,
+    )
+    np.testing.assert_allclose(got, [[0.8, 0.8 * 0.5 * 0.9, 0.8 * 0.25, 0.8], [0.8, 0.8 * 0.9, 0.8, 0.8]])
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [({"half_life": 0}, "half_life is 0"), ({"half_life": 6, "floor": 2}, "floor is 2"),
+     ({"half_life": 6, "other_region": -1}, "other_region is -1")],
+)  # fmt: skip
+def test_the_filter_refuses_impossible_options(options: dict[str, float], message: str) -> None:
+    ids = np.zeros(1, dtype=np.int64)
+    with pytest.raises(ValueError, match=message):
+        decayed_scores(np.zeros((1, 1)), ids, ids, ids, ids, **options)

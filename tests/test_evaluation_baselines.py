@@ -5,16 +5,9 @@ import numpy as np
 import pytest
 from known_geometry import KnownEncoder
 from numpy.typing import NDArray
-from sklearn.decomposition import TruncatedSVD
 
-from spacetime.evaluation.baselines import (
-    ConcatenatedEncoder,
-    PlainEncoder,
-    TextPrefixEncoder,
-    decayed_scores,
-    kernel_factor,
-    with_text_prefix,
-)
+from spacetime.codes import kernel_factor
+from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.pairs import PairRecipe
@@ -109,54 +102,6 @@ def test_a_missing_part_is_zero() -> None:
     assert both.astype(np.float64) @ month_only == pytest.approx(0.8 / np.sqrt(0.8), abs=1e-6)
 
 
-def test_cut_vectors_are_the_projection_on_the_leading_principal_directions() -> None:
-    sentences = [f"word{i} word{i % 7} word{i % 3}" for i in range(40)]
-    context = ([f"20{17 + i % 5}-0{1 + i % 9}" for i in range(40)], [list(KNOWN["regions"])[i % 4] for i in range(40)])
-    cut = ConcatenatedEncoder(TextOnly(), **KNOWN, size=6).fit(sentences, *context)
-    whole = ConcatenatedEncoder(TextOnly(), **KNOWN).encode(sentences, *context)
-    expected = TruncatedSVD(6, algorithm="arpack", random_state=0).fit_transform(whole)
-    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    got = cut.encode(sentences, *context)
-    assert got.shape == (40, 6)
-    np.testing.assert_allclose(cosines(got), cosines(expected), atol=1e-5)  # float32 vectors, 6 of 512 directions
-
-
-def test_a_cut_encoder_asks_to_be_fitted() -> None:
-    with pytest.raises(ValueError, match="call fit"):
-        ConcatenatedEncoder(TextOnly(), **KNOWN, size=3).encode(TEXTS)
-    with pytest.raises(ValueError, match="size 384 is more than 4 sentences"):
-        ConcatenatedEncoder(TextOnly(), **KNOWN, size=384).fit(TEXTS)
-    with pytest.raises(ValueError, match="nothing to fit"):
-        ConcatenatedEncoder(TextOnly(), **KNOWN).fit(TEXTS)
-
-
-def test_tuning_takes_the_best_point_encodes_once_and_keeps_the_table() -> None:
-    read = TextOnly()
-    encoder = ConcatenatedEncoder(read, **KNOWN)
-
-    def score(tried: ConcatenatedEncoder) -> float:
-        tried.encode(TEXTS, "2017-01", "UK")
-        return -abs(tried.time_weight - 0.1) - abs(tried.region_weight - 0.3)
-
-    assert encoder.tune(score, [(0.0, 0.0), (0.1, 0.3), (0.2, 0.2)]) is encoder
-    assert (encoder.time_weight, encoder.region_weight) == (0.1, 0.3)
-    assert encoder.meaning_weight == pytest.approx(0.6)
-    assert encoder.tuned_["score"].tolist() == pytest.approx([-0.4, 0.0, -0.2])
-    assert read.read == TEXTS and encoder.plain is read
-
-
-def test_tuning_a_cut_encoder_leaves_it_fitted_for_its_weights() -> None:
-    fit_on = (TEXTS, ["2017-01", "2018-01", "2019-01", "2020-01"], ["UK", "US", "AUS", "CAN"])
-    tuned = ConcatenatedEncoder(TextOnly(), **KNOWN, size=3)
-    tuned.tune(lambda tried: tried.time_weight, [(0.3, 0.1), (0.0, 0.0)], fit_on=fit_on)
-    fresh = ConcatenatedEncoder(
-        TextOnly(), **KNOWN, size=3, meaning_weight=0.6, time_weight=0.3, region_weight=0.1
-    ).fit(*fit_on)
-    np.testing.assert_allclose(cosines(tuned.encode(*fit_on)), cosines(fresh.encode(*fit_on)), atol=1e-6)
-    with pytest.raises(ValueError, match="fit_on"):
-        tuned.tune(lambda tried: 0.0)
-
-
 @pytest.mark.parametrize("weights", [(0.6, 0.2, 0.3), (0.0, 0.5, 0.5), (1.2, -0.2, 0.0), (float("nan"), 0.5, 0.5)])
 def test_weights_that_do_not_add_up_are_refused(weights: tuple[float, float, float]) -> None:
     meaning, time, region = weights
@@ -167,31 +112,6 @@ def test_weights_that_do_not_add_up_are_refused(weights: tuple[float, float, flo
 def test_a_model_without_labels_must_be_given_some() -> None:
     with pytest.raises(ValueError, match="a TextOnly has no months of its own; give months="):
         PlainEncoder(TextOnly())
-
-
-def test_the_filter_halves_by_the_half_life_down_to_the_floor_and_spares_what_is_missing() -> None:
-    got = decayed_scores(
-        np.full((2, 4), 0.8),
-        np.array([10, -1]),
-        np.array([10, 4, 58, -1]),
-        np.array([0, 0]),
-        np.array([0, 1, 0, -1]),
-        half_life=6,
-        floor=0.25,
-        other_region=0.9,
-    )
-    np.testing.assert_allclose(got, [[0.8, 0.8 * 0.5 * 0.9, 0.8 * 0.25, 0.8], [0.8, 0.8 * 0.9, 0.8, 0.8]])
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [({"half_life": 0}, "half_life is 0"), ({"half_life": 6, "floor": 2}, "floor is 2"),
-     ({"half_life": 6, "other_region": -1}, "other_region is -1")],
-)  # fmt: skip
-def test_the_filter_refuses_impossible_options(options: dict[str, float], message: str) -> None:
-    ids = np.zeros(1, dtype=np.int64)
-    with pytest.raises(ValueError, match=message):
-        decayed_scores(np.zeros((1, 1)), ids, ids, ids, ids, **options)
 
 
 @pytest.mark.parametrize("kind", [PlainEncoder, TextPrefixEncoder, ConcatenatedEncoder])

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from known_geometry import KnownEncoder, grid, rows
 
-from spacetime.evaluation import TooFewLabels, bootstrap_interval, decay, pair_response, probes
+from spacetime.evaluation import decay
+from spacetime.evaluation.context import pair_response, probes
+from spacetime.evaluation.sampling import TooFewLabels, bootstrap_interval
 from spacetime.months import MonthRange
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from known_geometry import KnownEncoder, grid, rows
 
-from spacetime.evaluation import TfidfLocator, TooFewLabels, locate_metrics, location_scores
-from spacetime.evaluation.location import ProbeLocator
+from spacetime.evaluation import location_scores
+from spacetime.evaluation.location import TfidfLocator, locate_metrics
+from spacetime.evaluation.sampling import TooFewLabels
 from spacetime.months import MonthRange
 
 SHORT = MonthRange("2020-01", "2020-06")
@@ -123,27 +124,3 @@ def test_the_cap_on_test_rows_does_not_weaken_the_baseline() -> None:
     encoder = KnownEncoder(SHORT)
     metrics = locate_metrics(encoder, grid(encoder), grid(encoder), max_sentences=5)
     assert metrics["test_month_rows"] == 5 and metrics["train_rows"] == 24
-
-
-def test_a_probe_of_plain_vectors_is_scored_beside_the_other_baselines_under_its_name() -> None:
-    encoder = KnownEncoder(SHORT)
-    data = grid(encoder, "{month} {region}")  # words that the plain vectors carry
-    probe = ProbeLocator(encoder, len(encoder.months), len(encoder.regions), penalty=1.0)
-    metrics = locate_metrics(encoder, data, data, baselines={"minilm": probe})
-    assert metrics["minilm_region_accuracy"] == metrics["minilm_month_accuracy"] == 1.0
-    without = locate_metrics(encoder, data, data)
-    assert {key: value for key, value in metrics.items() if not key.startswith("minilm_")} == without
-
-
-def test_a_probe_sees_texts_alone_and_masked_as_tfidf_does() -> None:
-    encoder = KnownEncoder(SHORT)
-    data = grid(encoder, "{month} {region}")
-    probe = ProbeLocator(encoder, len(encoder.months), len(encoder.regions), penalty=1.0)
-    metrics = locate_metrics(encoder, data, data, baselines={"minilm": probe}, mask=lambda text: text[:7])
-    assert metrics["minilm_region_accuracy"] == 0.25 and metrics["minilm_month_accuracy"] == 1.0
-
-
-def test_a_baseline_may_not_take_the_name_of_another() -> None:
-    encoder = KnownEncoder(SHORT)
-    with pytest.raises(ValueError, match="a baseline may not be called 'tfidf'"):
-        locate_metrics(encoder, grid(encoder), grid(encoder), baselines={"tfidf": TfidfLocator(6, 4)})

@@ -13,6 +13,8 @@ import datasets
 import numpy as np
 import pandas as pd
 
+from benchmarks.contrast_words import contrast_by_masked_words
+from benchmarks.probe import ProbeLocator
 from benchmarks.retrieval import (
     SETTINGS,
     Queries,
@@ -26,9 +28,10 @@ from benchmarks.text_shift import text_dependent_shift
 from benchmarks.unseen import unseen_response
 from data_samples.current_events.places import hide_places, place_spans
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder, best_device
-from spacetime.evaluation import decay, location_scores, pair_metrics, probes, rank_agreement, sts
-from spacetime.evaluation.contrast import contrast_by_embedding, contrast_by_masked_words
-from spacetime.evaluation.location import ProbeLocator, TfidfLocator
+from spacetime.evaluation import decay, location_scores, pair_metrics, rank_agreement, sts
+from spacetime.evaluation.context import probes
+from spacetime.evaluation.contrast import contrast_by_embedding
+from spacetime.evaluation.location import TfidfLocator
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange

@@ -13,7 +13,8 @@ import datasets
 import numpy as np
 from torch import Tensor
 
-from benchmarks.retrieval import event_queries, retrieval_score, tune_decay
+from benchmarks.concatenation import TunedConcatenation
+from benchmarks.retrieval import decayed_scores, event_queries, retrieval_score, tune_decay
 from benchmarks.science import measures
 from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Settings
 from benchmarks.science.measures import Contender, Measured
@@ -21,13 +22,7 @@ from benchmarks.science.rows import Row
 from benchmarks.tables import commit
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.environment import environment
-from spacetime.evaluation.baselines import (
-    ConcatenatedEncoder,
-    PlainEncoder,
-    TextPrefixEncoder,
-    decayed_scores,
-    with_text_prefix,
-)
+from spacetime.evaluation.baselines import PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.months import MonthRange
 from spacetime.training import JOINT, TrainingOptions, train_joint, train_stage1, train_stage2
 from spacetime.training.locator import fit_locator
@@ -126,7 +121,7 @@ def _contender(
 def _concatenated(row: Row, material: Material, plain: PlainEncoder, measured: Measured) -> Contender:
     train = material.train
     fit_on = (train["text"][:], train["month"][:], train["region"][:]) if row.size else None
-    encoder, searching = (ConcatenatedEncoder(plain, size=row.size) for _ in range(2))
+    encoder, searching = (TunedConcatenation(plain, size=row.size) for _ in range(2))
     if fit_on:
         encoder.fit(*fit_on)
     if not material.is_real:

@@ -1,68 +1,49 @@
 """Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
 
-`geometry` holds what all others stand on (unit vectors, principal components, true neighbours).  `maps` flattens
-embeddings to a plane and measures what that cost, `aligned` makes one map a period,
-`drift` and `cosines` say in numbers what changes with the months and between regions (lesson 08).  `clusters` groups
-and names them (lesson 09).
+`geometry` holds what all others stand on (unit vectors, principal components, true neighbours). `maps` flattens
+embeddings to a plane and measures what that cost, `aligned` makes one map a period, `drift` and `cosines` say in
+numbers what changes with the months and between regions (lesson 08). `clusters` groups and names them (lesson 09).
+
+Where a function has them, these parameters mean the same everywhere:
+
+- `embeddings` : array (n, width), of any length: their directions are compared;
+- `month_ids` : array of int (n,), ids that `MonthRange.ids` gives, not labels;
+- `regions`, `labels`, `groups`, `clusters` : (n,) in anything that holds a column. None, NaN and -1 are unknown, and a
+  row without the label that is asked about is left out. A cluster of -1 is noise;
+- `groups`: what belongs together, such as the day, document or template of a sentence, whose sentences are not
+  independent. Whole groups are drawn or exchanged. Without them every sentence counts by itself;
+- `resamples`, `seed`: how many draws or exchanges, and of which random numbers.
 """
 
-from spacetime.analysis.aligned import AlignedMap, aligned_maps, alignment
 from spacetime.analysis.clusters import (
     StableKMeans,
-    class_tfidf,
     cluster_names,
-    compare_spaces,
     density_clusters,
-    label_agreement,
     over_representation,
     topic_lives,
 )
 from spacetime.analysis.cosines import cosine_by_months_apart, cosine_of_regions
-from spacetime.analysis.drift import CentroidPaths, ChangePoints, centroid_paths, moved_sentences, moving_months
-from spacetime.analysis.geometry import near_neighbours, nearest, principal_components, true_neighbours, unit_vectors
-from spacetime.analysis.maps import (
-    Agreement,
-    distortion,
-    distortion_by,
-    label_codes,
-    neighbour_agreement,
-    share_explained,
-    turned,
-    umap_dimensions,
-    umap_map,
-)
+from spacetime.analysis.drift import ChangePoints, centroid_paths, moving_months
+from spacetime.analysis.geometry import nearest, principal_components, unit_vectors
+from spacetime.analysis.maps import distortion, distortion_by, label_codes, neighbour_agreement, umap_map
 
 __all__ = [
-    "Agreement",
-    "AlignedMap",
-    "CentroidPaths",
     "ChangePoints",
     "StableKMeans",
-    "aligned_maps",
-    "alignment",
     "centroid_paths",
-    "class_tfidf",
     "cluster_names",
-    "compare_spaces",
     "cosine_by_months_apart",
     "cosine_of_regions",
     "density_clusters",
     "distortion",
     "distortion_by",
-    "label_agreement",
     "label_codes",
-    "moved_sentences",
     "moving_months",
-    "near_neighbours",
     "nearest",
     "neighbour_agreement",
     "over_representation",
     "principal_components",
-    "share_explained",
     "topic_lives",
-    "true_neighbours",
-    "turned",
-    "umap_dimensions",
     "umap_map",
     "unit_vectors",
 ]

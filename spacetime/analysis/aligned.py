@@ -1,11 +1,10 @@
 """Aligned maps: one map for each period, each near the last, for looking at drift (lesson 08).
 
-What holds two maps together must be the same in both.  In a corpus every sentence belongs to one month, so no sentence
+What holds two maps together must be the same in both. In a corpus every sentence belongs to one month, so no sentence
 of one year *is* a sentence of the next, and pairing each with its nearest neighbour of the next year would put into the
-map the very thing that is looked for: that nothing moved.  Here periods overlap instead.  A map shows a period
-and the one before it, so that the sentences of a period are on two maps, their own and the next, and these (the same
-rows, with the same vectors) are the relation.  Whoever has true identities, such as one sentence encoded for every
-month, gives them as `identities`.
+map what is looked for: that nothing moved. So periods overlap instead. A map shows a period and the one before it: the
+sentences of a period are on two maps, their own and the next, and these rows hold the maps together. Where the same
+thing does come back, such as one sentence encoded for every month, it is given as `identities`.
 """
 
 import warnings
@@ -22,14 +21,14 @@ from spacetime.analysis.maps import PCA_DIMENSIONS
 class AlignedMap(NamedTuple):
     """The map of one period.
 
-    Parameters
+    Attributes
     ----------
     period
         Its label.
-    rows : array of int, shape (points,)
+    rows : array of int (points,)
         Rows of the embeddings that it shows.
-    coordinates : array, shape (points, 2)
-    own : array of bool, shape (points,)
+    coordinates : array (points, 2)
+    own : array of bool (points,)
         Which rows are of this period; the others belong to the one before.
     """
 
@@ -53,21 +52,21 @@ def aligned_maps(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
         Best not told the month: with the month told, the maps move because the months do.
-    periods : array-like, shape (n,)
-        Ordered labels: years, or month ids; rows with none are left out.
+    periods
+        Ordered labels (n,): years, or month ids; rows without one are left out.
     seed
-        Of all random choices.  One seed gives the same maps on one machine where no map has 4,096 points or more;
+        Of all random choices. One seed gives the same maps on one machine where no map has 4,096 points or more;
         beyond, UMAP looks for neighbours approximately.
-    identities : array-like, shape (n,), optional
-        What a row is, where the same thing comes back in the next period: then periods don't overlap, and rows of one
-        identity hold maps together.  Each at most once a period; None stands for none.
+    identities
+        What each row is, (n,), where the same thing comes back in the next period: then periods don't overlap, and rows
+        of one identity hold maps together. Each at most once a period; None stands for none.
     neighbours
         As in `umap_map`.
     hold
-        How strongly the same points pull each other together on neighbouring maps.  At 0 each map is turned towards
-        the last and no more; large values show less drift than there is.  :func:`alignment` measures what came of it.
+        How strongly the same points pull each other together on neighbouring maps. At 0 each map is turned towards
+        the last and no more; large values show less drift than there is. `alignment` measures what came of it.
     epochs
         Rounds of the optimisation.
 
@@ -79,7 +78,7 @@ def aligned_maps(
     Raises
     ------
     ValueError
-        Fewer than two periods, a period with too few points, or periods that share nothing.
+        If there are fewer than two periods, a period has too few points, or periods share nothing.
 
     Notes
     -----
@@ -138,18 +137,16 @@ def alignment(maps: list[AlignedMap], identities: Any = None, *, seed: int = 0) 
 
     Parameters
     ----------
-    maps
-        From `aligned_maps`.
-    identities
-        What was given there.
+    maps, identities
+        What `aligned_maps` returned, and what it was given.
     seed
         Of the pairing by lot.
 
     Returns
     -------
     DataFrame, one row for each map but the first
-        ``period``, ``shared`` (points), ``apart`` (median distance of the same point on this map and the last, in
-        units of the map), ``by_lot`` (the same for points paired at random) and ``ratio``, apart / by_lot.  A move on
+        `period`, `shared` (points), `apart` (median distance of the same point on this map and the last, in
+        units of the map), `by_lot` (the same for points paired at random) and `ratio`, apart / by_lot. A move on
         the map that is no longer than `apart` is no move: it is how well the maps hold together.
     """
     if len(maps) < 2:

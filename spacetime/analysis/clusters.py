@@ -20,12 +20,12 @@ NOISE = MISSING  # HDBSCAN's label for points in no cluster is -1 as well: a clu
 
 
 class StableKMeans(ClusterMixin, BaseEstimator):
-    """K-means whose number of clusters is the one that comes out alike on parts of the data.
+    """K-means with the number of clusters that comes out alike on parts of the data.
 
-    For each k, two parts of the points are drawn and clustered apart; the adjusted Rand index of the two clusterings
-    on the points that both parts hold says how stable this k is (after Ben-Hur, Elisseeff and Guyon 2002).  Chosen
-    is the largest k whose mean index is not below the best one by more than the best one's standard error: a few
-    coarse clusters are easily stable, and we want the finest that still is.
+    For each k, two parts of the points are drawn and clustered apart; the adjusted Rand index of the two clusterings on
+    the points that both parts hold says how stable this k is (after Ben-Hur, Elisseeff and Guyon 2002). The largest k
+    is taken whose mean index is not below the best one by more than the best one's standard error: a few coarse
+    clusters are easily stable, and we want the finest that still is.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class StableKMeans(ClusterMixin, BaseEstimator):
     ----------
     stability_ : DataFrame with columns k, stability (mean adjusted Rand index), error (standard error)
     n_clusters_ : int
-    labels_ : array of int, shape (n,); clusters are numbered by size, the largest is 0
-    cluster_centers_ : array, shape (n_clusters_, width)
+    labels_ : array of int (n,); clusters are numbered by size, the largest is 0
+    cluster_centers_ : array (n_clusters_, width)
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class StableKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, shape (n, width)
+        X : array (n, width)
             Principal components or embeddings; a map is refused.
         """
         from sklearn.cluster import KMeans
@@ -113,17 +113,17 @@ def density_clusters(points: ArrayLike, *, min_size: int = 15, min_samples: int 
 
     Parameters
     ----------
-    points : array, shape (n, width)
+    points : array (n, width)
         Best 5 to 15 principal components: with hundreds of dimensions nearly every point becomes noise.
     min_size
         Points that a cluster needs.
     min_samples
-        How many neighbours make a place dense; None takes `min_size`.  Smaller leaves less noise.
+        How many neighbours make a place dense; None takes `min_size`. Smaller leaves less noise.
 
     Returns
     -------
     sklearn.cluster.HDBSCAN
-        Fitted; ``labels_`` (n,) with -1 for noise, ``probabilities_``.
+        Fitted; `labels_` (n,) with -1 for noise, `probabilities_`.
     """
     from sklearn.cluster import HDBSCAN
 
@@ -138,24 +138,23 @@ def class_tfidf(
 ) -> tuple[Floats, NDArray[np.str_], Ids]:
     """Weigh each word for each cluster by class-based TF-IDF (Grootendorst 2022, arXiv:2203.05794).
 
-    All texts of a cluster are read as one.  A word's weight = its share of the cluster's words * log(1 + words per
+    All texts of a cluster are read as one. A word's weight = its share of the cluster's words * log(1 + words per
     cluster on average / times the word occurs in all clusters).
 
     Parameters
     ----------
     texts
-        n sentences.  Words are runs of two letters or more in lower case, without English stop words; numbers
-        don't count.
-    clusters : array of int, shape (n,)
-        Noise (-1) is left out.
+        n sentences. Words are runs of two letters or more in lower case, without English stop words and numbers.
+    clusters
+        Of each text, (n,).
     least_texts
         Leave out words that occur in fewer texts.
 
     Returns
     -------
-    weights : array, shape (clusters, words)
-    words : array of str, shape (words,)
-    ids : array of int, shape (clusters,)
+    weights : array (clusters, words)
+    words : array of str (words,)
+    ids : array of int (clusters,)
         Which cluster each row is.
     """
     from sklearn.feature_extraction.text import CountVectorizer
@@ -176,16 +175,14 @@ def class_tfidf(
 
 
 def cluster_names(texts: Sequence[str], clusters: ArrayLike, *, words: int = 4, least_texts: int = 1) -> dict[int, str]:
-    """Name each cluster by its weightiest words, from :func:`class_tfidf`.
+    """Name each cluster by its weightiest words, from `class_tfidf`.
 
     Parameters
     ----------
-    texts, clusters
-        The text and the cluster of every point, (n,) each.
+    texts, clusters, least_texts
+        As of `class_tfidf`.
     words
-        Words a name.
-    least_texts
-        Words of fewer texts are not taken.
+        Words in each name.
 
     Examples
     --------
@@ -202,18 +199,18 @@ def label_agreement(points: ArrayLike, clusters: ArrayLike, labels: Mapping[str,
 
     Parameters
     ----------
-    points : array, shape (n, width)
+    points : array (n, width)
         The space that was clustered.
-    clusters : array of int, shape (n,)
-        Noise (-1) is left out of `ami`.
+    clusters
+        Of each point, (n,); noise is left out of `ami`.
     labels
-        Name -> label of each point: region, year, topic.  Unknown ones (None, NaN, -1) are left out.
+        Name -> label of each point: region, year, topic.
 
     Returns
     -------
     DataFrame, one row a label
-        ``ami``: adjusted mutual information of clusters and label (0 by chance, 1 the same partition; Vinh, Epps and
-        Bailey 2010).  ``silhouette`` of the label in the space, clusters apart: 1 when points of one label lie close
+        `ami`: adjusted mutual information of clusters and label (0 by chance, 1 the same partition; Vinh, Epps and
+        Bailey 2010). `silhouette` of the label in the space, clusters apart: 1 when points of one label lie close
         together and far from others, 0 when they overlap, below 0 when others lie nearer.
     """
     from sklearn.metrics import adjusted_mutual_info_score
@@ -244,15 +241,15 @@ def compare_spaces(
     spaces
         Name of a model -> points, (n, width), that were clustered.
     clusters
-        The same names -> clusters, (n,); noise is -1.
+        The same names -> clusters, (n,).
     labels
         Name -> label of each point: month, region, topic.
 
     Returns
     -------
     DataFrame, one row a model
-        ``clusters``: how many; ``noise``: share of points in none; ``silhouette`` of the clusters in their own space
-        (NaN below two); and for each label ``ami_...`` and ``silhouette_...`` as in `label_agreement`.
+        `clusters`: how many; `noise`: share of points in none; `silhouette` of the clusters in their own space
+        (NaN below two); and for each label `ami_...` and `silhouette_...` as in `label_agreement`.
     """
     if list(spaces) != list(clusters):
         raise ValueError(f"spaces of {', '.join(spaces)} and clusters of {', '.join(clusters)}; give the same names")
@@ -274,19 +271,16 @@ def over_representation(
     """Which labels a cluster holds more or fewer of than its size and theirs would give.
 
     Without groups every sentence counts by itself: residuals are the adjusted standardised ones (Agresti, Categorical
-    Data Analysis, 2013, section 3.3) and p-values Fisher's exact ones (hypergeometric).  Sentences of one day, document
-    or template are seldom independent, and such p-values too small.  With groups, labels are exchanged between whole
+    Data Analysis, 2013, section 3.3) and p-values Fisher's exact ones (hypergeometric). Sentences of one day, document
+    or template are seldom independent, and such p-values too small. With groups, labels are exchanged between whole
     groups instead, `resamples` times; expected count, spread and p-value are those of the exchanged tables.
 
     Parameters
     ----------
-    clusters : array of int, shape (n,)
-        Noise (-1) is left out.
-    labels : array-like, shape (n,)
-        Month, region, year, topic; unknown ones are left out.
-    groups : array-like, shape (n,), optional
-        What belongs together: day, document, template.  All sentences of a group must have one label; for regions,
-        a group can be a day in a region.
+    clusters, labels
+        Of each sentence, (n,): the label may be a month, region, year or topic.
+    groups
+        (n,). All sentences of a group must have one label; for regions, a group can be a day in a region.
     resamples
         Exchanges; with groups no p-value is below 2 / (resamples + 1), which must lie well below .05 / cells.
     seed
@@ -296,13 +290,13 @@ def over_representation(
     -------
     DataFrame, one row for each cluster and label
         Columns cluster, label, count, expected, residual (standard deviations from expected), p (two-sided: twice the
-        smaller tail) and q: p corrected for the number of cells by Benjamini and Hochberg (1995).  Of the cells with
+        smaller tail) and q: p corrected for the number of cells by Benjamini and Hochberg (1995). Of the cells with
         q < .05 one in twenty is expected to be there by chance.
 
     Raises
     ------
     ValueError
-        Fewer than two clusters or two labels, or a group with two labels.
+        If there are fewer than two clusters or two labels, or a group has two labels.
 
     Examples
     --------
@@ -358,9 +352,9 @@ def topic_lives(
     """Which topics appear, end, or move while they last.
 
     *Appears*: if the topic's sentences were spread over the months as all sentences are, so late a first one would be
-    rare; the chance is exact (hypergeometric: none of them among the sentences of the months before).  *Ends*: the
-    same from the other side.  *Moves*: the middle of its later half lies farther from that of its earlier half than
-    when the months are exchanged among its sentences.  Each of the three is corrected for the number of topics by
+    rare; the chance is exact (hypergeometric: none of them among the sentences of the months before). *Ends*: the
+    same from the other side. *Moves*: the middle of its later half lies farther from that of its earlier half than
+    when the months are exchanged among its sentences. Each of the three is corrected for the number of topics by
     Benjamini and Hochberg.
 
     Cluster embeddings that were not told the month (`encode` without months, or the plain model): with the month told,
@@ -368,14 +362,13 @@ def topic_lives(
 
     Parameters
     ----------
-    clusters : array of int, shape (n,)
-        Noise (-1) is left out, also of what all sentences are.
-    month_ids : array of int, shape (n,)
-        Ids of MonthRange; missing ones are left out.
-    points : array, shape (n, width), optional
+    clusters
+        Of each sentence, (n,); noise is also left out of what all sentences are.
+    month_ids : array of int (n,)
+    points : array (n, width), optional
         Embeddings or principal components; without them nothing is said about moving.
-    groups : array-like, shape (n,), optional
-        What belongs together (day, document, template) and then counts once; each in one month.
+    groups
+        (n,). A group counts once; each lies in one month.
     level
         Of `appears`, `ends` and `moves`.
     resamples, seed
@@ -384,8 +377,8 @@ def topic_lives(
     Returns
     -------
     DataFrame, one row a cluster
-        ``sentences``; ``first``, ``last``: month ids; ``appears``, ``ends``, ``moves``: corrected p-value below level;
-        ``q_appears``, ``q_ends``, ``q_moves``; ``moved``: distance between the middles of its earlier and later half,
+        `sentences`; `first`, `last`: month ids; `appears`, `ends`, `moves`: corrected p-value below level;
+        `q_appears`, `q_ends`, `q_moves`; `moved`: distance between the middles of its earlier and later half,
         less what chance gives (0 where it is no farther; NaN where it has a single month or no points were given).
     """
     from scipy.stats import false_discovery_control, hypergeom

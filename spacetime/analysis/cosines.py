@@ -1,8 +1,9 @@
 """Mean cosines between months apart and between regions, without a table of all pairs.
 
 The mean cosine of all pairs from two sets of unit vectors is the product of the sets' sums over the number of pairs.
-So a month's or region's sentences are summed once, and millions of pairs cost as much as their months.  Pairs inside
-one group (a day, a document) are left out: they tell of the same thing, and intervals draw whole groups.
+So a month's or region's sentences are summed once, and millions of pairs cost as much as their months. Pairs inside
+one group (a day, a document) are left out, since they tell of the same thing. Intervals are a percentile bootstrap
+that draws whole groups; each holds for its number alone.
 """
 
 import warnings
@@ -31,18 +32,15 @@ def cosine_by_months_apart(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    month_ids : array of int, shape (n,)
-        Ids of MonthRange; rows without one are left out.
-    regions : array-like, shape (n,), optional
-        Pairs are formed inside a region; rows without one are left out.  None: only the curve of all sentences, whose
-        pairs are formed across regions as well.
-    groups : array-like, shape (n,), optional
-        What belongs together, such as the day.  None: every sentence by itself.
+    embeddings : array (n, width)
+    month_ids : array of int (n,)
+    regions
+        (n,). Pairs are formed inside a region. None: only the curve of all sentences, whose pairs are formed across
+        regions as well.
     furthest
         Months apart at most; None takes all.
-    resamples, level, seed
-        Of the interval: a percentile bootstrap that draws groups.  It holds for each point of a curve by itself.
+    groups, resamples, level, seed
+        (n,), and the intervals that draw them.
 
     Returns
     -------
@@ -98,10 +96,10 @@ def cosine_of_regions(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    regions : array-like, shape (n,)
-        Rows without one are left out.
-    month_ids : array of int, shape (n,), optional
+    embeddings : array (n, width)
+    regions
+        (n,).
+    month_ids : array of int (n,), optional
         Count pairs of the same month only; None counts all pairs.
     groups, resamples, level, seed
         As in `cosine_by_months_apart`.
@@ -109,8 +107,8 @@ def cosine_of_regions(
     Returns
     -------
     DataFrame, one row for each ordered pair of regions
-        Columns region, other, pairs, cosine, low, high.  ``table.pivot(index="region", columns="other",
-        values="cosine")`` is the heat map; it is symmetric.
+        Columns region, other, pairs, cosine, low, high. `table.pivot(index="region", columns="other",
+        values="cosine")` is the heat map; it is symmetric.
     """
     unit, month, region, group = labelled_rows(embeddings, month_ids, regions, groups)
     names, codes = np.unique(region, return_inverse=True)

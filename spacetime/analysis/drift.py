@@ -1,9 +1,9 @@
 """Drift: where the middle of what is said goes from month to month, between which months it moves, and what moved.
 
-Read it on embeddings that were not told the month (the plain model, or `encode` without months).  With the month told,
-the middle moves because the month does.  All distances are between means of unit vectors, less what the draw of
+Read it on embeddings that were not told the month (the plain model, or `encode` without months). With the month told,
+the middle moves because the month does. All distances are between means of unit vectors, less what the draw of
 sentences alone gives: fewer sentences make a mean that lies farther off, and a path that wanders for no reason.
-Sentences of one day often tell of one event, so days, not sentences, are what is exchanged or drawn (lesson 09).
+Sentences of one day often tell of one event, so give days as `groups` (lesson 09).
 """
 
 from typing import Any, NamedTuple
@@ -19,11 +19,11 @@ from spacetime.analysis.geometry import Floats, Ids, checked_months, labelled_ro
 class CentroidPaths(NamedTuple):
     """The middle of every region in every month.
 
-    Parameters
+    Attributes
     ----------
     table
         One row a region and month: region, month, sentences, x, y, step.
-    centroids : array, shape (rows of the table, width)
+    centroids : array (rows of the table, width)
     variance_shown
         Share of the middles' variance that x and y show.
     """
@@ -40,13 +40,12 @@ def centroid_paths(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    month_ids : array of int, shape (n,)
-        Ids of MonthRange; rows without a month are left out.
-    regions : array-like, shape (n,), optional
-        Labels or ids; rows without one are left out.  None makes one path, of region "all".
+    embeddings : array (n, width)
+    month_ids : array of int (n,)
+    regions
+        Labels or ids, (n,). None makes one path, of region "all".
     window
-        Months whose sentences are taken together, an odd number: the month and as many on both sides.  More months
+        Months whose sentences are taken together, an odd number: the month and as many on both sides. More months
         make a smoother path with less noise, whose steps share sentences.
     least
         A month with fewer sentences in its window has no row; at least 2.
@@ -54,15 +53,15 @@ def centroid_paths(
     Returns
     -------
     CentroidPaths
-        ``table`` with columns region, month (id), sentences, x, y (first two principal components of all middles,
+        `table` with columns region, month (id), sentences, x, y (first two principal components of all middles,
         weighted by their sentences: a linear picture, so that directions mean the same everywhere) and step: distance
-        from the region's latest row whose window shares no sentence, the noise of both taken off (0 where it is no more
-        than noise, NaN where there is no such row).  ``centroids``, in the order of the table.
+        from the region's latest row whose window shares no sentence, less the noise of both (0 where it is no more
+        than noise, NaN where there is no such row). `centroids`, in the order of the table.
 
     Raises
     ------
     ValueError
-        Another number of labels than embeddings, an even window, or fewer than two rows.
+        If there are not as many labels as embeddings, the window is even, or there are fewer than two rows.
     """
     if window < 1 or window % 2 == 0 or least < 2:
         raise ValueError(f"window={window} must be an odd number of months and least={least} at least 2")
@@ -110,15 +109,15 @@ def moving_months(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    month_ids : array of int, shape (n,)
-    regions : array-like, shape (n,), optional
-        Pairs are formed inside a region; None takes all sentences together.
+    embeddings : array (n, width)
+    month_ids : array of int (n,)
+    regions
+        (n,). Pairs are formed inside a region; None takes all sentences together.
     apart
         Months between the two of a pair: 1 for neighbours, 12 for the same month a year later, which leaves the
         seasons out.
-    groups : array-like, shape (n,), optional
-        What belongs together, such as the day; each in one month.  None takes sentences for independent.
+    groups
+        (n,). Each lies in one month.
     least
         A month with fewer groups forms no pair.
     resamples, seed
@@ -127,8 +126,8 @@ def moving_months(
     Returns
     -------
     DataFrame, the farthest pair first
-        region, first, second (month ids), sentences_first, sentences_second; ``moved``: distance of the two means, less
-        what exchanged groups give on average (0 where that is more); ``p`` by exchange, ``q`` corrected for the number
+        region, first, second (month ids), sentences_first, sentences_second; `moved`: distance of the two means, less
+        what exchanged groups give on average (0 where that is more); `p` by exchange, `q` corrected for the number
         of pairs by Benjamini and Hochberg.
     """
     from scipy.stats import false_discovery_control
@@ -164,9 +163,9 @@ def moved_sentences(
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
         Of one region, where the pair of months is one region's.
-    month_ids : array of int, shape (n,)
+    month_ids : array of int (n,)
     first, second
         Month ids.
     count
@@ -175,8 +174,8 @@ def moved_sentences(
     Returns
     -------
     DataFrame
-        ``row`` in the embeddings, ``month``, ``along``: where the sentence lies on the line, -1 at the first month's
-        mean and 1 at the second's.  The first month's sentences farthest back (what was left), then the second's
+        `row` in the embeddings, `month`, `along`: where the sentence lies on the line, -1 at the first month's
+        mean and 1 at the second's. The first month's sentences farthest back (what was left), then the second's
         farthest ahead (what came).
     """
     unit = unit_vectors(embeddings)
@@ -201,15 +200,15 @@ class ChangePoints(BaseEstimator):
     """Months at which the mean of what is said changes for good, each with an honest p-value.
 
     Binary segmentation of the monthly means (Vostrikova 1981): the months are cut where the two sides' means, weighted
-    by their sentences, lie farthest apart, then the parts are cut again.  Each cut is tested as in Matteson and James
+    by their sentences, lie farthest apart, then the parts are cut again. Each cut is tested as in Matteson and James
     (2014, arXiv:1306.4933): whole months are exchanged inside the parts, the best cut is searched anew, and p is how
-    often it is as good as the one found.  So the search is paid for, sentences of a month may depend on each other as
-    they like, and where nothing changes a first cut is made in `level` of all corpora.  The first cut that fails stops
+    often it is as good as the one found. So the search is paid for, sentences of a month may depend on each other as
+    they like, and where nothing changes a first cut is made in `level` of all corpora. The first cut that fails stops
     all.
 
-    What the test takes for granted without change is that the order of the months doesn't matter.  A slow drift and
-    seasons have an order too: a drift is cut in its middle, and says only that before and after differ; a season, seen
-    over several years, makes changes harder to find.
+    Without change, the test assumes that the order of the months doesn't matter. A slow drift and seasons have an order
+    too: a drift is cut in its middle, and says only that before and after differ; a season, seen over several years,
+    makes changes harder to find.
 
     Parameters
     ----------
@@ -217,19 +216,17 @@ class ChangePoints(BaseEstimator):
         Largest p-value of a cut, between 0 and 1.
     shortest
         Months (that have sentences) between two cuts, at least 2.
-    resamples
-        Exchanges a cut.
-    seed
-        Of the exchanges.
+    resamples, seed
+        Exchanges for each cut.
 
     Attributes
     ----------
     change_points_ : DataFrame, in the order of the months
-        ``month``: the first of what is new; ``p``; ``step``: distance of the means of the parts before and after;
-        ``order``: 1 for the first cut made.
+        `month`: the first of what is new; `p`; `step`: distance of the means of the parts before and after;
+        `order`: 1 for the first cut made.
     tested_ : DataFrame, every cut that was tested: month, p; the last may have failed
-    segments_ : array of int, shape (months,); which part each of `months_` is in
-    months_ : array of int, shape (months,); the month ids that have sentences
+    segments_ : array of int (months,); which part each of `months_` is in
+    months_ : array of int (months,); the month ids that have sentences
     """
 
     def __init__(self, *, level: float = 0.05, shortest: int = 3, resamples: int = 999, seed: int = 0) -> None:
@@ -243,10 +240,9 @@ class ChangePoints(BaseEstimator):
 
         Parameters
         ----------
-        X : array, shape (n, width)
+        X : array (n, width)
             Embeddings; of one region, to find its changes.
-        month_ids : array of int, shape (n,)
-            Ids of MonthRange; rows without one are left out.
+        month_ids : array of int (n,)
         """
         if not 0 < self.level < 1 or self.shortest < 2:
             raise ValueError(f"level={self.level} must lie between 0 and 1 and shortest={self.shortest} be at least 2")
@@ -301,7 +297,7 @@ def _best_cut(total: Floats, weight: Floats, shortest: int) -> tuple[Floats, Ids
     """The best cut of each of many orders of months: its gain, and how many months come before it.
 
     Gain of a cut = W1 W2 / (W1 + W2) times the squared distance of the two weighted means, which is what the cut takes
-    off the weighted sum of squares.  Sums (resamples, months, width) and weights (resamples, months).
+    off the weighted sum of squares. Sums (resamples, months, width) and weights (resamples, months).
     """
     count = weight.shape[1]
     sums, weights = total.cumsum(axis=1), weight.cumsum(axis=1)

@@ -54,7 +54,7 @@ def checked_months(month_ids: Any, count: int) -> tuple[Ids, NDArray[np.bool_]]:
     Raises
     ------
     ValueError
-        What is given is no ids but months themselves: labels, dates, or numbers such as 201911.
+        If months themselves are given instead of ids: labels, dates, or numbers such as 201911.
     """
     array, known = checked_labels(month_ids, count, "month_ids")
     try:
@@ -79,7 +79,7 @@ def labelled_rows(
 ) -> tuple[Floats, Ids, NDArray[Any], Ids]:
     """Unit vectors (m, width), months, regions and groups (m,) of the m rows that have a month and a region.
 
-    What is not given is the same for all: month 0, region "all"; but every row is a group of its own.
+    Where an argument is None, all rows have month 0, region "all", and a group each.
     """
     unit = unit_vectors(embeddings)
     used = np.ones(len(unit), dtype=bool)
@@ -106,7 +106,7 @@ def unit_vectors(embeddings: ArrayLike) -> Floats:
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
 
     Examples
     --------
@@ -126,14 +126,14 @@ def principal_components(embeddings: ArrayLike, dimensions: int = 10) -> Floats:
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
     dimensions
         How many; fewer come back where n or width is smaller.
 
     Returns
     -------
-    array, shape (n, dimensions)
-        Most varying component first.  The sign of each is fixed: its largest entry is positive.
+    array (n, dimensions)
+        Most varying component first. The sign of each is fixed: its largest entry is positive.
     """
     from sklearn.decomposition import PCA
 
@@ -155,14 +155,14 @@ class Neighbours(NamedTuple):
 
 
 def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
-    """The k nearest other points of every point by cosine, and these cosines; of equals the earlier row.
+    """The k nearest other points of every point by cosine, and these cosines; among equals the earlier row comes first.
 
-    No table of n x n is made: 32 MB of float32 cosines at a time say which points may be among the nearest, and float64
-    puts these in order.  On one core 12,480 vectors of 384 numbers take some ten seconds.
+    No table of n x n is made: 32 MB of float32 cosines at a time show which points may be among the nearest, and
+    float64 puts these in order. On one core 12,480 vectors of 384 numbers take some ten seconds.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
     k
         From 0 to n - 1.
 
@@ -171,10 +171,9 @@ def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     >>> true_neighbours([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], k=1).rows.tolist()
     [[1], [0], [1]]
     """
-    unit, k = unit_vectors(embeddings), whole_number(k, "k", 0)
+    unit = unit_vectors(embeddings)
     count = len(unit)
-    if not 0 <= k < count:
-        raise ValueError(f"k={k} neighbours of {count} points: give k from 0 to {count - 1}")
+    k = _allowed(k, count, 0)
     found = Neighbours(np.zeros((count, k), dtype=np.int64), np.zeros((count, k)))
     if k == 0:
         return found
@@ -193,15 +192,14 @@ def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
 
 
 def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
-    """The neighbours that `true_neighbours` finds, or beyond 20,000 points nearly all of them, by an index of faiss.
+    """The neighbours of `true_neighbours`, or nearly all of them beyond 20,000 points, where faiss looks for them.
 
     Comparing each with each takes a hundred times as long for ten times as many points; the index, about ten times.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    k
-        From 0 to n - 1.
+    embeddings, k
+        As of `true_neighbours`.
     """
     if len(np.asarray(embeddings)) <= EXACT_ROWS or k == 0:
         return true_neighbours(embeddings, k)
@@ -224,36 +222,31 @@ def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
 
 
 def nearest(embeddings: ArrayLike, k: int = 15) -> Ids:
-    """The rows of `true_neighbours`: the k nearest other points of every point by cosine, (n, k), nearest first.
+    """The rows of `true_neighbours`, (n, k), nearest first, for k from 1.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    k
-        From 1 to n - 1.
+    embeddings, k
+        As of `true_neighbours`.
 
     Examples
     --------
     >>> nearest([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], k=1).tolist()
     [[1], [0], [1]]
     """
-    count, k = len(number_table(embeddings)), whole_number(k, "k", 0)
-    if not 1 <= k < count:
-        raise ValueError(f"k={k} neighbours of {count} points: give k from 1 to {count - 1}")
-    return true_neighbours(embeddings, k).rows
+    return true_neighbours(embeddings, _allowed(k, len(number_table(embeddings)), 1)).rows
 
 
 def nearest_on_plane(coordinates: ArrayLike, k: int = 15) -> Ids:
-    """The k nearest other points of every point by distance on a map, (n, k), nearest first; of equals the earlier row.
+    """The k nearest other points of every point by distance on a map, (n, k), nearest first, of equals the earlier row.
 
-    Found by a k-d tree, so that 100,000 points take a second.
+    A k-d tree finds them: 100,000 points take a second.
     """
     from scipy.spatial import cKDTree
 
     plane = checked(coordinates, "coordinates")
     count = len(plane)
-    if not 1 <= k < count:
-        raise ValueError(f"k={k} neighbours of {count} points: give k from 1 to {count - 1}")
+    k = _allowed(k, count, 1)
     asked = min(k + 8, count)  # itself, and a few of those as far as the k-th
     distance, others = cKDTree(plane).query(plane, k=asked)
     distance[others == np.arange(count)[:, None]] = np.inf  # never itself
@@ -269,7 +262,14 @@ def nearest_on_plane(coordinates: ArrayLike, k: int = 15) -> Ids:
     return found
 
 
+def _allowed(k: int, count: int, least: int) -> int:
+    k = whole_number(k, "k", 0)
+    if not least <= k < count:
+        raise ValueError(f"k={k} neighbours of {count} points: give k from {least} to {count - 1}")
+    return k
+
+
 def parts(count: int, size: int) -> list[Ids]:
-    """0, 1, ... count - 1 in parts of so many, so that what is n x n can be made a part at a time."""
+    """0, 1, ... count - 1 in parts of at most `size`, so that what is n x n can be computed a part at a time."""
     size = max(1, size)
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

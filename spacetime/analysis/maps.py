@@ -22,6 +22,7 @@ from spacetime.analysis.geometry import (
     principal_components,
     unit_vectors,
 )
+from spacetime.codes import side_by_side
 from spacetime.inputs import whole_number
 
 PCA_DIMENSIONS = 50  # where UMAP starts from; its neighbours are those of the whole space
@@ -47,15 +48,14 @@ def umap_map(
 ) -> Floats:
     """Put embeddings on a plane by UMAP (McInnes, Healy and Melville 2018, arXiv:1802.03426).
 
-    True neighbours by cosine (beyond 20,000 points nearly all of them, :func:`near_neighbours`) -> UMAP, started from
-    the first two principal components of the unit vectors.  One seed gives one map on one machine, also where
-    sentences are repeated, for which UMAP's own search for neighbours doesn't (umap issue 1277); on another processor
-    or with other library versions points move, though neighbours mostly stay.  The first call compiles UMAP's code,
-    which takes half a minute.
+    UMAP is given the neighbours by cosine that `near_neighbours` finds, and starts from the first two principal
+    components of the unit vectors. One seed gives one map on one machine, also where sentences are repeated, for which
+    UMAP's own search for neighbours doesn't (umap issue 1277). On another processor or with other library versions
+    points move, though neighbours mostly stay. The first call compiles UMAP's code, which takes half a minute.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
     seed
         Of UMAP's random choices.
     neighbours
@@ -68,47 +68,14 @@ def umap_map(
 
     Returns
     -------
-    array, shape (n, 2)
-        Coordinates without unit or direction: only near and far mean something, and these only about
-        (:func:`distortion`).
+    array (n, 2)
+        Coordinates without unit or direction: only near and far mean something, and these only roughly (`distortion`).
 
     Raises
     ------
     ValueError
         If there are not more points than neighbours, or a vector holds NaN or infinity.
     """
-    return _umap(embeddings, 2, seed, neighbours, min_distance, epochs)
-
-
-def umap_dimensions(
-    embeddings: ArrayLike, dimensions: int = 10, *, seed: int, neighbours: int = 15, epochs: int | None = None
-) -> Floats:
-    """A few dimensions by UMAP to find clusters in: room enough for neighbourhoods that a plane would tear.
-
-    Beside `principal_components`, which keep distances; UMAP keeps neighbourhoods and makes places dense that hold
-    much, which suits HDBSCAN, and invents some of the gaps between them.  A cluster that only one of the two shows is
-    a cluster of the method.
-
-    Parameters
-    ----------
-    embeddings : array, shape (n, width)
-    dimensions
-        From 3 to 50; 5 to 15 work best.
-    seed, neighbours, epochs
-        As in `umap_map`.
-
-    Returns
-    -------
-    array, shape (n, dimensions)
-    """
-    if not 3 <= dimensions <= 50:
-        raise ValueError(f"dimensions={dimensions} must lie between 3 and 50; for a map there is umap_map")
-    return _umap(embeddings, dimensions, seed, neighbours, 0.0, epochs)
-
-
-def _umap(
-    embeddings: ArrayLike, dimensions: int, seed: int, neighbours: int, min_distance: float, epochs: int | None
-) -> Floats:
     import umap
 
     points = checked(embeddings)
@@ -121,12 +88,11 @@ def _umap(
     with warnings.catch_warnings():  # that new points can't be put on this map; we don't
         warnings.filterwarnings("ignore", message=".*transform will be unavailable")
         mapper = umap.UMAP(
-            n_components=dimensions,
             n_neighbors=neighbours,
             min_dist=min_distance,
             n_epochs=epochs,
             metric="euclidean",
-            init="pca" if min(start.shape) >= dimensions else "random",
+            init="pca" if min(start.shape) >= 2 else "random",
             random_state=seed,
             n_jobs=1,  # several threads would add in another order each time
             precomputed_knn=(rows, chord.astype(np.float32)),
@@ -136,13 +102,13 @@ def _umap(
 
 
 def turned(plane: ArrayLike, onto: ArrayLike) -> Floats:
-    """A map turned, mirrored and moved, so that its points lie as near to another map's as they can (Procrustes).
+    """Turn, mirror and move a map so that its points lie as near to another map's as they can (Procrustes).
 
-    Its size stays.  What then differs between two maps of the same points is not the map as a whole.
+    Its size stays. What then differs between two maps of the same points is not the map as a whole.
 
     Parameters
     ----------
-    plane, onto : arrays, shape (n, 2)
+    plane, onto : arrays (n, 2)
         The same points in the same order.
     """
     from scipy.linalg import orthogonal_procrustes
@@ -161,9 +127,9 @@ def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> di
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
+    embeddings : array (n, width)
         The true space; neighbours by cosine.
-    coordinates : array, shape (n, 2)
+    coordinates : array (n, 2)
         The map; neighbours by distance.
     k
         Neighbours looked at; below half of the points.
@@ -171,10 +137,10 @@ def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> di
     Returns
     -------
     dict
-        ``trustworthiness`` (Venna and Kaski 2001): 1 when no point is shown among the k nearest that isn't one of
-        them, less the farther such intruders come from.  ``neighbours_kept``: share of the k true neighbours that are
-        among the k nearest on the map too.  ``neighbours_kept_chance``: the same for a map that scatters the points at
-        random, k / (n - 1).
+        `trustworthiness` (Venna and Kaski 2001): 1 if no point is shown among the k nearest that isn't one of them, and
+        less the farther such intruders come from. `neighbours_kept`: share of the k true neighbours that are among the
+        k nearest on the map too. `neighbours_kept_chance`: the same for a map that scatters the points at random, k /
+        (n - 1).
     """
     trust, shares = _distortion_of_points(embeddings, coordinates, k)
     return {
@@ -190,16 +156,14 @@ def distortion_by(
     """Measure a map as `distortion` does, overall and for the points of each month, region or other label.
 
     Neighbours are looked for among all points, so that the rows of one label average to the first row (where no label
-    is missing).  Where a row falls far below it, that part of the map shows less than the rest.
+    is missing). Where a row falls far below it, that part of the map shows less than the rest.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    coordinates : array, shape (n, 2)
+    embeddings, coordinates, k
+        As of `distortion`.
     labels
-        Name -> label of each point, such as ``{"region": regions, "month": months}``; None, NaN and -1 are left out.
-    k
-        Neighbours looked at; below half of the points.
+        Name -> label of each point, such as `{"region": regions, "month": months}`.
 
     Returns
     -------
@@ -215,11 +179,6 @@ def distortion_by(
             rows.append((name, value, int(chosen.sum()), float(trust[chosen].mean()), float(shares[chosen].mean())))
     columns = ["label", "value", "points", "trustworthiness", "neighbours_kept"]
     return pd.DataFrame(rows, columns=columns).set_index(["label", "value"])
-
-
-def kept_neighbours(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> Floats:
-    """For every point the share of its k true neighbours that are among its k nearest on the map, (n,)."""
-    return kept(nearest(embeddings, k), nearest_on_plane(coordinates, k))
 
 
 def kept(true: Ids, shown: Ids) -> Floats:
@@ -257,11 +216,11 @@ def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: floa
 
     Parameters
     ----------
-    neighbours : array of int, shape (n, k)
-        Rows of the neighbours, from `nearest`, in the true space.
-    labels : array-like, shape (n,)
-        Region ids, names, topics; or numbers such as month ids with `within`.  None, NaN and `MISSING` are unknown:
-        such a point is neither asked nor counted as a neighbour.
+    neighbours : array of int (n, k)
+        Rows of the neighbours in the true space, from `nearest`.
+    labels
+        Region ids, names, topics; or numbers such as month ids with `within`. A point whose label is unknown is neither
+        asked nor counted as a neighbour.
     within
         Count labels that differ by at most so much (3: within 3 months); None counts equal ones.
 
@@ -273,7 +232,7 @@ def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: floa
     Raises
     ------
     ValueError
-        Another number of labels than points, or fewer than two known labels.
+        If there are not as many labels as points, or fewer than two known labels.
 
     Examples
     --------
@@ -302,13 +261,13 @@ def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: floa
 def share_explained(embeddings: ArrayLike, codes: ArrayLike) -> float:
     """Share of the unit vectors' variance that a linear function of the codes accounts for, between 0 and 1.
 
-    With `label_codes`: how much of what varies among the embeddings is the label's.  Near 1, the vectors are little
+    With `label_codes`: how much of what varies among the embeddings is the label's. Near 1, the vectors are little
     more than their month and region.
 
     Parameters
     ----------
-    embeddings : array, shape (n, width)
-    codes : array, shape (n, features), fewer features than points
+    embeddings : array (n, width)
+    codes : array (n, features), fewer features than points
     """
     vectors, terms = unit_vectors(embeddings), checked(codes, "codes")
     if len(vectors) != len(terms):
@@ -321,21 +280,21 @@ def share_explained(embeddings: ArrayLike, codes: ArrayLike) -> float:
 def label_codes(month_ids: ArrayLike, region_ids: ArrayLike, month_weight: float = 0.5) -> Floats:
     """Vectors made of month and region alone: the control for a map by time and region.
 
-    What the map of these codes shows needs no text at all.  A map of an encoder that is told month and region has
+    What the map of these codes shows needs no text at all. A map of an encoder that is told month and region has
     something to say only where it differs from this one.
 
     Parameters
     ----------
-    month_ids, region_ids : arrays of int, shape (n,)
+    month_ids, region_ids : arrays of int (n,)
         Ids of MonthRange and RegionSet, none missing.
     month_weight
         Weight of the month in the cosine, between 0 and 1; the region has the rest.
 
     Returns
     -------
-    array, shape (n, 2 + regions)
-        Unit vectors.  Cosine of two of them = `month_weight` * cos(pi * months apart / months spanned) + the rest
-        where the regions are the same.
+    array (n, 2 + regions)
+        Unit vectors. The cosine of two of them is `month_weight` * cos(pi * months apart / months spanned), plus the
+        rest where the regions are the same.
     """
     months, months_known = checked_months(month_ids, len(np.atleast_1d(np.asarray(month_ids))))
     regions, regions_known = checked_labels(region_ids, len(months), "region_ids")
@@ -345,6 +304,5 @@ def label_codes(month_ids: ArrayLike, region_ids: ArrayLike, month_weight: float
         raise ValueError(f"month_weight={month_weight} must lie between 0 and 1")
     # Half a circle, so that the two ends of the range are opposite, as in the labels of stage 2.
     angle = np.pi * (months - months.min()) / max(int(np.ptp(months)), 1)
-    arc = np.sqrt(month_weight) * np.column_stack([np.cos(angle), np.sin(angle)])
-    corner = np.sqrt(1 - month_weight) * (regions[:, None] == np.unique(regions))
-    return np.hstack([arc, corner])
+    arc = np.column_stack([np.cos(angle), np.sin(angle)])
+    return side_by_side((month_weight, arc), (1 - month_weight, regions[:, None] == np.unique(regions)))

@@ -3,52 +3,47 @@
 The almanac holds texts that stand word for word in every month and region where they are true, and in no other: "It
 is the first month of summer here." is true of June in the north and of December in Australia. So neither the words
 nor the month nor the region alone can tell right from wrong, only all three together. Each question shows one text in
-one region with two months, a right one and one that would be right elsewhere.
-
-What a model cannot do whose text, month and region are only added up (late fusion), shown in
-:func:`contrast_by_embedding`, is the reason to ask. A label that is a sum of meaning, time and place is no reason.
+one region with two months, a right one and one that would be right elsewhere. A model whose text, month and region
+are only added up (late fusion) cannot answer them all: `contrast_by_embedding` has the proof.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pandas as pd
-import torch
 
-from spacetime.encoder import SpaceTimeEncoder, pad
-from spacetime.evaluation.sampling import (
-    ContextEncoder,
-    Floats,
-    check_columns,
-    encode_checked,
-)
+from spacetime.evaluation.sampling import ContextEncoder, Floats, check_columns, encode_checked
 
 TIE = 1e-6
 """Cosines that differ by less are equal: float32 rounds them about so far."""
-TIE_NATS = 1e-4
-"""Log-likelihoods that differ by less are equal: sums of some twenty float32 numbers of a few nats each."""
 
 
 class ContrastAnswers(NamedTuple):
-    """What :func:`contrast_by_embedding` and :func:`contrast_by_masked_words` return.
+    """What `contrast_by_embedding` returns.
 
-    ``questions`` is the questions' table with two more columns: preference (of the right over the wrong month) and
-    score (1 right, .5 tied, 0 wrong). ``table`` has a row a contrast text: contrast, text, questions, accuracy, ties,
-    pairs, both_right (NaN without a mirrored pair). ``metrics`` sums up, with names that begin with
-    ``contrast_embedding_`` or ``contrast_words_``:
+    Attributes
+    ----------
+    questions
+        The questions' table with two more columns: preference (of the right over the wrong month) and score (1 right,
+        .5 tied, 0 wrong).
+    table
+        One row a contrast text: contrast, text, questions, accuracy, ties, pairs, both_right (NaN without a mirrored
+        pair).
+    metrics
+        Names begin with `contrast_embedding_`:
 
-    - ``accuracy``, ``accuracy_low``, ``accuracy_high``: mean score over the questions, with its 95 % bootstrap
-      interval by contrast text. Guessing gives .5, and so does a model whose preferred month is the same everywhere.
-    - ``both_right``, ``both_right_low``, ``both_right_high``: over mirrored pairs, both questions right (a tie counts
-      .5 of a question, so two ties .25: what guessing gives).
-    - ``four_right``: over two mirrored pairs with opposite answers ("summer" and "winter", the same two months and
-      regions), all four right. 0 for additive vectors, see :func:`contrast_by_embedding`; guessing gives .06.
-    - ``ties``: share of the questions.
-    - ``questions``, ``pairs``, ``fours``, ``texts``: how many.
+        - `accuracy`, `accuracy_low`, `accuracy_high`: mean score over the questions, with its 95 % bootstrap
+          interval by contrast text. Guessing gives .5, and so does a model whose preferred month is the same
+          everywhere.
+        - `both_right`, `both_right_low`, `both_right_high`: over mirrored pairs, both questions right (a tie counts
+          .5 of a question, so two ties .25: what guessing gives).
+        - `four_right`: over two mirrored pairs with opposite answers ("summer" and "winter", the same two months and
+          regions), all four right. 0 for additive vectors; guessing gives .06.
+        - `ties`: share of the questions.
+        - `questions`, `pairs`, `fours`, `texts`: how many.
     """
 
     questions: pd.DataFrame
@@ -56,25 +51,22 @@ class ContrastAnswers(NamedTuple):
     metrics: dict[str, float]
 
 
-# ------------------------------------------------------------------------------------------------- questions
-
-
 def contrast_questions(
     dataset: datasets.Dataset, *, years: Collection[int] | None = None, rows: datasets.Dataset | None = None
 ) -> pd.DataFrame:
     """Ask, for each contrast text and region, which of two months is right: the one here or the one elsewhere.
 
-    Where a text is true in month m here, and in the same year in month m2 in another region but not in m2 here, it is
-    a question. What is true is read off the data set's own rows, so these must be *all* rows of the corpus: a truth
+    A text that is true in month m here, and in the same year in month m2 in another region but not in m2 here, gives a
+    question. What is true is read off the data set's own rows, so these must be *all* rows of the corpus: a truth
     that is missing because its split or year was left out would be asked as if it were false.
 
     Parameters
     ----------
-    dataset : datasets.Dataset
+    dataset
         Columns text, month, region, contrast; rows with an empty contrast are not used. The whole almanac.
-    years : collection of int, optional
+    years
         Ask about these years only.
-    rows : datasets.Dataset, optional
+    rows
         Ask only where (text, right month, region) is one of these rows: what a split holds out, for example.
 
     Returns
@@ -83,7 +75,7 @@ def contrast_questions(
         Columns text, contrast, region, year, right, wrong, other_region and mirror. The question that asks the other
         region with right and wrong exchanged has the same number in mirror; if the text is true of both months
         there, there is no such question. AUS against UK, US and CAN may be three questions with one and the same
-        comparison on the side of AUS: so each side of a mirrored pair counts the same.
+        comparison on the side of AUS, so each side of a mirrored pair counts the same.
 
     Raises
     ------
@@ -126,21 +118,18 @@ def contrast_questions(
     )
 
 
-# --------------------------------------------------------------------------------------------------- answers
-
-
 def contrast_by_embedding(
     encoder: ContextEncoder, questions: pd.DataFrame, *, resamples: int = 1000, seed: int = 0, batch_size: int = 64
 ) -> ContrastAnswers:
     """Answer by cosine: is the sentence, its month untold, nearer to itself in the right month than in the wrong one?
 
     Right if cos(e(x | region), e(x | right, region)) is above cos(e(x | region), e(x | wrong, region)) by more than
-    :data:`TIE`; a smaller difference either way is a tie and counts one half.
+    `TIE`; a smaller difference either way is a tie and counts one half.
 
     Parameters
     ----------
-    questions : DataFrame
-        From :func:`contrast_questions`.
+    questions
+        From `contrast_questions`.
     resamples, seed
         Of the bootstrap by contrast text.
 
@@ -157,12 +146,11 @@ def contrast_by_embedding(
     a number of the text plus a number of the region. Take "summer" and "winter", in the north N and the south S. All
     four right would need p(summer, N) > 0 > p(summer, S), so b(N) > b(S), and p(winter, N) < 0 < p(winter, S), so
     b(N) < b(S). So at most three of four such questions and one of two such mirrored pairs are right, whatever the
-    vectors are: ``four_right`` is 0. That is exclusive or, which no sum can compute. The same holds for cosines if a
+    vectors are: `four_right` is 0. That is exclusive or, which no sum can compute. The same holds for cosines if a
     month does not change a vector's length. If it does, dividing by the length adds a term in which text, month and
     region do meet (for short t it is quadratic in x + s_r), so a late fusion that is normalised, as ours is, has
     no such limit by proof: what it reaches has to be measured.
     """
-    check_columns(questions, ["text", "region", "right", "wrong", "mirror", "contrast"], "contrast questions")
 
     def cosines(texts: list[str], months: list[str], regions: list[str]) -> Floats:
         # Each sentence has one anchor a region, but stands in many months.
@@ -180,76 +168,10 @@ def contrast_by_embedding(
         cosine: Floats = (told * alone[which]).sum(axis=1)
         return cosine
 
-    return _answer(questions, cosines, TIE, "contrast_embedding", resamples, seed)
+    return answered(questions, cosines, TIE, "contrast_embedding", resamples, seed)
 
 
-def contrast_by_masked_words(
-    encoder: SpaceTimeEncoder, questions: pd.DataFrame, *, resamples: int = 1000, seed: int = 0, batch_size: int = 128
-) -> ContrastAnswers:
-    """Answer by masked-LM: are the words likelier under the right month than under the wrong one, region given?
-
-    The sentence's pseudo-log-likelihood (Salazar et al. 2020, "Masked Language Model Scoring") is the sum over its
-    word pieces of the log probability of each one, it alone being masked. Needs a masked-LM head that was trained
-    (stage 1): an untrained one answers at random. Differences below :data:`TIE_NATS` are ties.
-
-    Parameters
-    ----------
-    questions : DataFrame
-        From :func:`contrast_questions`.
-    batch_size : int
-        Masked sentences a step. Runs in bfloat16 where ``encoder.precision`` says so.
-    """
-    check_columns(questions, ["text", "region", "right", "wrong", "mirror", "contrast"], "contrast questions")
-    return _answer(
-        questions,
-        lambda texts, months, regions: pseudo_log_likelihood(encoder, texts, months, regions, batch_size=batch_size),
-        TIE_NATS,
-        "contrast_words",
-        resamples,
-        seed,
-    )
-
-
-@torch.inference_mode()
-def pseudo_log_likelihood(
-    encoder: SpaceTimeEncoder,
-    texts: Sequence[str],
-    months: Sequence[str | None],
-    regions: Sequence[str | None],
-    *,
-    batch_size: int = 128,
-) -> Floats:
-    """Sum, over a text's word pieces, of the log probability of each one when it alone is masked, in nats, (n,)."""
-    pieces = encoder.word_pieces(texts)
-    month_ids, region_ids = encoder.months.ids(list(months)), encoder.regions.ids(list(regions))
-    # One row for each word piece between [CLS] and [SEP]; of like length, so that little is padded.
-    masked = [(row, place) for row, ids in enumerate(pieces) for place in range(1, len(ids) - 1)]
-    masked.sort(key=lambda item: -len(pieces[item[0]]))
-    total = np.zeros(len(pieces))
-    half = getattr(encoder, "precision", "float32") == "bfloat16"
-    for start in range(0, len(masked), batch_size):
-        rows, places = (np.array(part) for part in zip(*masked[start : start + batch_size], strict=True))
-        input_ids, attention_mask = pad([pieces[row] for row in rows], encoder.tokenizer.pad_token_id)
-        positions = torch.zeros(input_ids.shape, dtype=torch.bool)
-        positions[torch.arange(len(rows)), torch.from_numpy(places)] = True
-        words = input_ids[positions]  # (batch,): one a row
-        batch = {
-            "input_ids": input_ids.masked_fill(positions, encoder.tokenizer.mask_token_id),
-            "attention_mask": attention_mask,
-            "month_ids": torch.from_numpy(month_ids[rows]),
-            "region_ids": torch.from_numpy(region_ids[rows]),
-            "masked_positions": positions,
-        }
-        with torch.autocast(encoder.device.type, torch.bfloat16) if half else nullcontext():
-            output = encoder.model(**{name: tensor.to(encoder.device) for name, tensor in batch.items()})
-        log_probability = output.mlm_logits.float().log_softmax(-1).cpu()
-        np.add.at(total, rows, log_probability[torch.arange(len(rows)), words].double().numpy())
-    if not np.isfinite(total).all():
-        raise ValueError("the encoder gave NaN or infinite word probabilities; did its training diverge?")
-    return total
-
-
-def _answer(
+def answered(
     questions: pd.DataFrame,
     value_of: Callable[[list[str], list[str], list[str]], Floats],
     tie: float,
@@ -257,7 +179,18 @@ def _answer(
     resamples: int,
     seed: int,
 ) -> ContrastAnswers:
-    """Score questions by a value of (text, month, region), which is asked for once each."""
+    """Score questions by any value of texts, months and regions, which is asked for once each.
+
+    Parameters
+    ----------
+    value_of
+        Takes three lists of n and returns (n,) numbers; the month with the greater one is preferred.
+    tie
+        Values that differ by less are equal.
+    name
+        Begins the names of the metrics.
+    """
+    check_columns(questions, ["text", "region", "right", "wrong", "mirror", "contrast"], "contrast questions")
     cells = sorted(
         {(row.text, month, row.region) for row in questions.itertuples() for month in (row.right, row.wrong)}
     )
@@ -266,27 +199,27 @@ def _answer(
     preference = np.array(
         [value[q.text, q.right, q.region] - value[q.text, q.wrong, q.region] for q in questions.itertuples()]
     )
-    answered = questions.assign(
+    table = questions.assign(
         preference=preference, score=np.where(np.abs(preference) < tie, 0.5, (preference > 0).astype(float))
     )
-    pairs = _mirrored_pairs(answered)
+    pairs = _mirrored_pairs(table)
     fours = _four_right(pairs)
-    by_text = _by_text(answered, pairs)
+    by_text = _by_text(table, pairs)
     metrics: dict[str, float] = {}
-    for key, part, score in (("accuracy", answered, "score"), ("both_right", pairs, "both_right")):
+    for key, part, score in (("accuracy", table, "score"), ("both_right", pairs, "both_right")):
         if len(part):
             low, high = _interval_by_text(part[score], part["text"], resamples, seed)
             metrics |= {key: float(part[score].mean()), f"{key}_low": low, f"{key}_high": high}
     if len(fours):
         metrics["four_right"] = float(fours.mean())
     metrics |= {
-        "ties": float((answered["score"] == 0.5).mean()),
-        "questions": float(len(answered)),
+        "ties": float((table["score"] == 0.5).mean()),
+        "questions": float(len(table)),
         "pairs": float(len(pairs)),
         "fours": float(len(fours)),
         "texts": float(len(by_text)),
     }
-    return ContrastAnswers(answered, by_text, {f"{name}_{key}": number for key, number in metrics.items()})
+    return ContrastAnswers(table, by_text, {f"{name}_{key}": number for key, number in metrics.items()})
 
 
 def _mirrored_pairs(answered: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.evaluation.baselines import kernel_factor
+from spacetime.codes import kernel_factor
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.analysis import class_tfidf, over_representation
+from spacetime.analysis import over_representation
+from spacetime.analysis.clusters import class_tfidf
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -37,7 +37,7 @@ from data_samples.almanac.two_wordings import template_names, two_wordings
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.environment import environment
 from spacetime.evaluation import sts
-from spacetime.evaluation.sts_tasks import read_sts_pairs
+from spacetime.evaluation.similarity import read_sts_pairs
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.precision import quick_precision
 from spacetime.model.weights import BACKBONE_SIZES

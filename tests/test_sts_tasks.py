@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spacetime.cli import main
-from spacetime.evaluation.sts_tasks import read_sts_pairs, sts_table
+from spacetime.evaluation.similarity import read_sts_pairs
+from spacetime.evaluation.sts_tasks import sts_table
 
 PAIRS = [
     ("A dog runs.", "A dog is running.", 4.8),

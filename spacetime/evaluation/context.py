@@ -3,10 +3,8 @@
 **These numbers describe the model's response to its inputs, not the truth.** A curve that falls with the
 months between says that the model moves a vector when its month moves; it doesn't say that the sentence
 means something else then, nor that the model knows anything about that month. A vector with a code for the
-month glued to it gives perfect curves. Whether the context is *used* is measured elsewhere (masked-LM loss
-with true and exchanged contexts, retrieval, contrast sets).
-
-Lesson 07 draws the decay table.
+month glued to it gives perfect curves. Whether the context is *used* is measured elsewhere (masked words,
+contrast questions). Lesson 07 draws the decay table.
 """
 
 from collections.abc import Sequence
@@ -33,12 +31,12 @@ STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
 
 
 class Decay(NamedTuple):
-    """What :func:`decay` returns: a table to draw and the numbers that sum it up.
+    """What `decay` returns: a table to draw and the numbers that sum it up.
 
     Attributes
     ----------
-    table : pandas.DataFrame
-    metrics : dict of str to float
+    table, metrics
+        As of `decay`.
     """
 
     table: pd.DataFrame
@@ -59,42 +57,35 @@ def decay(
 
     Each sentence is moved in one direction only, towards the end of the range that is farther from its
     month: so every sentence reaches every step up to half the range; longer steps are taken by the sentences
-    near the ends (column sentences says how many). Its other region is drawn once. Lengths of the range and
-    regions are the encoder's.
+    near the ends (column sentences says how many). Its other region is drawn once.
 
     Parameters
     ----------
-    dataset : datasets.Dataset
-        Held-out rows with columns text, month, region; rows without a month or region are left out.
-    steps : sequence of int, optional
-        Months apart, each from 1 to ``len(encoder.months) - 1``. Default: those of :data:`STEPS` that fit.
-    max_sentences : int
-        Sentences drawn with ``seed``; 2 x (steps + 1) encodings each.
-    resamples : int
+    steps
+        Months apart, each from 1 to `len(encoder.months) - 1`. Default: those of `STEPS` that fit.
+    max_sentences
+        2 x (steps + 1) encodings each.
+    resamples
         Of the bootstrap by sentence.
 
     Returns
     -------
     Decay
-        ``table`` with columns months_apart, region ("same" or "other"), cosine (mean), low, high (95 %
-        percentile interval by sentence), sentences. The row 0/same is 1.0 by construction.
+        `table` with columns months_apart, region ("same" or "other"), cosine (mean), low, high (95 %
+        percentile interval by sentence), sentences. The row 0/same is 1.0 by construction. `metrics`:
 
-        ``metrics``:
+        - `decay_falling_share`: share of steps between neighbouring k >= 1, sentence by sentence (same region), in
+          which the cosine falls by more than 1e-6. 1.0 = every single curve is monotone; the step from 0 is left out,
+          as it can only fall.
+        - `decay_falling_share_mean`: the same for the mean curve (each step over the sentences that make it).
+        - `decay_spearman`: rank correlation of cosine with months apart, k >= 1, same region; -1 is a perfect decay, 0
+          is no response at all.
+        - `decay_cosine_nearest`, `decay_cosine_farthest`: mean cosine at the least and the greatest k, same region.
+        - `region_gap`, `region_gap_low`, `region_gap_high`: 1 minus mean cosine in another region, same month, with its
+          interval.
+        - `decay_sentences`.
 
-        - ``decay_falling_share``: share of steps between neighbouring k >= 1, sentence by sentence (same
-          region), in which the cosine falls by more than 1e-6. 1.0 = every single curve is monotone; the
-          step from 0 is left out, as it can only fall.
-        - ``decay_falling_share_mean``: the same for the mean curve (each step over the sentences that make
-          it).
-        - ``decay_spearman``: rank correlation of cosine with months apart, k >= 1, same region; -1 is a
-          perfect decay, 0 is no response at all.
-        - ``decay_cosine_nearest``, ``decay_cosine_farthest``: mean cosine at the least and the greatest k,
-          same region.
-        - ``region_gap``, ``region_gap_low``, ``region_gap_high``: 1 minus mean cosine in another region,
-          same month, with its interval.
-        - ``decay_sentences``.
-
-        With one region there are no "other" rows and no ``region_gap``.
+        With one region there are no "other" rows and no `region_gap`.
 
     Raises
     ------
@@ -193,28 +184,20 @@ def pair_response(
 ) -> dict[str, float]:
     """Explain cosines of *different* held-out sentences by meaning, months apart and region: one linear fit.
 
-    ``cosine with context = constant + meaning * cosine of text alone + year * years apart + other_region *
-    (regions differ)``. As in :func:`decay`, this is the model's response, not truth; here nothing holds by
-    construction.
+    `cosine with context = constant + meaning * cosine of text alone + year * years apart + other_region *
+    (regions differ)`. As in `decay`, this is the model's response, not truth; here nothing holds by construction.
 
     Parameters
     ----------
-    encoder : ContextEncoder
-    dataset : datasets.Dataset
-        Columns text, month, region; rows without a month or a region are left out.
-    max_sentences : int
-        All pairs of at most so many sentences are fitted.
-    seed : int
-        Of their draw.
-    batch_size : int
-        Sentences a step.
+    max_sentences
+        All pairs of them are fitted.
 
     Returns
     -------
     dict
-        ``response_meaning`` (1.0 for a model that ignores context), ``response_year`` (change of cosine a
-        year apart), ``response_other_region`` (change of cosine if the regions differ), ``response_r2``
-        (share of the variance explained), ``response_pairs``.
+        `response_meaning` (1.0 for a model that ignores context), `response_year` (change of cosine a
+        year apart), `response_other_region` (change of cosine if the regions differ), `response_r2`
+        (share of the variance explained), `response_pairs`.
 
     Raises
     ------
@@ -268,19 +251,16 @@ def probes(
 
     Parameters
     ----------
-    train, test : datasets.Dataset
-        Columns text, month, region; rows without a month or region are left out.
-    max_sentences : int
-        At most so many rows of each, drawn with ``seed``.
+    max_sentences
+        Of each data set.
 
     Returns
     -------
     dict
-        For each of ``context`` and ``text``: ``probe_region_accuracy_*``, ``probe_month_accuracy_*``,
-        ``probe_month_error_*`` (mean distance in months of the predicted from the true month); then the
-        chance level ``probe_region_chance``, ``probe_month_chance`` (always the most frequent label of
-        train), ``probe_month_error_chance`` (always train's median month), and ``probe_train``,
-        ``probe_test`` (rows).
+        For each of `context` and `text`: `probe_region_accuracy_*`, `probe_month_accuracy_*`, `probe_month_error_*`
+        (mean distance in months of the predicted from the true month); then the chance level `probe_region_chance`,
+        `probe_month_chance` (always the most frequent label of train), `probe_month_error_chance` (always train's
+        median month), and `probe_train`, `probe_test` (rows).
 
     Raises
     ------

@@ -15,7 +15,14 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.evaluation.sampling import ContextEncoder, Floats, check_columns, encode_checked
+from spacetime.evaluation.sampling import (
+    ContextEncoder,
+    Floats,
+    check_columns,
+    encode_checked,
+    ratio_interval,
+    times_drawn,
+)
 
 TIE = 1e-6
 """Cosines that differ by less are equal: float32 rounds them about so far."""
@@ -253,6 +260,5 @@ def _interval_by_text(score: pd.Series, text: pd.Series, resamples: int, seed: i
     """95 % percentile interval of the mean score when whole texts, with all their questions, are drawn again."""
     groups = score.groupby(text.to_numpy())
     total, count = groups.sum().to_numpy(), groups.size().to_numpy()
-    drawn = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=resamples)
-    low, high = np.percentile((drawn @ total) / (drawn @ count), [2.5, 97.5])
+    low, high = ratio_interval(times_drawn(len(total), resamples, seed), total, count)
     return float(low), float(high)

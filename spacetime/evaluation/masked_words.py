@@ -22,12 +22,12 @@ import torch
 from numpy.typing import NDArray
 
 from spacetime.encoder import SpaceTimeEncoder, pad
-from spacetime.evaluation.sampling import Floats, Ids, draw_sample, label_ids
+from spacetime.evaluation.sampling import Floats, Ids, draw_sample, label_ids, ratio_interval, times_drawn
 from spacetime.months import MISSING
 from spacetime.training.batches import MASK_SHARE
 
 CONTEXTS = ("true", "months exchanged", "regions exchanged", "both exchanged", "none")
-"""What the model is told; see :func:`masked_word_losses`."""
+"""What the model is told; see `masked_word_losses`."""
 
 NOT_PLACES = ", not places"
 """Ends the name of a loss column that leaves out the pieces of places and peoples."""
@@ -51,17 +51,13 @@ def masked_word_losses(
 
     Of each sentence 15 % of the word pieces are hidden, at least one, always behind [MASK]: of BERT's other two
     fates in training a kept word needs no context, and a random one blurs every sentence alike; both would only
-    thin out the difference that is looked for.
+    thin out the difference that is looked for. The contexts, by what the model is told:
 
-    ========================  ==================================================================================
-    context                   the model is told
-    ========================  ==================================================================================
-    ``"true"``                the sentence's own month and region
-    ``"months exchanged"``    the month of another sentence of the same region, never its own month
-    ``"regions exchanged"``   the region of another sentence of the same month, never its own region
-    ``"both exchanged"``      month and region of another sentence, neither of them its own
-    ``"none"``                nothing
-    ========================  ==================================================================================
+    - `"true"`: the sentence's own month and region;
+    - `"months exchanged"`: the month of another sentence of the same region, never its own month;
+    - `"regions exchanged"`: the region of another sentence of the same month, never its own region;
+    - `"both exchanged"`: month and region of another sentence, neither of them its own;
+    - `"none"`: nothing.
 
     An exchange is a permutation among the sentences that take part, so the model is told each month and region as
     often as in truth, and a label that it happens to like or to know badly can't make the difference. Where one
@@ -70,29 +66,26 @@ def masked_word_losses(
     Parameters
     ----------
     encoder : SpaceTimeEncoder
-        With a trained masked-word head. If it has an attribute ``precision`` that is ``"bfloat16"``, the model runs
-        under autocast; the losses are computed in float32 always.
-    dataset : datasets.Dataset
-        Unseen rows with columns text, month, region, and date if there is one (else the month counts as the day).
-        Rows without a month or region are left out.
-    contexts : tuple of str
-        Some of :data:`CONTEXTS`.
-    draws : int
+        With a trained masked-word head. If its attribute `precision` is "bfloat16", the model runs under autocast; the
+        losses are computed in float32 always.
+    dataset
+        Unseen rows, with a column date if there is one (else the month counts as the day).
+    contexts
+        Some of `CONTEXTS`.
+    draws
         Times that each sentence is scored, with other hidden words and other exchanges.
-    max_sentences : int, optional
-        At most so many rows, drawn with ``seed``.
     places
         Takes a text and returns where it names places and peoples, as (start, end) in characters. Everything is then
         also scored without the pieces that overlap these.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         One row a sentence and draw: row (in the data set), draw, date, month, region, words (hidden pieces),
         words_not_places, and for each context the summed cross entropy in nats, in a column of its name and, without
-        the pieces of places, one that ends in :data:`NOT_PLACES`.
+        the pieces of places, one that ends in `NOT_PLACES`.
 
-        ``attrs["left_out"]`` counts rows (missing_month, missing_region, beyond_max, no_words: texts without a word
+        `attrs["left_out"]` counts rows (missing_month, missing_region, beyond_max, no_words: texts without a word
         piece; cut: texts longer than the model's maximum, whose ends are not scored) and, by the names of contexts,
         the sentences and draws that found no exchange.
 
@@ -128,7 +121,7 @@ def masked_word_losses(
         # All exchanges are drawn, also those not asked for, so that contexts= does not change the others.
         partners = exchanges(month, region, random)
         told = {"true": (month, region), "none": (np.full_like(month, MISSING),) * 2}
-        # Who has no partner keeps its own labels for the moment: the same batches in every context.
+        # A row without a partner keeps its own labels for the moment: the same batches in every context.
         told |= {c: (month[_own(p)], region[_own(p)]) for c, p in partners.items()}
         table = pd.DataFrame(labels | {"draw": draw})
         sentences = [pieces[i] for i in kept]
@@ -154,7 +147,7 @@ def masked_word_losses(
 def _word_pieces(
     encoder: SpaceTimeEncoder, texts: list[str], places: Places | None
 ) -> tuple[list[list[int]], list[Mask], Mask]:
-    """Each text's word pieces as `encoder.word_pieces` gives them, which of them name a place, and who was cut."""
+    """Each text's word pieces as of `encoder.word_pieces`, which of them name a place, and which texts were cut."""
     length = encoder.model.config.max_length
     coded = encoder.tokenizer(texts, return_offsets_mapping=True, add_special_tokens=True, verbose=False)
     pieces, is_place, cut = [], [], np.zeros(len(texts), dtype=bool)
@@ -181,11 +174,11 @@ def _days(dataset: datasets.Dataset, rows: Ids, months: Any) -> list[str]:
 
 
 def hide_words(words: Ids, random: np.random.Generator, share: float = MASK_SHARE) -> list[Ids]:
-    """Which word pieces of each sentence to hide: each with probability ``share``, at least one.
+    """Which word pieces of each sentence to hide: each with probability `share`, at least one.
 
     Parameters
     ----------
-    words : int array, shape (n,)
+    words : int array (n,)
         Pieces of each sentence, [CLS] and [SEP] not counted; 1 or more.
 
     Returns
@@ -203,7 +196,7 @@ def exchanges(month: Ids, region: Ids, random: np.random.Generator) -> dict[str,
 
     Parameters
     ----------
-    month, region : int arrays, shape (n,)
+    month, region : int arrays (n,)
         Only which are equal matters, not the numbers: encoders that number them differently get the same exchange.
     """
     month, region = pd.factorize(month)[0], pd.factorize(region)[0]
@@ -216,21 +209,21 @@ def exchanges(month: Ids, region: Ids, random: np.random.Generator) -> dict[str,
 
 
 def _exchange(labels: Ids, group: Ids, random: np.random.Generator) -> Ids:
-    """A random permutation inside each group that leaves nobody any of its own labels; -1 who can't take part.
+    """A random permutation within each group in which no row keeps its own label; -1 where a row can't take part.
 
     Parameters
     ----------
-    labels : int array, shape (kinds, n)
-    group : int array, shape (n,)
+    labels : int array (kinds, n)
+    group : int array (n,)
 
     Notes
     -----
-    Draw a permutation; as long as somebody meets an own label, swap partners with a random other one so that both are
-    content. For one kind of label that ends with nobody left where no label fills more than half of the group: if i
-    with label v finds no such other, all n - c others of other labels have the c - 1 or fewer remaining v's for
-    partners, so n < 2c. Then i takes no part, whoever had i as partner takes i's partner (which has the label v as i
-    had), and exactly the surplus 2c - n goes. For two kinds together the same steps are no proof of the greatest
-    number, only of ending: every round leaves fewer sentences discontent, or fewer sentences.
+    Draw a permutation; as long as a row meets its own label, swap partners with a random other row so that both have
+    other labels. For one kind of label this ends with no such row left where no label fills more than half of the
+    group: if row i with label v finds no such other, all n - c others of other labels have the c - 1 or fewer remaining
+    v's for partners, so n < 2c. Then i takes no part, the row that had i as partner takes i's partner (which has the
+    label v as i had), and exactly the surplus 2c - n goes. For two kinds together the same steps are no proof of the
+    greatest number, only of ending: every round leaves fewer rows that meet their own label, or fewer rows.
     """
     partner = np.full(labels.shape[1], -1, dtype=np.int64)
     for name in range(int(group.max()) + 1):
@@ -314,32 +307,32 @@ def context_gains(
 
     Parameters
     ----------
-    losses : pandas.DataFrame
-        Of :func:`masked_word_losses`, with the context ``"true"``.
-    compared : pandas.DataFrame, optional
+    losses
+        Of `masked_word_losses`, with the context "true".
+    compared
         Of another encoder, made with the same data set, seed, draws and counts.
 
     Returns
     -------
     dict
-        - ``mlm_loss_true``, ``mlm_loss_months_exchanged``, ``mlm_loss_regions_exchanged``,
-          ``mlm_loss_both_exchanged``, ``mlm_loss_none``: mean loss in each context, over the sentences that have
-          one. Where sentences found no exchange, their mean can't be subtracted from another: use the gains.
-        - ``mlm_gain_months``, ``mlm_gain_regions``, ``mlm_gain_both``: exchanged - true, over the sentences that
-          found an exchange; ``mlm_gain_context``: none - true. Above 0, the truth helps.
-        - With ``compared``: ``mlm_loss_true_difference`` and each gain's ``mlm_gain_*_difference``, this encoder
-          minus the compared one, paired.
-        - Gains and differences have ``*_low`` and ``*_high`` besides, and ``mlm_loss_true`` too.
-        - All this again with ``_not_places`` before ``_difference``, ``_low``, ``_high``, where the losses have it.
-        - ``mlm_sentences`` (rows of the table), ``mlm_days``, ``mlm_words``, ``mlm_words_not_places``;
-          ``mlm_without_months_exchanged`` and the like: rows that found no exchange.
+        - `mlm_loss_true`, `mlm_loss_months_exchanged`, `mlm_loss_regions_exchanged`, `mlm_loss_both_exchanged`,
+          `mlm_loss_none`: mean loss in each context, over the sentences that have one. Where sentences found no
+          exchange, their mean can't be subtracted from another: use the gains.
+        - `mlm_gain_months`, `mlm_gain_regions`, `mlm_gain_both`: exchanged - true, over the sentences that found an
+          exchange; `mlm_gain_context`: none - true. Above 0, the truth helps.
+        - With `compared`: `mlm_loss_true_difference` and each gain's `mlm_gain_*_difference`, this encoder minus the
+          compared one, paired.
+        - Gains and differences have `*_low` and `*_high` besides, and `mlm_loss_true` too.
+        - All this again with `_not_places` before `_difference`, `_low`, `_high`, where the losses have it.
+        - `mlm_sentences` (rows of the table), `mlm_days`, `mlm_words`, `mlm_words_not_places`;
+          `mlm_without_months_exchanged` and the like: rows that found no exchange.
 
-        A context that the table lacks, or that nobody found an exchange in, has no numbers.
+        A context that the table lacks, or that no sentence found an exchange in, has no numbers.
 
     Raises
     ------
     ValueError
-        If the table lacks a column, holds fewer than two days, or does not match ``compared``.
+        If the table lacks a column, holds fewer than two days, or does not match `compared`.
     """
     for column in ("row", "draw", "date", "words", "true"):
         for name, table in (("losses", losses), ("compared", compared)):
@@ -350,7 +343,7 @@ def context_gains(
     day, days = pd.factorize(losses["date"])
     if len(days) < 2:
         raise ValueError(f"the losses are of {len(days)} day(s); an interval needs at least 2")
-    times_drawn = np.random.default_rng(seed).multinomial(len(days), np.full(len(days), 1 / len(days)), size=resamples)
+    drawn = times_drawn(len(days), resamples, seed)
 
     metrics: dict[str, float] = {}
 
@@ -363,9 +356,7 @@ def context_gains(
         np.add.at(counts, day[known], words.to_numpy(float)[known])
         metrics[name] = float(sums.sum() / counts.sum())
         if interval:
-            with np.errstate(invalid="ignore"):  # a resample may draw only days that have no words here
-                means = (times_drawn @ sums) / (times_drawn @ counts)
-            low, high = np.nanpercentile(means, [2.5, 97.5])
+            low, high = ratio_interval(drawn, sums, counts)
             metrics[f"{name}_low"], metrics[f"{name}_high"] = float(low), float(high)
 
     for ending, without, words in (("", "", "words"), ("_not_places", NOT_PLACES, "words_not_places")):
@@ -394,12 +385,7 @@ def context_gains(
     return metrics
 
 
-_GAINS = {
-    "months exchanged": "months",
-    "regions exchanged": "regions",
-    "both exchanged": "both",
-    "none": "context",
-}
+_GAINS = {"months exchanged": "months", "regions exchanged": "regions", "both exchanged": "both", "none": "context"}
 
 
 def _check_match(losses: pd.DataFrame, compared: pd.DataFrame) -> None:

@@ -81,8 +81,8 @@ _SECTIONS: dict[str, tuple[str, str, dict[str, str]]] = {
         "{test_region_rows:,.0f} test rows with a region, {test_month_rows:,.0f} with a month ("
         "{test_missing_region:,.0f} and {test_missing_month:,.0f} of the test set lack one, {test_excluded:,.0f} left "
         "out as give-aways); baselines learned from {train_rows:,.0f} rows. Errors are in months. Where regions were "
-        "derived from place words in the text, region accuracy on unmasked text measures how well those words are found "
-        "again.",
+        "derived from place words in the text, region accuracy on unmasked text measures how well those words are "
+        "found again.",
         {
             "region_accuracy": "region accuracy",
             "region_accuracy_macro": "region accuracy, macro",

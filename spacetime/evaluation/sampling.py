@@ -1,7 +1,7 @@
 """Which sentences an evaluation looks at, the checks on them, and how sure a mean over them is.
 
-Everything else in ``spacetime.evaluation`` starts with :func:`draw_sample` and encodes with
-:func:`encode_checked`, so bad input is refused in one place and with one wording.
+Everything else in `spacetime.evaluation` starts with `draw_sample` and encodes with `encode_checked`, so bad input is
+refused in one place and with one wording.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,16 +25,13 @@ class TooFewLabels(ValueError):
 
 
 class Encodes(Protocol):
-    """Anything with ``encode(sentences, batch_size=...)``: our encoder, a ``SentenceTransformer`` (plain vectors)."""
+    """Anything with `encode(sentences, batch_size=...)`: our encoder, a `SentenceTransformer` (plain vectors)."""
 
     def encode(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
 
 
 class ContextEncoder(Encodes, Protocol):
-    """What is measured: ``encode(sentences, months, regions, batch_size=...)`` and the labels that it knows.
-
-    :class:`~spacetime.encoder.SpaceTimeEncoder` is one; a baseline that glues codes to plain vectors can be another.
-    """
+    """What is measured: `encode(sentences, months, regions, batch_size=...)` and the labels that it knows."""
 
     @property
     def months(self) -> MonthRange: ...
@@ -45,7 +42,7 @@ class ContextEncoder(Encodes, Protocol):
 
 @runtime_checkable
 class Locates(Protocol):
-    """``locate(sentences, batch_size=...)`` returns a :class:`~spacetime.encoder.Location`."""
+    """`locate(sentences, batch_size=...)` returns a `spacetime.encoder.Location`."""
 
     @property
     def months(self) -> MonthRange: ...
@@ -71,7 +68,7 @@ class Sample:
 
 
 def check_columns(table: Any, columns: Sequence[str], name: str) -> None:
-    """Raise ValueError if a ``Dataset`` or ``DataFrame`` has no rows or lacks a column."""
+    """Raise ValueError if a `Dataset` or `DataFrame` has no rows or lacks a column."""
     present = list(table.columns if isinstance(table, pd.DataFrame) else table.column_names)
     for column in columns:
         if column not in present:
@@ -106,21 +103,17 @@ def draw_sample(
 
     Parameters
     ----------
-    dataset : datasets.Dataset
-        Columns text, month, region.
-    name : str
+    name
         What an error message calls the data set.
-    need : sequence of {"month", "region"}
-        A row without one of these labels is left out. With neither, a row is left out only if both labels
-        are missing.
-    exclude : str or sequence of str
+    need
+        "month", "region" or both: a row without one of these labels is left out. With neither, a row is left out only
+        if both labels are missing.
+    exclude
         Columns of yes/no values; a row with a yes in any of them is left out.
-    mask : callable, optional
+    mask
         Changes each text, for example to hide place names.
-    max_sentences : int, optional
-        At most so many rows, drawn without replacement and kept in the data set's order.
-    seed : int
-        Of the draw.
+    max_sentences
+        At most so many rows, drawn without replacement with `seed` and kept in the data set's order.
 
     Raises
     ------
@@ -187,10 +180,10 @@ def label_ids(encoder: ContextEncoder | Locates, sample: Sample) -> tuple[Ids, I
 def encode_checked(
     encoder: Encodes, texts: Sequence[str], months: Any = None, regions: Any = None, *, batch_size: int = 64
 ) -> Floats:
-    """Encode and return unit vectors, shape (n, width), so that a dot product is a cosine.
+    """Encode and return unit vectors, (n, width), so that a dot product is a cosine.
 
-    ``months`` and ``regions`` are left away where both are ``None``: then a plain ``SentenceTransformer``
-    fits as well.
+    `months` and `regions` are left out of the call where both are None, so that a plain `SentenceTransformer` fits as
+    well.
 
     Raises
     ------
@@ -215,20 +208,40 @@ def bootstrap_interval(
 
     Parameters
     ----------
-    values : array, shape (n, columns)
+    values : array (n, columns)
         One row a sentence. All columns share each resample, so differences between columns stay paired.
 
     Returns
     -------
-    low, high : arrays, shape (columns,)
+    low, high : arrays (columns,)
     """
     values = np.asarray(values, dtype=np.float64)
-    n = len(values)
-    # How often each sentence was drawn is all that a mean needs: a matrix product, not a loop over resamples.
-    times_drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)  # (resamples, n)
     known = ~np.isnan(values)
-    count = times_drawn @ known  # (resamples, columns)
-    with np.errstate(invalid="ignore"):  # 0/0 = NaN where a resample holds no known value
-        means = (times_drawn @ np.where(known, values, 0.0)) / count
+    drawn = times_drawn(len(values), resamples, seed)
+    return ratio_interval(drawn, np.where(known, values, 0.0), known, level=level)
+
+
+def times_drawn(count: int, resamples: int, seed: int) -> Ids:
+    """How often each of `count` rows is drawn in each resample of a bootstrap, (resamples, count)."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+
+
+def ratio_interval(drawn: Ids, total: Any, number: Any, *, level: float = 0.95) -> tuple[Any, Any]:
+    """Bootstrap percentile interval of a mean, sum of totals / sum of numbers, by rows that are drawn as a whole.
+
+    Parameters
+    ----------
+    drawn
+        Of `times_drawn`, which is all that a mean needs: a matrix product, not a loop over resamples.
+    total, number : arrays (n,) or (n, columns)
+        Each row's sum of values, and how many they are.
+
+    Returns
+    -------
+    low, high : numbers or arrays (columns,)
+        A resample that holds no value is left out.
+    """
+    with np.errstate(invalid="ignore"):  # 0/0 = NaN where a resample holds no value
+        means = (drawn @ total) / (drawn @ number)
     low, high = np.nanpercentile(means, [50 * (1 - level), 50 * (1 + level)], axis=0)
     return low, high

@@ -1,16 +1,15 @@
-"""Is meaning kept, and do cosines follow the labels they were trained on?
+"""Is meaning kept, and do cosines follow the labels they were trained on? (Lesson 07 reads these numbers.)
 
-- :func:`sts`: the STS benchmark, human scores of how alike two sentences are. A model with context must not
-  lose here.
-- :func:`rank_agreement`: do cosines in one shared context rank pairs of unseen sentences as the plain model
-  does?
-- :func:`pair_metrics`: cosine against the label of stage-2 pairs held out from training. A label that is a
-  sum of meaning, time and place is also reached by concatenating codes to a plain vector: a high value alone
-  does not show that attention used the context.
-
-Lesson 07 reads these numbers.
+- `sts`: the STS benchmark, human scores of how alike two sentences are. A model with context must not lose here.
+- `rank_agreement`: do cosines in one shared context rank pairs of unseen sentences as the plain model does?
+- `pair_metrics`: cosine against the label of stage-2 pairs held out from training. A label that is a sum of meaning,
+  time and place is also reached by concatenating codes to a plain vector: a high value alone does not show that
+  attention used the context.
 """
 
+import csv
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,9 @@ from spacetime.evaluation.sampling import (
 from spacetime.months import quoted
 from spacetime.training.objectives import rank_correlation
 
+# Columns of SICK as it is handed out.
+_SICK = {"sentence_A": "sentence1", "sentence_B": "sentence2", "relatedness_score": "score", "SemEval_set": "split"}
+
 
 def sts(
     encoder: Encodes,
@@ -45,27 +47,28 @@ def sts(
 
     Parameters
     ----------
-    encoder : SpaceTimeEncoder, or any object with ``encode`` if month and region are None
-    pairs : path, Dataset or DataFrame
-        Columns sentence1, sentence2, score, perhaps split. A path is a CSV file, plain or ``.gz``.
-    month, region : str, optional
-        The same context for both sentences of every pair; ``None`` leaves it out.
-    split : str or None
-        Which rows of column split; ``None``, or a table without that column, means all rows.
-    max_pairs : int, optional
-        At most so many pairs, drawn at random with ``seed``.
+    encoder
+        Any object with `encode` will do if month and region are None.
+    pairs
+        A table with columns sentence1, sentence2, score, perhaps split; or a file of it for `read_sts_pairs`.
+    month, region
+        The same context for both sentences of every pair; None leaves it out.
+    split
+        Which rows of column split; None, or a table without that column, means all rows.
+    max_pairs
+        At most so many pairs, drawn at random with `seed`.
 
     Returns
     -------
     dict
-        ``sts_spearman`` in [-1, 1] (0 if all cosines are equal), ``sts_pairs``.
+        `sts_spearman` in [-1, 1] (0 if all cosines are equal), `sts_pairs`.
 
     Raises
     ------
     ValueError
         If the file can't be read, a column is missing, no pair is in the split, or a score is not a number.
     """
-    table = _read_sts(pairs) if isinstance(pairs, str | Path) else _as_frame(pairs)
+    table = read_sts_pairs(pairs) if isinstance(pairs, str | Path) else _as_frame(pairs)
     check_columns(table, ["sentence1", "sentence2", "score"], "STS pairs")
     if split is not None and "split" in table.columns:
         known = sorted(map(str, table["split"].unique()))
@@ -96,17 +99,17 @@ def rank_agreement(
 
     Parameters
     ----------
-    plain : object with ``encode``
+    plain
         The model before any training with time and place.
-    dataset : datasets.Dataset
-        Columns text, month, region; the rows' own labels are not used here.
-    month, region : str, optional
-        The one context that all sentences share in ``encoder``.
+    dataset
+        The rows' own labels are not used here.
+    month, region
+        The one context that all sentences share in `encoder`.
 
     Returns
     -------
     dict
-        ``rank_agreement`` (1.0: the same order of all pairs), ``rank_agreement_sentences``.
+        `rank_agreement` (1.0: the same order of all pairs), `rank_agreement_sentences`.
     """
     texts = draw_sample(dataset, need=(), max_sentences=max_sentences, seed=seed).texts
     texts = sorted(set(texts))  # a sentence and its copy would be a pair that every model gets right
@@ -131,17 +134,18 @@ def pair_metrics(
 
     Parameters
     ----------
-    pairs : Dataset or DataFrame
-        Columns text1, text2, month1, month2, region1, region2, label, as
-        ``spacetime.training.pairs.build_pairs`` writes them; if there is a column cosine (the plain model's), it
-        is scored as a baseline.
+    pairs
+        Columns text1, text2, month1, month2, region1, region2, label, as `build_pairs` writes them; a column cosine
+        (the plain model's) is scored as a baseline.
+    max_pairs
+        At most so many pairs, drawn at random with `seed`.
 
     Returns
     -------
     dict
-        ``pair_spearman``, ``pair_mae``, ``pair_mse``, ``pairs`` and, with a column cosine,
-        ``pair_spearman_plain``. The errors mean something only if the labels lie on the scale of cosines
-        ([-1, 1]; a model trained to [0, 1] is measured against that).
+        `pair_spearman`, `pair_mae`, `pair_mse`, `pairs` and, with a column cosine, `pair_spearman_plain`. The errors
+        mean something only if the labels lie on the scale of cosines ([-1, 1]; a model trained to [0, 1] is measured
+        against that).
 
     Raises
     ------
@@ -178,17 +182,35 @@ def pair_metrics(
     return metrics
 
 
-def _read_sts(path: str | Path) -> pd.DataFrame:
+def read_sts_pairs(path: str | Path) -> pd.DataFrame:
+    """Pairs of an STS task: columns sentence1, sentence2, score, and split in lower case where the file has one.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV (also as .txt) or JSON lines, gzipped or not, with these columns or those of SICK as it is handed out
+        (sentence_A, sentence_B, relatedness_score, SemEval_set).
+    """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no STS file at {path}; give a CSV (or .csv.gz) with columns split, sentence1, sentence2, score"
-        )
+        raise FileNotFoundError(f"no STS file at {path}; give a file with columns sentence1, sentence2, score")
+    kind = (path.with_suffix("") if path.suffix == ".gz" else path).suffix
     try:
-        # Without keep_default_na=False the sentence "None" would be read as missing.
-        return pd.read_csv(path, keep_default_na=False, encoding="utf-8")
-    except (EOFError, OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path} can't be read as CSV: {' '.join(str(error).split())}") from error
+        if kind in (".jsonl", ".json"):
+            table = pd.read_json(path, lines=True, dtype=False)
+        elif kind in (".tsv", ".txt"):  # quotes are part of the text there
+            table = pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False)
+        elif kind == ".csv":
+            table = pd.read_csv(path, keep_default_na=False)
+        else:
+            raise ValueError(f"its name ends in {kind or 'nothing'!r}; known are .csv, .tsv, .txt and .jsonl, also .gz")
+    except (EOFError, OSError, ValueError, pd.errors.ParserError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+    table = table.rename(columns={old: new for old, new in _SICK.items() if new not in table.columns})
+    check_columns(table, ["sentence1", "sentence2", "score"], str(path))
+    kept: Sequence[str] = [name for name in ("split", "sentence1", "sentence2", "score") if name in table.columns]
+    table = table[kept]
+    return table.assign(split=table["split"].astype(str).str.lower()) if "split" in table.columns else table
 
 
 def _as_frame(pairs: Any) -> pd.DataFrame:

@@ -1,28 +1,19 @@
-"""The table of a sentence-embedding benchmark: Spearman's rank correlation on STS12 to STS16, STS-B and SICK.
+"""The table of a sentence-embedding benchmark: Spearman's rank correlation on STS12 to STS16, STS-B and SICK."""
 
-The files are the user's.  They may be as these tasks are handed around today (sentence1, sentence2, score, in CSV,
-TSV or JSON lines, gzipped or not) or SICK's own (sentence_A, sentence_B, relatedness_score, SemEval_set).
-"""
-
-import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from spacetime.evaluation.sampling import Encodes, check_columns
-from spacetime.evaluation.similarity import sts
+from spacetime.evaluation.sampling import Encodes
+from spacetime.evaluation.similarity import read_sts_pairs, sts
 
 TASKS = ("STS12", "STS13", "STS14", "STS15", "STS16", "STSB", "SICK")  # the order of the columns; others follow
-_SICK = {"sentence_A": "sentence1", "sentence_B": "sentence2", "relatedness_score": "score", "SemEval_set": "split"}
 
 
 @dataclass(frozen=True)
 class StsTable:
-    """What :func:`sts_table` measured."""
+    """What `sts_table` measured."""
 
     tasks: dict[str, int]  # pairs of each
     spearman: dict[str, dict[str, float]]  # by model, then by task; in [-1, 1]
@@ -53,14 +44,14 @@ def sts_table(encoders: Mapping[str, Encodes], files: Mapping[str, str | Path], 
     encoders
         Models by name: a `SpaceTimeEncoder`, a `SentenceTransformer`, anything with `encode`.
     files
-        Test files by task.  Where a file has a column of splits, its test rows are used.
+        Test files by task, for `read_sts_pairs`. Where a file has a column of splits, its test rows are used.
 
     Raises
     ------
     ValueError
-        A file cannot be read, lacks a column, has no test rows, or a score that is not a number; or nothing is given.
+        If a file cannot be read, lacks a column, has no test rows, or a score is not a number; or if nothing is given.
     FileNotFoundError
-        A file is missing.
+        If a file is missing.
     """
     if not encoders or not files:
         raise ValueError(f"a table needs a model and a task; there are {len(encoders)} and {len(files)}")
@@ -77,27 +68,3 @@ def sts_table(encoders: Mapping[str, Encodes], files: Mapping[str, str | Path], 
                 raise ValueError(f"{files[task]} ({task}): {error}") from error
             spearman[model][task], counts[task] = found["sts_spearman"], int(found["sts_pairs"])
     return StsTable(counts, spearman)
-
-
-def read_sts_pairs(path: str | Path) -> pd.DataFrame:
-    """Pairs of an STS task: columns sentence1, sentence2, score, and split in lower case where the file has one."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no STS file at {path}; give a file with columns sentence1, sentence2, score")
-    kind = (path.with_suffix("") if path.suffix == ".gz" else path).suffix
-    try:
-        if kind in (".jsonl", ".json"):
-            table = pd.read_json(path, lines=True, dtype=False)
-        elif kind in (".tsv", ".txt"):  # quotes are part of the text there
-            table = pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False)
-        elif kind == ".csv":
-            table = pd.read_csv(path, keep_default_na=False)
-        else:
-            raise ValueError(f"its name ends in {kind or 'nothing'!r}; known are .csv, .tsv, .txt and .jsonl, also .gz")
-    except (EOFError, OSError, ValueError, pd.errors.ParserError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from error
-    table = table.rename(columns={old: new for old, new in _SICK.items() if new not in table.columns})
-    check_columns(table, ["sentence1", "sentence2", "score"], str(path))
-    kept: Sequence[str] = [name for name in ("split", "sentence1", "sentence2", "score") if name in table.columns]
-    table = table[kept]
-    return table.assign(split=table["split"].astype(str).str.lower()) if "split" in table.columns else table

@@ -501,19 +501,19 @@ def _index(options: argparse.Namespace) -> int:
     from spacetime.search import SpaceTimeIndex
 
     name = options.model or "released"
-    encoder = None if name == "plain" else SpaceTimeEncoder.load(name)  # the plain one takes any months and regions
-    if encoder is None:
+    if name == "plain":  # it takes any months and regions
         corpus = _load_corpus(options, plain=True)
+        encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
     else:
+        encoder = SpaceTimeEncoder.load(name)
         corpus = _load_corpus(options, encoder.months, encoder.regions)
     _say_rows(corpus, options)
     index = SpaceTimeIndex.build(
         corpus,
         encoder,
         folder=options.output,
-        encoder_name=None if encoder is None else name,
         show_progress=True,
-        **_given(options, "batch_size", "exact_rows"),
+        **_given(options, "batch_size"),
     )
     print(f"wrote {options.output}: {len(index):,} rows of {len(index.regions)} regions")
     return 0
@@ -545,7 +545,6 @@ def _search(options: argparse.Namespace) -> int:
         regions=None if options.filter_regions is None else options.filter_regions.split(","),
         keep_undated=not options.drop_undated,
         keep_unplaced=not options.drop_unplaced,
-        exact=options.exact,
         **_given(options, "time_weight", "region_weight", "half_life", "floor"),
     )
     counts = found.attrs["filters"]
@@ -1225,7 +1224,7 @@ def _index_options(index: argparse.ArgumentParser) -> None:
     index.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
     index.add_argument("--model", metavar="DIR", help=_MODEL_HELP)
     index.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder; an index there is replaced")
-    add_parameters(index, "search.py SpaceTimeIndex build", "batch_size exact_rows")
+    add_parameters(index, "search.py SpaceTimeIndex build", "batch_size")
     _add_corpus_options(index)
 
 
@@ -1239,7 +1238,7 @@ def _search_options(search: argparse.ArgumentParser) -> None:
     steering = search.add_argument_group("what the query is near to")
     steering.add_argument("--month", metavar="2020-03", help="the month it is asked from")
     steering.add_argument("--region", metavar="UK", help="the region it is asked from")
-    add_parameters(steering, SEARCH, "time_weight=W region_weight=W half_life=MONTHS floor=SHARE exact")
+    add_parameters(steering, SEARCH, "time_weight=W region_weight=W half_life=MONTHS floor=SHARE")
     filters = search.add_argument_group("filters", "Applied before the search; rows without month or region pass.")
     filters.add_argument("--filter-months", metavar="FIRST..LAST", help="2019-01..2020-12; an end may be left out")
     filters.add_argument("--filter-regions", metavar="A,B,...", help="countries, continents or your own: Europe,US")

@@ -3,21 +3,21 @@
 What is kept
     Every row is embedded up to four times: without month and region, with its month alone, with its region alone, with
     both. A label of weight 0 is *as if it were missing, in the query and in the row*; so each corner of the dial
-    (``time_weight``, ``region_weight``) is a plain cosine of two embeddings that the encoder itself gives, and any
-    weight between is a mix of the four::
+    (`time_weight`, `region_weight`) is a plain cosine of two embeddings that the encoder itself gives, and any weight
+    between is a mix of the four:
 
         score(t, r) = (1-t)(1-r) cos(plain) + t(1-r) cos(month) + (1-t)r cos(region) + t r cos(both)
 
-    Nothing is embedded anew when the dial turns. The price: four float16 vectors a row, 3,072 bytes at 384 dimensions
-    (3.1 GB a million rows; 4.6 GB with the files of faiss), and up to four times the embedding while building. The
-    encoder's own dial at weights between 0 and 1 moves inside the model and need not give the same number as this mix;
-    at 0 and 1 it does.
+    Nothing is embedded anew when the dial turns. The price is four float16 vectors a row, 3,072 bytes at 384
+    dimensions, and up to four times the embedding while building. A cosine with a float16 vector is within 2^-11 =
+    0.0005 of the encoder's own. The encoder's own dial at weights between 0 and 1 moves inside the model and need not
+    give the same number as this mix; at 0 and 1 it does.
 
 Parts of a score
-    ``score = meaning + time + place + decay``, exactly. ``meaning`` is the cosine of the plain embeddings. ``time`` is
-    what the score gains by adding the month and ``place`` by adding the region: as the two may not simply add up, each
-    is the mean of its gain when added first and its gain when added last (the Shapley value), which favours neither.
-    ``decay`` is what the half-life takes away.
+    `score = meaning + time + place + decay`, exactly. `meaning` is the cosine of the plain embeddings. `time` is what
+    the score gains by adding the month and `place` by adding the region: as the two may not simply add up, each is the
+    mean of its gain when added first and its gain when added last (the Shapley value), which favours neither. `decay`
+    is what the half-life takes away.
 
 What is missing does not count
     What the query or the row leaves out has weight 0 for that row: an undated row is compared as if the query had no
@@ -25,24 +25,12 @@ What is missing does not count
     undated and unplaced rows unless told otherwise.
 
 How it searches
-    Filters come first: only rows that pass are looked at. Up to ``exact_rows`` of them are compared one by one, which
-    finds the true best, whatever the filter, the dial or the decay. Where more rows pass, faiss finds candidates (an
-    inverted file a corner, searched with the filter as a bitmap inside its lists), which are scored again from the
-    stored vectors in float32; more are fetched until no row beyond them could reach the first k. What is approximate
-    then is only which lists are visited; ``exact=True`` visits every row.
-
-    A cosine with a float16 vector is within 2^-11 = 0.0005 of the encoder's own.
-
-    Why faiss-cpu (1.15): MIT, kept by its makers for years, two small dependencies, memory-mapped files, and filters
-    inside the search. usearch (2.26, Apache-2.0) is far smaller, but its Python interface cannot filter. LanceDB (0.40,
-    Apache-2.0) filters first as well, but is a whole database, with a file format, threads and dependencies of its own.
-    On macOS faiss and torch each bring an OpenMP library and may crash together; faiss is therefore imported only for
-    indexes of more than ``exact_rows`` rows.
+    Filters come first; then every row that passes is compared, so that the true best are found whatever the filter,
+    the dial or the decay. A scan reads one of the four vectors of a row where the dial is at 0 or 1, all four between.
 
 Taught in lesson 11, search.
 """
 
-import contextlib
 import difflib
 import functools
 import json
@@ -52,47 +40,38 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pandas as pd
-import pyarrow
 import torch
+from datasets.arrow_writer import ArrowWriter
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from spacetime.corpus import Corpus
-from spacetime.encoder import (
-    DEFAULT_MONTHS,
-    DEFAULT_REGIONS,
-    NAMES,
-    SpaceTimeEncoder,
-    check_encoder,
-    encoder_fingerprint,
-    ids_for_each,
-)
+from spacetime.encoder import RELEASED, SpaceTimeEncoder, check_encoder, encoder_fingerprint, ids_for_each
 from spacetime.folders import new_folder
-from spacetime.inputs import one_or_many, quoted, texts_of
+from spacetime.inputs import one_or_many, quoted, texts_of, whole_number
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
-from spacetime.neighbours import inverted_file
 from spacetime.regions import RegionSet, find_place
+from spacetime.vectors import put_rows
+
+Ids = NDArray[np.int64]
 
 CONTINENTS = ("Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America")
 
-_FORMAT = 1  # counted up when the folder's form changes
+_FORMAT = 2  # counted up when the folder's form changes
 _CORNERS = ("plain", "month", "region", "both")  # a corner's number: 1 if it has the month, plus 2 if the region
 _DESCRIPTION = "index.json"
 _ROWS = "rows.arrow"
-_COLUMNS = ("query", "row", "text", "month", "region", "score", "meaning", "time", "place", "decay")
+_PARTS = ("meaning", "time", "place", "decay")
+_TAKEN = {"query", "row", "score", *_PARTS}  # columns of the results that a corpus's own columns make way for
 _ENCODED_AT_ONCE = 4096  # rows; enough to sort by length, little beside the model
-_ARROW_BATCH = 10_000  # rows; a row's batch is its number over this, so the file is never searched
+_ARROW_BATCH = 10_000  # rows
 _SCANNED_AT_ONCE = 16_384  # rows; 25 MB in float32 at 384 dimensions
-# Lists visited without a filter; with one, as many more as it leaves fewer rows. On 200,000 made-up vectors in 894
-# lists, 48, 96 and 192 found .97, .99 and .995 of the true first ten.
-_PROBES = 128
 
 
 @functools.cache
@@ -107,7 +86,7 @@ def _continents() -> dict[str, str]:
 
 
 def continent_of(region: str) -> str | None:
-    """Return the continent of a country's name or code, or None for no country that we know.
+    """Return the continent of a country's name or code, or None if we know no such country.
 
     GeoNames gives each country one continent: Russia is in Europe, Turkey and Cyprus are in Asia and Europe, Central
     America and the Caribbean in North America. The European Union is in Europe.
@@ -115,7 +94,7 @@ def continent_of(region: str) -> str | None:
     Parameters
     ----------
     region
-        Any name or code that :class:`~spacetime.RegionSet` knows.
+        Any name or code that `RegionSet` knows.
 
     Examples
     --------
@@ -129,18 +108,18 @@ def continent_of(region: str) -> str | None:
 class SpaceTimeIndex:
     """A corpus that can be searched by meaning, month and region.
 
-    Made by :meth:`build` or :meth:`load`. The module's description says what is stored and how a score is made.
+    Made by `build` or `load`. The module's description says what is stored and how a score is made.
 
     Attributes
     ----------
     encoder : SpaceTimeEncoder
         Embeds the queries, and has embedded the rows.
     folder : Path
-        Where the files are; a temporary one until :meth:`save`, unless `build` was given one.
+        Where the files are: a temporary one until `save`, unless `build` was given one.
     regions : list of str
         The regions that rows have, as the encoder spells them.
     groups : dict of str to list of str
-        Regions of regions of your own.
+        Your own regions that hold regions.
 
     Examples
     --------
@@ -153,25 +132,22 @@ class SpaceTimeIndex:
     """
 
     def __init__(self, folder: Path, encoder: SpaceTimeEncoder) -> None:
-        """Open a finished folder; use :meth:`build` or :meth:`load`, which check that folder and encoder agree."""
-        self.encoder = encoder
-        self.folder = folder
+        """Open a finished folder; use `build` or `load`, which check that folder and encoder agree."""
+        self.encoder, self.folder = encoder, folder
         self._description = _read_description(folder)
-        self.regions: list[str] = self._description["regions"]
         self.groups: dict[str, list[str]] = self._description["groups"]
-        self._months = _open_array(folder, "month-numbers.npy")  # months since 0000-01, MISSING for none: (n,)
-        self._region_ids = _open_array(folder, "region-numbers.npy")  # places in self.regions, MISSING for none: (n,)
-        self._vectors = [_open_array(folder, f"vectors-{corner}.npy") for corner in _CORNERS]  # (n, d) each
-        count = len(self)
-        if {len(array) for array in (self._months, self._region_ids, *self._vectors)} != {count}:
-            raise ValueError(f"{folder}: its files do not all hold the {count:,} rows of {_DESCRIPTION}; build it anew")
+        files = ["labels.npy", *(f"vectors-{corner}.npy" for corner in _CORNERS)]
+        labels, *self._vectors = (_opened(folder / name, lambda path: np.load(path, mmap_mode="r")) for name in files)
+        self._rows = _opened(folder / _ROWS, lambda path: datasets.Dataset.from_file(str(path)))
+        if {len(labels.T), len(self._rows), *map(len, self._vectors)} != {len(self)}:
+            raise ValueError(
+                f"{folder}: its files do not all hold the {len(self):,} rows of {_DESCRIPTION}; build it anew"
+            )
+        self._month_ids, self._region_ids = labels  # the encoder's ids, (n,) each
         # The corner of a row with all that it has.
-        self._corner = (self._months != MISSING).astype(np.uint8) + 2 * (self._region_ids != MISSING).astype(np.uint8)
-        try:
-            self._rows = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / _ROWS)))
-        except (OSError, pyarrow.ArrowException) as error:
-            raise ValueError(f"{folder / _ROWS} cannot be read: {str(error).splitlines()[0]}; build it anew") from error
-        self._approximate: dict[int, Any] = {}  # faiss's part of a corner, opened when first needed
+        self._corner = (self._month_ids != MISSING).astype(np.uint8) + 2 * (self._region_ids != MISSING)
+        found = np.unique(self._region_ids)
+        self.regions: list[str] = encoder.regions.labels(found[found != MISSING])
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def __len__(self) -> int:
@@ -182,7 +158,7 @@ class SpaceTimeIndex:
         return f"SpaceTimeIndex({len(self):,} rows, {len(self.regions)} regions, {str(self.folder)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled or copied, it is the folder's name and the encoder; the files stay where they are."""
+        """Pickle and copy the folder's name and the encoder; the files stay where they are."""
         if self._temporary is not None:
             raise ValueError(
                 "this index lies in a temporary folder, which goes with it; save it, then copy or pickle it"
@@ -199,36 +175,30 @@ class SpaceTimeIndex:
         *,
         folder: str | os.PathLike[str] | None = None,
         groups: Mapping[str, Iterable[str]] | None = None,
-        exact_rows: int = 200_000,
-        encoder_name: str | None = None,
         batch_size: int = 64,
         show_progress: bool | None = None,
     ) -> "SpaceTimeIndex":
         """Embed a corpus and make it searchable.
 
-        Memory does not grow with the corpus but for some 50 bytes a row, and for the faiss part of one corner at a time
-        (392 bytes a row at 384 dimensions), made where there are more than `exact_rows` rows.
+        Memory grows with the corpus by some 50 bytes a row only.
 
         Parameters
         ----------
         corpus
-            What `load_corpus` gave, or a `datasets.Dataset` with a column ``text`` and, where known, ``month`` and
-            ``region``; None or an empty text is a missing one. A `ClassLabel` counts as its names. Every further column
-            comes back with the results; one that has the name of a column of the results is called ``file_NAME`` there.
+            What `load_corpus` gave, or a `datasets.Dataset` with a column `text` and, where known, `month` and
+            `region`; None or an empty text is a missing one. A `ClassLabel` counts as its names. Every further column
+            comes back with the results; one that has the name of a column of the results is called `file_NAME` there.
         encoder
-            Default: all-MiniLM-L6-v2 as it is, with the months and regions of what `load_corpus` gave. They do nothing
-            to its embeddings, so time and place are 0; filters and decay work.
+            Default: the released model, as for `spacetime index`. For months and regions that it does not know,
+            `SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)` compares meaning alone: time and place
+            are 0, filters and decay work.
         folder
             Where to write; without it into a temporary folder that goes with the object. An index that is there already
             is replaced once the new one is complete.
         groups
-            Regions of your own that hold regions, as ``{"Britain": ["England", "Scotland"]}``. A region that a group
+            Regions of your own that hold regions, as `{"Britain": ["England", "Scotland"]}`. A region that a group
             named as a continent holds is there and not on the continent of the country of its name:
-            ``{"North America": ["GA"]}`` for the American state, not Gabon.
-        exact_rows
-            Up to so many rows that pass the filters, a search compares every one of them.
-        encoder_name
-            Folder or name on the hub that the encoder was loaded from; :meth:`load` takes it when given no encoder.
+            `{"North America": ["GA"]}` for the American state, not Gabon.
         batch_size
             Sentences the model takes at once.
         show_progress
@@ -237,63 +207,40 @@ class SpaceTimeIndex:
         Raises
         ------
         ValueError
-            For a corpus without rows or texts, a month or region that the encoder does not know (the row is named), a
-            group of unknown regions, or a folder that holds something else.
+            If the corpus has no rows or texts, if the encoder does not know a month or region (the row is named), if a
+            group names unknown regions, or if the folder holds something else.
         """
-        plain = None
-        if encoder is None:
-            months, regions = DEFAULT_MONTHS, DEFAULT_REGIONS
-            if isinstance(corpus, Corpus):
-                months, regions = corpus.months, corpus.regions
-            plain = {"months": [months.start, months.end], "regions": list(regions)}
-            encoder = _plain_encoder(plain)
+        encoder = SpaceTimeEncoder.load() if encoder is None else encoder
         check_encoder(encoder)
         rows = corpus.dataset if isinstance(corpus, Corpus) else corpus
         _check_rows(rows)
-        if isinstance(exact_rows, bool) or not isinstance(exact_rows, int) or exact_rows < 1:
-            raise ValueError(f"exact_rows={exact_rows!r} must be a whole number of at least 1")
-        checked_groups = _check_groups(groups or {}, encoder)
+        checked_groups = _checked_groups(groups or {}, encoder)
         temporary = None
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="spacetime-index-")
             folder = Path(temporary.name) / "index"
         target = _free_folder(folder)
-        shown = sys.stderr.isatty() if show_progress is None else show_progress
         with new_folder(target) as unfinished:
             month_ids, region_ids = _write_labels(unfinished, rows, encoder)
-            found = np.unique(region_ids[region_ids != MISSING])
-            labels = list(encoder.regions)
-            _write_vectors(unfinished, rows, encoder, month_ids, region_ids, batch_size, shown)
-            columns = _write_rows(unfinished, rows)
-            # From places in the encoder's regions to places among those found.
-            np.save(
-                unfinished / "region-numbers.npy",
-                np.where(region_ids == MISSING, MISSING, np.searchsorted(found, region_ids)),
+            _write_vectors(unfinished, rows, encoder, month_ids, region_ids, batch_size, show_progress)
+            _write_rows(unfinished, rows)
+            _write_description(
+                unfinished,
+                format=_FORMAT,
+                rows=len(rows),
+                groups=checked_groups,
+                fingerprint=encoder_fingerprint(encoder),
+                encoder=_whereabouts(encoder, target),
             )
-            approximate = _write_approximate(unfinished, month_ids, region_ids, exact_rows, shown)
-            description = {
-                "format": _FORMAT,
-                "rows": len(rows),
-                "encoder": encoder_fingerprint(encoder),
-                "encoder_name": encoder_name,
-                "encoder_folder": _found_from(encoder_name, target),
-                "plain": plain,
-                "regions": [labels[region] for region in found],
-                "groups": checked_groups,
-                "columns": columns,
-                "exact_rows": exact_rows,
-                "approximate": approximate,
-            }
-            _write_description(unfinished, description)
         index = cls(target, encoder)
         index._temporary = temporary
         return index
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the index into a folder of its own: JSON, Arrow, numpy arrays and, for a large one, faiss files.
+        """Write the index into a folder of its own: JSON, an Arrow file and numpy arrays, nothing pickled.
 
-        An index that is there already is replaced once the copy is complete. Nothing is pickled. An index that lay in
-        a temporary folder lies here from now on.
+        An index that is there already is replaced once the copy is complete. An index that lay in a temporary folder
+        lies here from now on.
 
         Parameters
         ----------
@@ -303,16 +250,15 @@ class SpaceTimeIndex:
         Raises
         ------
         ValueError
-            The folder holds something else.
+            If the folder holds something else.
         """
         target = _free_folder(folder)
         if target.exists() and target.samefile(self.folder):
             return
         with new_folder(target) as unfinished:
             shutil.copytree(self.folder, unfinished, dirs_exist_ok=True)
-            model = next((place for place in _places(self.folder, self._description) if place.is_dir()), None)
-            if model is not None:
-                _write_description(unfinished, self._description | {"encoder_folder": _found_from(model, target)})
+            whereabouts = _whereabouts(self.encoder, target) or self._description["encoder"]
+            _write_description(unfinished, **self._description | {"encoder": whereabouts})
         if self._temporary is not None:
             temporary = self._temporary
             self.__init__(target, self.encoder)  # type: ignore[misc]  # from now on it lies there
@@ -320,10 +266,7 @@ class SpaceTimeIndex:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], encoder: SpaceTimeEncoder | None = None) -> "SpaceTimeIndex":
-        """Open a saved index; vectors, rows and faiss files stay on disk and are read as needed.
-
-        Open only files that you trust: numpy and Arrow files are read without unpickling anything, but faiss was not
-        made to withstand a forged file.
+        """Open a saved index; vectors and rows stay on disk and are read as needed.
 
         Parameters
         ----------
@@ -335,25 +278,18 @@ class SpaceTimeIndex:
         Raises
         ------
         FileNotFoundError
-            There is no index.
+            If there is no index, or the model it was built with is gone.
         ValueError
-            A file of it is damaged or of another version, or the encoder is another one.
+            If a file of it is damaged or of another version, or the encoder is another one.
         """
         path = Path(folder)
         description = _read_description(path)
-        name, plain = description["encoder_name"], description["plain"]
-        other = "the one given"
-        if encoder is None:
-            if name is None and plain is None:
-                raise ValueError(f"{path} does not say which encoder it was built with; give it as the second argument")
-            other = name or "all-MiniLM-L6-v2 as it is"
-            encoder = _named_encoder(path, description) if name is not None else _plain_encoder(plain)
+        encoder = _named_encoder(path, description) if encoder is None else encoder
         check_encoder(encoder)
-        if encoder_fingerprint(encoder) != description["encoder"]:
-            built = f"the encoder {name}" if name else "the plain encoder" if plain else "an encoder without a name"
+        if encoder_fingerprint(encoder) != description["fingerprint"]:
             raise ValueError(
-                f"{path} was built with {built}, whose configuration or weights are not those of {other}: their "
-                "embeddings cannot be compared; give the encoder it was built with, or build the index anew"
+                f"{path} was built with another encoder than {encoder}: their embeddings cannot be compared; give the "
+                "encoder it was built with, or build the index anew"
             )
         return cls(path, encoder)
 
@@ -374,7 +310,6 @@ class SpaceTimeIndex:
         region_weight: float = 1.0,
         half_life: float | None = None,
         floor: float = 0.0,
-        exact: bool = False,
     ) -> pd.DataFrame:
         """Find the k rows nearest to a query, or to each of several.
 
@@ -402,16 +337,14 @@ class SpaceTimeIndex:
             the way to `floor`. A negative score stays as it is, and so does an undated row's. None turns it off.
         floor
             The share of a score, from 0 to 1, that no distance takes away.
-        exact
-            Compare every row that passes, however many they are.
 
         Returns
         -------
         pandas.DataFrame
-            A line a result, best first: ``row`` (its number in the corpus, from 0), ``text``, ``month``, ``region``,
-            ``score`` and its parts ``meaning``, ``time``, ``place``, ``decay``, whose sum it is; then every further
-            column of the corpus. With several queries a first column ``query`` has the query's number, from 0.
-            ``attrs["filters"]`` counts the rows searched and left out.
+            A line a result, best first: `row` (its number in the corpus, from 0), `text`, `month`, `region`, `score`
+            and its parts `meaning`, `time`, `place`, `decay`, whose sum it is; then every further column of the
+            corpus. With several queries a first column `query` has the query's number, from 0. `attrs["filters"]`
+            counts the rows searched and left out.
 
         Raises
         ------
@@ -419,64 +352,42 @@ class SpaceTimeIndex:
             For an unknown month or region, a filter that names a region that no row has, or a number out of range.
         """
         texts = texts_of(query)
-        _check_search(texts, k, time_weight, region_weight, half_life, floor)
+        k = _check_search(texts, k, half_life, time_weight=time_weight, region_weight=region_weight, floor=floor)
         month_ids = ids_for_each(self.encoder.months, month, len(texts), "months")
         region_ids = ids_for_each(self.encoder.regions, region, len(texts), "regions")
         if half_life is not None and (month_ids == MISSING).any():
             raise ValueError("half_life counts months from the query's month; give a month, or leave half_life out")
-        first = month_number(self.encoder.months.start)
         ask = _Ask(
-            vectors=self._embed_queries(texts, month_ids, region_ids),
-            months=np.where(month_ids == MISSING, MISSING, month_ids + first),
+            vectors=_encode(self.encoder, texts, month_ids, region_ids),
+            months=month_ids,
             corner=(month_ids != MISSING) + 2 * (region_ids != MISSING),
             weights=(float(time_weight), float(region_weight)),
             half_life=half_life,
             floor=float(floor),
         )
         passing, counts = self._filtered(months, regions, keep_undated, keep_unplaced)
-        tables = []
-        for number in range(len(texts)):
-            nearest = [
-                self._nearest(ask, number, corner, np.flatnonzero(passing & (self._corner == corner)), k, exact)
-                for corner in range(len(_CORNERS))
-            ]
-            rows, _ = _best(np.concatenate([n[0] for n in nearest]), np.concatenate([n[1] for n in nearest]), k)
-            table = self._table(ask, number, rows)
-            table.insert(0, "query", number)
-            tables.append(table)
+        rows = np.flatnonzero(passing)
+        tables = [self._table(ask, number, self._nearest(ask, number, rows, k)) for number in range(len(texts))]
         result = pd.concat(tables, ignore_index=True)
         if isinstance(query, str):
             result = result.drop(columns="query")
         result.attrs["filters"] = counts
         return result
 
-    def _embed_queries(self, texts: list[str], months: NDArray[Any], regions: NDArray[Any]) -> NDArray[np.float32]:
-        """Every query at every corner, (corners, queries, d); a corner it lacks a label for stays 0 and unused."""
-        vectors = np.zeros((len(_CORNERS), len(texts), self._vectors[0].shape[1]), dtype=np.float32)
-        for corner, chosen in _of_corners(months, regions):
-            if len(chosen):
-                vectors[corner, chosen] = _encode(
-                    self.encoder, [texts[i] for i in chosen], months, regions, chosen, corner
-                )
-        return vectors
-
     def _filtered(
         self, months: Any, regions: str | Iterable[str] | None, keep_undated: bool, keep_unplaced: bool
     ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
         """Which rows pass, (n,), and counts of those that do not."""
-        in_time = np.ones(len(self), dtype=bool)
-        in_place = np.ones(len(self), dtype=bool)
-        undated, unplaced = self._months == MISSING, self._region_ids == MISSING
+        in_time, in_place = np.ones(len(self), dtype=bool), np.ones(len(self), dtype=bool)
+        undated, unplaced = self._month_ids == MISSING, self._region_ids == MISSING
         counts: dict[str, Any] = {"rows": len(self)}
         if months is not None:
-            start, end = _check_months(months)
-            in_time = (self._months >= start) & (self._months <= end)
-            in_time = in_time | undated if keep_undated else in_time & ~undated
+            start, end = (bound - month_number(self.encoder.months.start) for bound in _month_bounds(months))
+            in_time = (self._month_ids >= start) & (self._month_ids <= end) & ~undated | undated & keep_undated
         if regions is not None:
             names = one_or_many(list(regions) if isinstance(regions, set | frozenset) else regions, "region")
             wanted, nowhere = self._regions_in(list(names) if isinstance(names, list | tuple | np.ndarray) else [names])
-            in_place = np.isin(self._region_ids, wanted)
-            in_place = in_place | unplaced if keep_unplaced else in_place & ~unplaced
+            in_place = np.isin(self._region_ids, self.encoder.regions.ids(wanted)) | unplaced & keep_unplaced
             if nowhere:
                 counts["regions_without_continent"] = nowhere
         passing = in_time & in_place
@@ -489,90 +400,59 @@ class SpaceTimeIndex:
         }
         return passing, counts
 
-    def _regions_in(self, names: list[str]) -> tuple[list[int], list[str]]:
-        """Places in `self.regions` of what a filter names; and regions left out as they are on no continent."""
+    def _regions_in(self, names: list[Any]) -> tuple[list[str], list[str]]:
+        """The rows' regions that a filter names; and those it leaves out because they are on no continent."""
         moved = {region: name for name in CONTINENTS for region in self.groups.get(name, ())}
-        continents = [moved.get(region) or continent_of(region) for region in self.regions]
+        continents = {region: moved.get(region) or continent_of(region) for region in self.regions}
         if not names:
             raise ValueError("regions to filter by is an empty list; name regions, or leave it out")
-        wanted: set[int] = set()
-        nowhere: list[str] = []
+        wanted: set[str] = set()
         for name in names:
             if is_missing(name) or not isinstance(name, str):
                 raise ValueError(f"regions to filter by must be names such as 'Europe' or 'UK', not {quoted(name)}")
-            found = {i for i, region in enumerate(self.regions) if region in self.groups.get(name, ())}
-            if name in self.encoder.regions:
-                label = self.encoder.regions.labels(self.encoder.regions.ids(name))
-                found |= {self.regions.index(label)} if label in self.regions else set()
-            if name in CONTINENTS:
-                found |= {i for i, continent in enumerate(continents) if continent == name}
-                nowhere = [region for region, continent in zip(self.regions, continents, strict=True) if not continent]
+            known = self.encoder.regions
+            own = known.labels(known.ids(name)) if name in known else None
+            found = {
+                region
+                for region, continent in continents.items()
+                if region == own or region in self.groups.get(name, ()) or continent == name
+            }
             if not found:
                 raise ValueError(self._no_such_region(name))
             wanted |= found
-        return sorted(wanted), [region for region in nowhere if self.regions.index(region) not in wanted]
+        nowhere = [region for region in self.regions if continents[region] is None and region not in wanted]
+        return sorted(wanted), nowhere if set(names) & set(CONTINENTS) else []
 
     def _no_such_region(self, name: str) -> str:
-        known = [*self.groups, *self.regions, *CONTINENTS]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-        hint = f"did you mean {near[0]!r}?" if near and near[0] != name else ""
-        rows = ", ".join(self.regions[:12]) + (f", ... ({len(self.regions)} in all)" if len(self.regions) > 12 else "")
-        rows = f"its rows are of {rows or 'no region'}"
-        return f"no row of the index is in region {quoted(name)}; {hint or rows}"
+        near = difflib.get_close_matches(name, [*self.groups, *self.regions, *CONTINENTS], n=1, cutoff=0.75)
+        shown = ", ".join(self.regions[:12]) + (f", ... ({len(self.regions)} in all)" if len(self.regions) > 12 else "")
+        hint = f"did you mean {near[0]!r}?" if near and near[0] != name else f"its rows are of {shown or 'no region'}"
+        return f"no row of the index is in region {quoted(name)}; {hint}"
 
-    def _nearest(
-        self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64], k: int, exact: bool
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best of `rows`, all of one corner, with their scores."""
-        if exact or len(rows) <= self._description["exact_rows"]:
-            return self._nearest_of_all(ask, number, corner, rows, k)
-        weights = _corner_weights(*ask.weights_for(number, corner))
-        wanted = np.zeros(len(self), dtype=bool)
-        wanted[rows] = True
-        bitmap = np.packbits(wanted, bitorder="little")
-        corners, count = np.flatnonzero(weights), max(64, 4 * k)
-        while count <= len(rows) // 2:  # beyond that, comparing all of them is quicker
-            lists = [self._candidates(c, ask.vectors[c, number], bitmap, len(rows), count) for c in corners]
-            candidates = np.unique(np.concatenate(lists))
-            found, scores = _best(candidates, self._scores(ask, number, corner, candidates), k)
-            if any(len(listed) < count for listed in lists):  # the visited lists hold no more rows that pass
-                if len(found) == k:
-                    return found, scores
-                break
-            # A row on no list is, at every corner, at most as near as the last one of that corner's list.
-            last = [self._cosines(c, ask.vectors[c, number], x[-1:])[0] for c, x in zip(corners, lists, strict=True)]
-            if len(found) == k and scores[-1] >= weights[corners] @ last:
-                return found, scores
-            count *= 4
-        return self._nearest_of_all(ask, number, corner, rows, k)
-
-    def _nearest_of_all(
-        self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        best = rows[:0], np.empty(0, dtype=np.float32)
+    def _nearest(self, ask: "_Ask", number: int, rows: Ids, k: int) -> Ids:
+        """The k best of some rows, best first; of equal ones the earlier row first."""
+        best, best_scores = rows[:0], np.empty(0, dtype=np.float32)
         for start in range(0, len(rows), _SCANNED_AT_ONCE):
             block = rows[start : start + _SCANNED_AT_ONCE]
-            scores = self._scores(ask, number, corner, block)
-            best = _best(np.concatenate([best[0], block]), np.concatenate([best[1], scores]), k)
+            scores = np.concatenate([best_scores, self._scores(ask, number, block)])
+            block = np.concatenate([best, block])
+            if len(block) > k:  # all that reach the k-th score, so that equal ones are settled by their row
+                reach = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+                block, scores = block[reach], scores[reach]
+            order = np.lexsort((block, -scores))[:k]
+            best, best_scores = block[order], scores[order]
         return best
 
-    def _candidates(
-        self, corner: Any, query: NDArray[np.float32], bitmap: NDArray[np.uint8], passing: int, count: int
-    ) -> NDArray[np.int64]:
-        """Row numbers of about the `count` nearest at a corner among the bitmap's rows, nearest first."""
-        faiss: Any = import_module("faiss")  # its stubs do not know the arguments of its Python side
+    def _scores(self, ask: "_Ask", number: int, rows: Ids) -> NDArray[np.float32]:
+        """Scores of rows, decay included, (len(rows),)."""
+        weights = _corner_weights(*ask.weights_for(number, self._corner[rows])).astype(np.float32)
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for corner, weight in enumerate(weights):
+            needed = np.flatnonzero(weight)
+            scores[needed] += weight[needed] * self._cosines(corner, ask.vectors[corner, number], rows[needed])
+        return ask.decayed(scores, number, self._month_ids[rows])
 
-        if corner not in self._approximate:
-            path = self.folder / f"vectors-{_CORNERS[corner]}.faiss"
-            self._approximate[corner] = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-        index = self._approximate[corner]
-        probes = min(index.nlist, math.ceil(_PROBES * index.ntotal / passing))
-        chosen = faiss.SearchParametersIVF(sel=faiss.IDSelectorBitmap(bitmap), nprobe=probes)
-        _, found = index.search(query[None], count, params=chosen)
-        rows: NDArray[np.int64] = found[0][found[0] >= 0]
-        return rows
-
-    def _cosines(self, corner: Any, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _cosines(self, corner: int, query: NDArray[np.float32], rows: Ids) -> NDArray[np.float32]:
         """Cosine of a query with stored rows at one corner, (len(rows),), in float32.
 
         A product and a sum a row, not a matrix product, whose last bit depends on where in the block a row stands:
@@ -583,69 +463,55 @@ class SpaceTimeIndex:
         cosines: NDArray[np.float32] = torch.cat([(piece.float() * asked).sum(dim=1) for piece in pieces]).numpy()
         return cosines
 
-    def _scores(self, ask: "_Ask", number: int, corner: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of rows that all belong to one corner, decay included, (len(rows),)."""
-        weights = _corner_weights(*ask.weights_for(number, corner))
-        scores = np.zeros(len(rows), dtype=np.float32)
-        for c in np.flatnonzero(weights):
-            scores += np.float32(weights[c]) * self._cosines(c, ask.vectors[c, number], rows)
-        return ask.decayed(scores, number, self._months[rows])
-
-    def _table(self, ask: "_Ask", number: int, rows: NDArray[np.int64]) -> pd.DataFrame:
+    def _table(self, ask: "_Ask", number: int, rows: Ids) -> pd.DataFrame:
         """The results of one query with the parts of their scores and all their columns."""
-        parts = np.zeros((len(rows), 4))  # meaning, time, place, decay
-        for corner in np.unique(self._corner[rows]):
-            of_corner = np.flatnonzero(self._corner[rows] == corner)
-            time, place = ask.weights_for(number, corner)
-            cosines = np.zeros((len(_CORNERS), len(of_corner)))
-            for c in range(len(_CORNERS)):
-                if c & corner & ask.corner[number] == c:  # both sides have what the corner has
-                    cosines[c] = self._cosines(c, ask.vectors[c, number], rows[of_corner])
-            mixed = {(t, r): _corner_weights(t, r) @ cosines for t in {0.0, time} for r in {0.0, place}}
-            parts[of_corner, 0] = mixed[0, 0]
-            parts[of_corner, 1] = (mixed[time, 0] - mixed[0, 0] + mixed[time, place] - mixed[0, place]) / 2
-            parts[of_corner, 2] = (mixed[0, place] - mixed[0, 0] + mixed[time, place] - mixed[time, 0]) / 2
-            undecayed = mixed[time, place]
-            parts[of_corner, 3] = ask.decayed(undecayed, number, self._months[rows[of_corner]]) - undecayed
-        # In float64, so that the parts add up to the last digit; two that float32 took for equal may change places.
-        order = np.lexsort((rows, -parts.sum(axis=1)))
-        rows, parts = rows[order], parts[order]
-        columns = self._stored_columns(rows)
-        table = columns[["text", "month", "region"]].copy()
-        table.insert(0, "row", rows)
-        table["score"] = parts.sum(axis=1)
-        for name, values in zip(("meaning", "time", "place", "decay"), parts.T, strict=True):
-            table[name] = values
-        return pd.concat([table, columns.drop(columns=["text", "month", "region"])], axis=1)
+        time, place = ask.weights_for(number, self._corner[rows])
+        cosines = np.zeros((len(_CORNERS), len(rows)))
+        for corner in range(len(_CORNERS)):
+            shared = np.flatnonzero(self._corner[rows] & ask.corner[number] & corner == corner)
+            cosines[corner, shared] = self._cosines(corner, ask.vectors[corner, number], rows[shared])
+        none = np.zeros(len(rows))
+        plain, dated, placed, both = (
+            (_corner_weights(t, r) * cosines).sum(axis=0)
+            for t, r in ((none, none), (time, none), (none, place), (time, place))
+        )
+        parts = {
+            "meaning": plain,
+            "time": (dated - plain + both - placed) / 2,
+            "place": (placed - plain + both - dated) / 2,
+            "decay": ask.decayed(both, number, self._month_ids[rows]) - both,
+        }
+        score = sum(parts.values(), none)
+        stored = self._stored(rows)
+        labels = {name: stored.pop(name) if name in stored else None for name in ("text", "month", "region")}
+        table = pd.DataFrame({"query": number, "row": rows, **labels, "score": score, **parts, **stored})
+        # Scores are now in float64; two that float32 took for equal may change places.
+        return table.iloc[np.lexsort((rows, -score))]
 
-    def _stored_columns(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+    def _stored(self, rows: Ids) -> dict[str, pd.Series]:
         """Every stored column of some rows, in their order."""
-        pieces = [self._rows.get_batch(int(row) // _ARROW_BATCH).slice(int(row) % _ARROW_BATCH, 1) for row in rows]
-        return pyarrow.Table.from_batches(pieces, schema=self._rows.schema).to_pandas()
+        found = self._rows.with_format("arrow")[rows.tolist()].to_pandas()
+        return {
+            str(name): pd.Series(_by_name(list(column), feature), dtype=object)
+            if isinstance(feature := self._rows.features[str(name)], datasets.ClassLabel)
+            else column
+            for name, column in found.items()
+        }
 
 
-class _Ask:
+class _Ask(NamedTuple):
     """The queries of one search, and what it was told about scores."""
 
-    def __init__(
-        self,
-        vectors: NDArray[np.float32],
-        months: NDArray[np.int64],
-        corner: NDArray[np.int64],
-        weights: tuple[float, float],
-        half_life: float | None,
-        floor: float,
-    ) -> None:
-        self.vectors = vectors  # (corners, queries, d)
-        self.months = months  # since 0000-01, (queries,)
-        self.corner = corner  # of each query with all that it has, (queries,)
-        self.weights = weights  # of time and region
-        self.half_life = half_life
-        self.floor = floor
+    vectors: NDArray[np.float32]  # (corners, queries, d)
+    months: Ids  # (queries,)
+    corner: Ids  # of each query with all that it has, (queries,)
+    weights: tuple[float, float]  # of time and region
+    half_life: float | None
+    floor: float
 
-    def weights_for(self, number: int, corner: int) -> tuple[float, float]:
-        """The weights of time and region between a query and rows of a corner: 0 for what either leaves out."""
-        shared = int(self.corner[number]) & int(corner)
+    def weights_for(self, number: int, corner: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The weights of time and region between a query and rows of some corners: 0 for what either leaves out."""
+        shared = self.corner[number] & corner
         return self.weights[0] * (shared & 1), self.weights[1] * (shared >> 1)
 
     def decayed(self, scores: NDArray[Any], number: int, months: NDArray[Any]) -> NDArray[Any]:
@@ -657,23 +523,30 @@ class _Ask:
         return np.where(scores > 0, scores * share.astype(scores.dtype), scores)
 
 
-def _corner_weights(time: float, region: float) -> NDArray[np.float64]:
-    """What each corner counts for at a setting of the dial, (corners,); they add up to 1."""
+def _corner_weights(time: Any, region: Any) -> NDArray[np.float64]:
+    """What each corner counts for at a setting of the dial, (corners, ...); they add up to 1."""
     return np.array([(1 - time) * (1 - region), time * (1 - region), (1 - time) * region, time * region])
 
 
-def _best(rows: NDArray[np.int64], scores: NDArray[Any], k: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The k rows of highest score, highest first; of equal ones the earlier row first."""
-    if len(rows) > k:  # all that reach the k-th score, so that equal ones are settled by their row
-        reach = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
-        rows, scores = rows[reach], scores[reach]
-    order = np.lexsort((rows, -scores))[:k]
-    return rows[order], scores[order]
-
-
-def _plain_encoder(knows: dict[str, list[str]]) -> SpaceTimeEncoder:
-    """all-MiniLM-L6-v2 for queries and rows of some months and regions, which leave its embeddings as they are."""
-    return SpaceTimeEncoder.from_plain("none", MonthRange(*knows["months"]), RegionSet(knows["regions"]))
+def _encode(
+    encoder: SpaceTimeEncoder, texts: Sequence[str], month_ids: Ids, region_ids: Ids, batch_size: int = 64
+) -> NDArray[np.float32]:
+    """Texts at every corner, (corners, n, d); at a corner whose labels a text lacks it stays 0 and unused."""
+    found = np.zeros((len(_CORNERS), len(texts), encoder.model.config.hidden_size), dtype=np.float32)
+    have = (month_ids != MISSING) + 2 * (region_ids != MISSING)
+    for corner in range(len(_CORNERS)):
+        chosen = np.flatnonzero(have & corner == corner)
+        if corner and encoder.model.config.conditioning == "none":  # labels change nothing
+            found[corner, chosen] = found[0, chosen]
+        elif len(chosen):
+            found[corner, chosen] = encoder.encode(
+                [texts[row] for row in chosen.tolist()],
+                encoder.months.labels(month_ids[chosen]) if corner & 1 else None,
+                encoder.regions.labels(region_ids[chosen]) if corner & 2 else None,
+                batch_size=batch_size,
+                show_progress=False,
+            )
+    return found
 
 
 # --- checks of what is given --------------------------------------------------------------------------
@@ -691,27 +564,25 @@ def _check_rows(rows: Any) -> None:
         raise ValueError("the corpus has no rows; there is nothing to search")
 
 
-def _check_groups(groups: Mapping[str, Iterable[str]], encoder: SpaceTimeEncoder) -> dict[str, list[str]]:
+def _checked_groups(groups: Mapping[str, Iterable[str]], encoder: SpaceTimeEncoder) -> dict[str, list[str]]:
     """The groups with their regions as the encoder spells them."""
     if not isinstance(groups, Mapping):
         raise ValueError(f"groups must be a dict of names and lists of regions, not {quoted(groups)}")
     checked = {}
     for name, members in groups.items():
-        if isinstance(members, str):
-            raise ValueError(f"group {quoted(name)} must be a list of regions, not the one text {quoted(members)}")
-        if not isinstance(members, Iterable):
+        if isinstance(members, str) or not isinstance(members, Iterable):
             raise ValueError(f"group {quoted(name)} must be a list of regions, not {quoted(members)}")
         try:
-            ids = encoder.regions.ids(list(members))
+            labels = encoder.regions.labels(encoder.regions.ids(list(members)))
         except ValueError as error:
             raise ValueError(f"group {quoted(name)}: {error}") from None
-        checked[name] = [str(label) for label in encoder.regions.labels(ids) if label is not None]
+        checked[name] = [label for label in labels if label is not None]
         if name in encoder.regions:
             raise ValueError(f"group {quoted(name)} has the name of a region; give it another")
     return checked
 
 
-def _check_months(months: Any) -> tuple[float, float]:
+def _month_bounds(months: Any) -> tuple[float, float]:
     """A filter of months as two numbers since 0000-01, both included."""
     if isinstance(months, MonthRange):
         months = (months.start, months.end)
@@ -723,22 +594,19 @@ def _check_months(months: Any) -> tuple[float, float]:
     return -math.inf if start is None else month_number(start), math.inf if end is None else month_number(end)
 
 
-def _check_search(
-    texts: list[str], k: int, time_weight: float, region_weight: float, half_life: float | None, floor: float
-) -> None:
+def _check_search(texts: list[Any], k: Any, half_life: Any, **shares: Any) -> int:
     if not texts:
         raise ValueError("no query was given; give a text, or a list of them")
     for number, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"query {number} is {quoted(text)}; a query must be a text that says something")
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"k={k!r} must be a whole number of at least 1")
-    for name, value in (("time_weight", time_weight), ("region_weight", region_weight), ("floor", floor)):
+    for name, value in shares.items():
         if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
             raise ValueError(f"{name} must lie between 0 and 1, not {value!r}")
-    number = isinstance(half_life, int | float | np.number)
-    if half_life is not None and not (number and 0 < half_life < math.inf):
+    number_given = isinstance(half_life, int | float | np.number)
+    if half_life is not None and not (number_given and 0 < half_life < math.inf):
         raise ValueError(f"half_life must be a number of months above 0, or None for no decay, not {half_life!r}")
+    return whole_number(k, "k")
 
 
 # --- the folder ---------------------------------------------------------------------------------------
@@ -761,48 +629,51 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _write_description(folder: Path, description: dict[str, Any]) -> None:
+def _write_description(folder: Path, **description: Any) -> None:
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     (folder / _DESCRIPTION).write_text(text, encoding="utf-8")
 
 
-def _found_from(model: str | Path | None, index: Path) -> list[str] | None:
-    """Where a model's folder is, from the index and on this machine; None for a name that is no folder's."""
-    if model is None or str(model) in NAMES.values() or not Path(model).is_dir():
-        return None
-    folder = Path(model).resolve()
-    return [os.path.relpath(folder, index.resolve()), str(folder)]
-
-
-def _places(index: Path, description: dict[str, Any]) -> list[Path]:
-    """Where the model of an index may be: as it stood beside the index, and where it was."""
-    found = description.get("encoder_folder")  # indexes of before have none
-    return [] if found is None else [Path(os.path.normpath(index.resolve() / found[0])), Path(found[1])]
+def _whereabouts(encoder: SpaceTimeEncoder, index: Path) -> dict[str, Any]:
+    """How `load` finds the encoder of an index again; empty for one that was neither loaded nor plain."""
+    if encoder.origin is None:
+        plain = encoder.model.config.conditioning == "none" and encoder.model.config.backbone is not None
+        return {"plain": [encoder.months.start, encoder.months.end], "regions": list(encoder.regions)} if plain else {}
+    if encoder.origin == RELEASED.resolve():
+        return {"name": "released"}
+    if isinstance(encoder.origin, str):
+        return {"name": encoder.origin}  # on the hub
+    # As it stands beside the index, so that both can move together, and where it is on this machine.
+    return {"folders": [os.path.relpath(encoder.origin, index.resolve()), str(encoder.origin)]}
 
 
 def _named_encoder(index: Path, description: dict[str, Any]) -> SpaceTimeEncoder:
     """The encoder that an index names; what was a folder is never asked for on the hub."""
-    places = _places(index, description)
-    if not places:
-        return SpaceTimeEncoder.load(description["encoder_name"])
-    there = [place for place in dict.fromkeys(places) if place.is_dir()]
+    named = description["encoder"]
+    if "plain" in named:
+        return SpaceTimeEncoder.from_plain("none", MonthRange(*named["plain"]), RegionSet(named["regions"]))
+    if "name" in named:
+        return SpaceTimeEncoder.load(named["name"])
+    if "folders" not in named:
+        raise ValueError(f"{index} does not say which encoder it was built with; give it as the second argument")
+    beside, earlier = Path(os.path.normpath(index.resolve() / named["folders"][0])), Path(named["folders"][1])
+    there = [place for place in dict.fromkeys((beside, earlier)) if place.is_dir()]
     if not there:
         raise FileNotFoundError(
-            f"{index} was built with the model in {places[1]}, which is neither there nor in {places[0]}; put it back, "
-            "or give it as the second argument"
+            f"{index} was built with the model in {earlier}, which is neither there nor in {beside}; put it back, or "
+            "give it as the second argument"
         )
     found = SpaceTimeEncoder.load(there[0])
-    if encoder_fingerprint(found) != description["encoder"] and len(there) > 1:
-        return SpaceTimeEncoder.load(there[1])
-    return found
+    right = len(there) == 1 or encoder_fingerprint(found) == description["fingerprint"]
+    return found if right else SpaceTimeEncoder.load(there[1])
 
 
-def _open_array(folder: Path, name: str) -> NDArray[Any]:
+def _opened(path: Path, read: Any) -> Any:
     try:
-        array: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{folder / name} cannot be read ({error}); build the index anew") from error
-    return array
+        return read(path)
+    except (OSError, ValueError, EOFError) as error:  # what Arrow raises is one of these
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} cannot be read ({reason}); build the index anew") from error
 
 
 def _free_folder(folder: str | os.PathLike[str]) -> Path:
@@ -815,146 +686,79 @@ def _free_folder(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _write_labels(
-    folder: Path, rows: datasets.Dataset, encoder: SpaceTimeEncoder
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Write months; return the encoder's ids of months and regions, (n,) each."""
-    ids = {name: np.full(len(rows), MISSING, dtype=np.int64) for name in ("month", "region")}
-    for name, known in (("month", encoder.months), ("region", encoder.regions)):
+def _write_labels(folder: Path, rows: datasets.Dataset, encoder: SpaceTimeEncoder) -> Ids:
+    """Write the encoder's ids of months and regions; return them, (2, n)."""
+    ids = np.full((2, len(rows)), MISSING, dtype=np.int64)
+    kinds: dict[str, MonthRange | RegionSet] = {"month": encoder.months, "region": encoder.regions}
+    for of_kind, (name, known) in zip(ids, kinds.items(), strict=True):
         if name not in rows.column_names:
             continue
         for start in range(0, len(rows), _ENCODED_AT_ONCE):
             values = _by_name(rows[start : start + _ENCODED_AT_ONCE][name], rows.features[name])
             try:
-                ids[name][start : start + len(values)] = known.ids(values)
+                of_kind[start : start + len(values)] = known.ids(values)
             except ValueError:
                 for row, value in enumerate(values, start):
-                    try:
-                        known.ids([value])
-                    except ValueError as error:
-                        raise ValueError(
-                            f"row {row} (from 0) of the corpus: {error}; load the corpus with the encoder's months and "
-                            "regions, and outside='skip' to leave such rows out"
-                        ) from None
-    first = month_number(encoder.months.start)
-    np.save(
-        folder / "month-numbers.npy", np.where(ids["month"] == MISSING, MISSING, ids["month"] + first).astype(np.int32)
-    )
-    return ids["month"], ids["region"]
+                    _check_label(known, value, row)
+                raise
+    np.save(folder / "labels.npy", ids)
+    return ids
+
+
+def _check_label(known: MonthRange | RegionSet, value: Any, row: int) -> None:
+    """Raise the error about one label, with its row."""
+    try:
+        known.ids([value])
+    except ValueError as error:
+        raise ValueError(
+            f"row {row} (from 0) of the corpus: {error}; load the corpus with the encoder's months and regions, and "
+            "outside='skip' to leave such rows out"
+        ) from None
 
 
 def _by_name(values: list[Any], feature: Any) -> list[Any]:
-    """What a column holds; of a ClassLabel, whose rows hold numbers, their names (None for -1, which is no class)."""
+    """The values of a column; the names of a ClassLabel, whose rows hold numbers (-1 is no class: None)."""
     if not isinstance(feature, datasets.ClassLabel):
         return values
-    return [None if value is None or value < 0 else feature.names[value] for value in values]
-
-
-def _of_corners(months: NDArray[Any], regions: NDArray[Any]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Every corner with the rows that have the labels it takes."""
-    have = (months != MISSING) + 2 * (regions != MISSING)
-    return [(corner, np.flatnonzero(have & corner == corner)) for corner in range(len(_CORNERS))]
-
-
-def _encode(
-    encoder: SpaceTimeEncoder,
-    texts: list[str],
-    months: NDArray[Any],
-    regions: NDArray[Any],
-    chosen: NDArray[np.int64],
-    corner: int,
-    batch_size: int = 64,
-) -> NDArray[np.float32]:
-    """Texts at one corner, (len(texts), d); `chosen` are their places in `months` and `regions`."""
-    return encoder.encode(
-        texts,
-        encoder.months.labels(months[chosen]) if corner & 1 else None,
-        encoder.regions.labels(regions[chosen]) if corner & 2 else None,
-        batch_size=batch_size,
-        show_progress=False,
-    )
+    return [None if pd.isna(value) or value < 0 else feature.names[int(value)] for value in values]
 
 
 def _write_vectors(
     folder: Path,
     rows: datasets.Dataset,
     encoder: SpaceTimeEncoder,
-    months: NDArray[Any],
-    regions: NDArray[Any],
+    month_ids: Ids,
+    region_ids: Ids,
     batch_size: int,
-    show_progress: bool,
+    show_progress: bool | None,
 ) -> None:
     """Embed all rows at all corners they have, in float16; what a row has no label for stays 0 (a hole in the file)."""
-    size = encoder.model.config.hidden_size
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(
-            tqdm(total=len(rows), desc="embed", unit=" rows", disable=not show_progress, file=sys.stderr)
-        )
-        # Written and not mapped: a full disk kills a process that writes through a mapping.
-        files = [stack.enter_context(open(folder / f"vectors-{corner}.npy", "wb")) for corner in _CORNERS]
-        for file in files:
-            about = {"descr": "<f2", "fortran_order": False, "shape": (len(rows), size)}
-            np.lib.format.write_array_header_1_0(file, about)
+    files = [folder / f"vectors-{corner}.npy" for corner in _CORNERS]
+    shape = len(rows), encoder.model.config.hidden_size
+    for file in files:
+        np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape).flush()
+    hidden = None if show_progress is None else not show_progress
+    with tqdm(total=len(rows), desc="embed", unit=" rows", disable=hidden, file=sys.stderr) as bar:
         for start in range(0, len(rows), _ENCODED_AT_ONCE):
             texts = rows[start : start + _ENCODED_AT_ONCE]["text"]
             for row, text in enumerate(texts, start):
                 if not isinstance(text, str):
                     raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
             span = slice(start, start + len(texts))
-            found = np.zeros((len(_CORNERS), len(texts), size), dtype=np.float16)
-            for corner, chosen in _of_corners(months[span], regions[span]):
-                if corner and encoder.model.config.conditioning == "none":  # labels change nothing
-                    found[corner, chosen] = found[0, chosen]
-                elif len(chosen):
-                    found[corner, chosen] = _encode(
-                        encoder, [texts[i] for i in chosen], months[span], regions[span], chosen, corner, batch_size
-                    )
+            found = _encode(encoder, texts, month_ids[span], region_ids[span], batch_size)
             for file, vectors in zip(files, found, strict=True):
                 if vectors.any():
-                    file.write(vectors.tobytes())
-                else:
-                    file.seek(vectors.nbytes, os.SEEK_CUR)
+                    put_rows(file, start, vectors.astype(np.float16))
             bar.update(len(texts))
-        for file in files:
-            file.truncate()  # to here, behind a last hole
 
 
-def _write_rows(folder: Path, rows: datasets.Dataset) -> list[str]:
-    """Write all columns as Arrow, in batches of a fixed length; return their names."""
-    names = [
-        f"file_{name}" if name in set(_COLUMNS) - {"text", "month", "region"} else name for name in rows.column_names
-    ]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"the corpus has columns that would both be called {twice[0]!r}; rename one of them")
-    stored, writer = rows.with_format("arrow"), None
-    for start in range(0, len(rows), _ARROW_BATCH):
-        table = stored[start : start + _ARROW_BATCH].rename_columns(names)
-        for place, feature in enumerate(rows.features[name] for name in rows.column_names):
-            if isinstance(feature, datasets.ClassLabel):
-                named = pyarrow.array(_by_name(table.column(place).to_pylist(), feature), pyarrow.string())
-                table = table.set_column(place, names[place], named)
-        for name in ("month", "region"):
-            if name not in names:
-                table = table.append_column(name, pyarrow.nulls(len(table), pyarrow.string()))
-        if writer is None:
-            writer = pyarrow.ipc.new_file(str(folder / _ROWS), table.schema.remove_metadata())
-        writer.write_table(table.replace_schema_metadata(None).combine_chunks(), max_chunksize=_ARROW_BATCH)
-    if writer is not None:
-        writer.close()
-    return names
-
-
-def _write_approximate(
-    folder: Path, months: NDArray[Any], regions: NDArray[Any], exact_rows: int, show_progress: bool
-) -> list[str]:
-    """Write a faiss inverted file for every corner that has more than `exact_rows` rows; return their names."""
-    made = []
-    for corner, rows in _of_corners(months, regions):
-        if len(rows) <= exact_rows:
-            continue
-        name = _CORNERS[corner]
-        vectors = _open_array(folder, f"vectors-{name}.npy")
-        index = inverted_file(vectors, rows, title=f"index {name}", show_progress=show_progress)
-        import_module("faiss").write_index(index, str(folder / f"vectors-{name}.faiss"))
-        made.append(name)
-    return made
+def _write_rows(folder: Path, rows: datasets.Dataset) -> None:
+    """Write all columns into one Arrow file."""
+    names = {name: f"file_{name}" for name in rows.column_names if name in _TAKEN}
+    if twice := set(names.values()) & set(rows.column_names):
+        raise ValueError(f"the corpus has columns that would both be called {min(twice)!r}; rename one of them")
+    renamed = rows.rename_columns(names)
+    with ArrowWriter(features=renamed.features, path=str(folder / _ROWS)) as writer:
+        for table in renamed.with_format("arrow").iter(_ARROW_BATCH):
+            writer.write_table(table)
+        writer.finalize()

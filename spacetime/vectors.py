@@ -149,8 +149,8 @@ def write_vectors(
                     if embed is None:
                         embed = encoder.embedder(rows, precision=precision)
                     found = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=False)
-                    _put(part / "vectors.npy", starts[number], found.astype(dtype))
-                    _put(part / "done.npy", number, np.ones(1, dtype=np.uint8))
+                    put_rows(part / "vectors.npy", starts[number], found.astype(dtype))
+                    put_rows(part / "done.npy", number, np.ones(1, dtype=np.uint8))
                     bar.update(len(found))
         except BaseException:
             if processes == 1 and not _begun(part):
@@ -169,7 +169,7 @@ def _begun(part: Path) -> bool:
         return True
 
 
-def _put(file: Path, start: int, rows: NDArray[Any]) -> None:
+def put_rows(file: Path, start: int, rows: NDArray[Any]) -> None:
     """Write rows to their place in a `.npy` file; on disk when this returns.
 
     Not through a mapping: a disk that is full kills the process there, where a write raises an error.

@@ -334,7 +334,7 @@ PYTHONS_OWN = re.compile(r"\b[a-z_]+=|\b(?<!\.)[a-z]+_[a-z_]+\b|[A-Z]\w+\(|[a-z]
         ("text,month,region\n" + "a" * 100_001 + ",,UK\n", ["data", "check"], "at most 100,000 are allowed (all"),
         ("text,month,region\na,2019-01,UK\n", ["data", "check", "--months", "..2019-01"], "--months needs a month"),
         ("text,month,region\na,2019-01,UK\n", ["data", "check", "--rejects", "."], "--rejects '.' is a directory"),
-        ("text,month,region\na,2019-01,UK\n", ["index", "--exact-rows", "0", "--output", "ix"], "--exact-rows 0 must"),
+        ("text,month,region\na,2019-01,UK\n", ["index", "--batch-size", "0", "--output", "ix"], "--batch-size must"),
         ("text,month,region\na,2019-01,UK\n", ["index", "--batch-size", "0", "--output", "ix"], "--batch-size must be"),
         (
             "text,month,region\na,2019-01,UK\n",

@@ -260,11 +260,11 @@ def full() -> None:
 
 MOMENTS = [
     (ENCODE, "x.npy", "spacetime.encoder.Embedder.__call__", 1),
-    (ENCODE, "x.npy", "spacetime.vectors._put", 2),
-    (ENCODE, "x.npy", "spacetime.vectors._put", 7),
+    (ENCODE, "x.npy", "spacetime.vectors.put_rows", 2),
+    (ENCODE, "x.npy", "spacetime.vectors.put_rows", 7),
     (ENCODE, "x.npy", "spacetime.vectors._make_or_find", 1),
     (INDEX, "ix", "spacetime.search._encode", 1),
-    (INDEX, "ix", "spacetime.search._encode", 9),
+    (INDEX, "ix", "spacetime.search._encode", 5),
     (INDEX, "ix", "spacetime.search._write_rows", 1),
     (INDEX, "ix", "spacetime.search._write_labels", 1),
 ]
@@ -298,7 +298,7 @@ def test_a_stopped_command_given_again_ends_as_an_undisturbed_one(
         assert error == "stopped; x.npy.part keeps every 4,096 rows that are complete, and the same command goes on"
     else:
         assert error == "stopped; nothing unfinished was kept; the same command begins anew"
-    assert kept <= {"x.npy.part"} and (not kept or "_put" in where)
+    assert kept <= {"x.npy.part"} and (not kept or "put_rows" in where)
     assert main(command) == 0
     assert contents(here / made) == undisturbed
     assert set(names(here)) - before == {made}
@@ -358,7 +358,7 @@ def test_an_empty_part_of_another_setting_gives_way_and_a_begun_one_says_what_to
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        after(patch, "spacetime.vectors._put", 2, terminate)
+        after(patch, "spacetime.vectors.put_rows", 2, terminate)
         assert main(ENCODE) == 143
     other = [*ENCODE[:-1], "auto"]
     capsys.readouterr()

@@ -17,7 +17,7 @@ import torch
 from spacetime import search
 from spacetime.cli import main
 from spacetime.corpus import load_corpus
-from spacetime.encoder import SpaceTimeEncoder
+from spacetime.encoder import RELEASED, SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 from spacetime.months import month_number
 from spacetime.search import CONTINENTS, SpaceTimeIndex, continent_of, encoder_fingerprint
@@ -72,12 +72,6 @@ def index(rows: datasets.Dataset, encoder: SpaceTimeEncoder) -> SpaceTimeIndex:
     return SpaceTimeIndex.build(rows, encoder, show_progress=False)
 
 
-@pytest.fixture(scope="module")
-def approximate(rows: datasets.Dataset, encoder: SpaceTimeEncoder) -> SpaceTimeIndex:
-    """The same rows by way of faiss wherever more than 40 of them pass."""
-    return SpaceTimeIndex.build(rows, encoder, exact_rows=40, show_progress=False)
-
-
 def brute_force(
     rows: datasets.Dataset,
     encoder: SpaceTimeEncoder,
@@ -117,19 +111,16 @@ def assert_best(found: pd.DataFrame, scores: np.ndarray, passing: np.ndarray, k:
 
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (0.5, 0.25)])
-@pytest.mark.parametrize("which", ["index", "approximate"])
 def test_the_nearest_rows_are_those_of_the_formula(
-    which: str, weights: tuple[float, float], rows: datasets.Dataset, encoder: SpaceTimeEncoder, request: Any
+    weights: tuple[float, float], index: SpaceTimeIndex, rows: datasets.Dataset, encoder: SpaceTimeEncoder
 ) -> None:
-    index = request.getfixturevalue(which)
     found = index.search("snow and strikes", "2020-03", "UK", k=5, time_weight=weights[0], region_weight=weights[1])
     scores = brute_force(rows, encoder, "snow and strikes", "2020-03", "UK", *weights)
     assert_best(found, scores, np.ones(len(rows), bool), 5)
 
 
-@pytest.mark.parametrize("which", ["index", "approximate"])
 def test_a_filter_that_keeps_one_row_in_a_hundred_loses_none_of_them(
-    which: str, rows: datasets.Dataset, encoder: SpaceTimeEncoder, request: Any
+    rows: datasets.Dataset, encoder: SpaceTimeEncoder
 ) -> None:
     """Six rows far below the first ten of an unfiltered search: filtering afterwards would find none."""
     scores = brute_force(rows, encoder, "banks", "2021-11", "US")
@@ -138,9 +129,7 @@ def test_a_filter_that_keeps_one_row_in_a_hundred_loses_none_of_them(
     marked["month"], marked["region"] = marked["month"].where(marked["month"] != "2018-05", "2018-06"), marked["region"]
     marked.loc[worst, ["month", "region"]] = ["2018-05", "JPN"]
     changed = datasets.Dataset.from_pandas(marked)
-    index = SpaceTimeIndex.build(
-        changed, encoder, exact_rows=40 if which == "approximate" else 200_000, show_progress=False
-    )
+    index = SpaceTimeIndex.build(changed, encoder, show_progress=False)
     found = index.search(
         "banks",
         "2021-11",
@@ -153,23 +142,18 @@ def test_a_filter_that_keeps_one_row_in_a_hundred_loses_none_of_them(
     assert set(found["row"]) == set(worst)
 
 
-def test_faiss_finds_the_best_of_a_wide_filter(
-    approximate: SpaceTimeIndex, rows: datasets.Dataset, encoder: SpaceTimeEncoder, monkeypatch: pytest.MonkeyPatch
+def test_the_best_of_a_wide_filter_are_found(
+    index: SpaceTimeIndex, rows: datasets.Dataset, encoder: SpaceTimeEncoder
 ) -> None:
-    """Without the scan to fall back on, so that it is faiss that finds them."""
-    monkeypatch.setattr(approximate, "_nearest_of_all", lambda ask, number, corner, rows, k: (rows[:0], np.empty(0)))
-    found = approximate.search("fog", "2019-02", "FRA", k=3, months=("2018-01", "2020-12"), keep_undated=False)
+    found = index.search("fog", "2019-02", "FRA", k=3, months=("2018-01", "2020-12"), keep_undated=False)
     months = np.array([row["month"] or "" for row in rows])
-    passing = (months >= "2018-01") & (months <= "2020-12") & np.array([bool(row["region"]) for row in rows])
-    assert passing.sum() > 2 * 64, "or all rows would be compared"
+    passing = (months >= "2018-01") & (months <= "2020-12")
     assert_best(found, brute_force(rows, encoder, "fog", "2019-02", "FRA"), passing, 3)
 
 
-@pytest.mark.parametrize("which", ["index", "approximate"])
 def test_decay_halves_and_stops_at_the_floor(
-    which: str, rows: datasets.Dataset, encoder: SpaceTimeEncoder, request: Any
+    index: SpaceTimeIndex, rows: datasets.Dataset, encoder: SpaceTimeEncoder
 ) -> None:
-    index = request.getfixturevalue(which)
     found = index.search("trains", "2019-06", "US", k=8, half_life=6, floor=0.2)
     scores = brute_force(rows, encoder, "trains", "2019-06", "US")
     gap = np.array([abs(month_number(row["month"]) - month_number("2019-06")) if row["month"] else 0 for row in rows])
@@ -345,9 +329,7 @@ def test_rows_come_from_any_arrow_batch(encoder: SpaceTimeEncoder, monkeypatch: 
 # --- the folder ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["index", "approximate"])
-def test_a_saved_index_finds_the_same(which: str, encoder: SpaceTimeEncoder, tmp_path: Path, request: Any) -> None:
-    index = request.getfixturevalue(which)
+def test_a_saved_index_finds_the_same(index: SpaceTimeIndex, encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
     index.save(tmp_path / "saved")
     loaded = SpaceTimeIndex.load(tmp_path / "saved", encoder)
     pd.testing.assert_frame_equal(loaded.search("rain", "2020-01", "US"), index.search("rain", "2020-01", "US"))
@@ -391,18 +373,19 @@ def test_an_encoder_is_known_again_after_saving_and_not_after_a_change(tmp_path:
 def test_another_encoder_is_refused(index: SpaceTimeIndex, tmp_path: Path) -> None:
     index.save(tmp_path / "saved")
     with pytest.raises(
-        ValueError, match="built with an encoder without a name, .* cannot be compared; give the encoder"
+        ValueError, match=r"built with another encoder than SpaceTimeEncoder\(prefix.* cannot be compared; give the enc"
     ):
         SpaceTimeIndex.load(tmp_path / "saved", make_encoder(seed=1))
 
 
-def test_an_index_loads_the_encoder_it_names(encoder: SpaceTimeEncoder, tmp_path: Path) -> None:
+def test_an_index_loads_the_encoder_it_names(tmp_path: Path) -> None:
+    encoder = make_encoder()
     encoder.save(tmp_path / "model")
-    SpaceTimeIndex.build(make_rows(10), encoder, folder=tmp_path / "index", encoder_name=str(tmp_path / "model"))
+    SpaceTimeIndex.build(make_rows(10), encoder, folder=tmp_path / "index")
     assert len(SpaceTimeIndex.load(tmp_path / "index").search("rain")) == 10
 
 
-def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_path: Path) -> None:
+def test_the_plain_model_searches_any_months_and_regions(tmp_path: Path) -> None:
     rows = [
         "text,month,region",
         "Rain in the hills,1999-01,Lilliput",
@@ -411,7 +394,8 @@ def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_pa
     ]
     (tmp_path / "corpus.csv").write_text("\n".join(rows) + "\n")
     corpus = load_corpus(tmp_path / "corpus.csv", cache_dir=tmp_path, show_progress=False)
-    SpaceTimeIndex.build(corpus, folder=tmp_path / "index")
+    encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
+    SpaceTimeIndex.build(corpus, encoder, folder=tmp_path / "index")
     found = SpaceTimeIndex.load(tmp_path / "index").search("rain", "2003-02", "Japan", half_life=12)
     plain = SpaceTimeEncoder.load("plain")
     np.testing.assert_allclose(
@@ -421,12 +405,13 @@ def test_without_an_encoder_the_plain_one_searches_any_months_and_regions(tmp_pa
 
 
 @pytest.fixture
-def built(encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, in which `out/model` and an index of it, `out/index`, were named by relative paths."""
+    encoder = make_encoder()
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     encoder.save("out/model")
-    SpaceTimeIndex.build(make_rows(10), encoder, folder="out/index", encoder_name="out/model", show_progress=False)
+    SpaceTimeIndex.build(make_rows(10), encoder, folder="out/index", show_progress=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "here"
 
@@ -478,7 +463,7 @@ def test_damaged_folders_are_refused_in_one_line(encoder: SpaceTimeEncoder, tmp_
         ("vectors-both.npy", b"", "vectors-both.npy cannot be read"),
         ("rows.arrow", b"no arrow", "rows.arrow cannot be read"),
         ("index.json", b"{", "is not the description of a search index"),
-        ("index.json", b'{"format": 99}', "is of format 99"),
+        ("index.json", b'{"format": 1}', "is of format 1, and this version reads 2; build the index anew"),
     ):
         SpaceTimeIndex.build(make_rows(10), encoder, folder=folder)
         (folder / file).write_bytes(content)
@@ -553,8 +538,8 @@ def test_queries_and_filters_come_in_whatever_holds_a_column(index: SpaceTimeInd
     [
         ({"query": " "}, "query 0 is ' '"),
         ({"query": []}, "no query was given"),
-        ({"k": 0}, "k=0 must be"),
-        ({"k": True}, "k=True must be"),
+        ({"k": 0}, "k must be a whole number of at least 1, not 0"),
+        ({"k": True}, "k must be a whole number of at least 1, not True"),
         ({"month": "2031-01"}, "month '2031-01' is outside"),
         ({"region": "Uk"}, "did you mean 'UK'"),
         ({"time_weight": 1.5}, "time_weight must lie between 0 and 1, not 1.5"),
@@ -590,7 +575,6 @@ def test_what_cannot_be_searched_is_said(index: SpaceTimeIndex, options: dict[st
         ({"text": ["rain"]}, {"groups": {"North": ["Narnia"]}}, "group 'North': unknown region 'Narnia'"),
         ({"text": ["rain"]}, {"groups": {"UK": ["FRA"]}}, "group 'UK' has the name of a region"),
         ({"text": ["rain"]}, {"groups": {"North": "UK"}}, "must be a list of regions"),
-        ({"text": ["rain"]}, {"exact_rows": 0}, "exact_rows=0 must be"),
     ],
 )
 def test_what_cannot_be_indexed_is_said(
@@ -609,10 +593,10 @@ def test_a_list_is_no_corpus(encoder: SpaceTimeEncoder) -> None:
 
 
 def test_the_commands_build_and_search(
-    encoder: SpaceTimeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
-    rows = make_rows(60)
+    rows, encoder = make_rows(60), make_encoder()
     rows.to_csv(str(tmp_path / "corpus.csv"), index=False)
     encoder.save(tmp_path / "model")
     index = str(tmp_path / "index")
@@ -649,6 +633,8 @@ def test_an_index_is_of_the_released_model_unless_another_is_named(
     rows = "text,month,region\nShops close,2020-03,UK\nShops close,2009-08,JPN\n"
     (tmp_path / "corpus.csv").write_text(rows)
     index = str(tmp_path / "index")
+    SpaceTimeIndex.build(datasets.Dataset.from_csv(str(tmp_path / "corpus.csv")), folder=index)
+    assert SpaceTimeIndex.load(index).encoder.origin == RELEASED.resolve()
     assert main(["index", str(tmp_path / "corpus.csv"), "--output", index]) == 0
     capsys.readouterr()
     assert main(["search", index, "shops", "--month", "2020-03", "--region", "GB", "--json"]) == 0

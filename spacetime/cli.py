@@ -876,7 +876,9 @@ def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     message = " ".join(str(error).split())
-    if isinstance(error, ValueError | OSError) and message:
+    # An ImportError of our own names no module: it says which extra to install.
+    own_import_error = isinstance(error, ImportError) and error.name is None
+    if (isinstance(error, ValueError | OSError) or own_import_error) and message:
         message = _in_options(message, parser) if parser else message
         return f"{message}: {error.command}" if isinstance(error, _WithAdvice) else message
     return f"{type(error).__name__}: {message} (--debug shows where)"

@@ -19,7 +19,7 @@ def inverted_file(
 ) -> Any:
     """An index of 2 sqrt(n) lists that compares a vector with those of a few lists, instead of with all n.
 
-    With eight lists it found .97 of the eleven nearest of 100,000 made-up vectors.  It holds a byte a number.
+    With eight lists it found .97 of the eleven nearest of 100,000 made-up vectors. It holds a byte a number.
 
     Parameters
     ----------
@@ -36,8 +36,20 @@ def inverted_file(
     -------
     faiss.IndexIVFScalarQuantizer
         What it finds are row numbers of `vectors`.
+
+    Raises
+    ------
+    ImportError
+        If faiss is not installed.
     """
-    faiss: Any = import_module("faiss")  # only here: on macOS it may crash beside torch (`spacetime.search`)
+    try:
+        # Only here: on macOS faiss and torch each bring an OpenMP library and may crash together.
+        faiss: Any = import_module("faiss")
+    except ModuleNotFoundError:
+        raise ImportError(
+            f"near neighbours among more than {EXACT_ROWS:,} rows are found by faiss, which is not installed; run: "
+            'pip install "spacetime-minilm[large]"'
+        ) from None
     rows = np.arange(len(vectors)) if rows is None else rows
     lists = max(1, int(2 * math.sqrt(len(rows))))
     sample = np.random.default_rng(0).choice(rows, min(len(rows), 40 * lists), replace=False)

@@ -74,6 +74,28 @@ def test_current_events_has_what_its_command_needs(run: Callable[..., str]) -> N
     assert "--contact" in run("current-events", "-m", "data_samples.current_events", "--help")
 
 
+def test_large_finds_near_neighbours_among_many_rows(run: Callable[..., str]) -> None:
+    code = """
+import numpy as np
+from spacetime.neighbours import inverted_file
+points = np.eye(4, dtype=np.float32)[np.arange(200) % 4]
+print((inverted_file(points).search(points[:4], 1)[1].ravel() % 4).tolist())
+"""
+    assert run("large", "-c", code) == "[0, 1, 2, 3]\n"
+
+
+def test_without_large_the_command_that_installs_it_is_named(run: Callable[..., str]) -> None:
+    code = """
+import numpy as np
+from spacetime.neighbours import inverted_file
+try:
+    inverted_file(np.eye(4, dtype=np.float32))
+except ImportError as error:
+    print(error)
+"""
+    assert 'run: pip install "spacetime-minilm[large]"' in run("", "-c", code)
+
+
 def test_tensorboard_has_what_the_option_needs(run: Callable[..., str], tmp_path: Path) -> None:
     code = f"from torch.utils.tensorboard import SummaryWriter as S; S({str(tmp_path / 'log')!r}).add_scalar('x', 1, 1)"
     run("tensorboard", "-c", code)
@@ -81,4 +103,11 @@ def test_tensorboard_has_what_the_option_needs(run: Callable[..., str], tmp_path
 
 
 def test_every_extra_but_the_developers_is_tried_here() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {"almanac", "course", "current-events", "tensorboard", "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {
+        "almanac",
+        "course",
+        "current-events",
+        "large",
+        "tensorboard",
+        "dev",
+    }

@@ -1,10 +1,13 @@
 """Near neighbours by an index: nearly those that comparing each with each finds, and never a row itself."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from spacetime.analysis import geometry
 from spacetime.analysis.geometry import near_neighbours, true_neighbours
+from spacetime.cli import _one_line
 from spacetime.neighbours import inverted_file, near_others
 
 
@@ -64,6 +67,23 @@ def test_points_whose_lists_hold_too_few_are_compared_with_all(monkeypatch: pyte
     assert not (found.rows == np.arange(600)[:, None]).any()
     compared = (np.sort(found.rows, axis=1) == np.sort(true.rows, axis=1)).all(axis=1)
     assert compared.mean() > 0.5
+
+
+def test_without_faiss_only_many_points_are_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    points = cloud(300)
+    assert near_neighbours(points, 3).rows.shape == (300, 3)
+    monkeypatch.setattr(geometry, "EXACT_ROWS", 100)
+    with pytest.raises(ImportError, match=r'faiss, which is not .*; run: pip install "spacetime-minilm\[large\]"'):
+        near_neighbours(points, 3)
+
+
+def test_the_command_line_says_so_in_one_line_without_a_kind_of_error() -> None:
+    told = ImportError('it is not installed; run: pip install "spacetime-minilm[large]"')
+    assert _one_line(told, None) == str(told)
+    assert _one_line(ImportError("cannot import name 'x'", name="y"), None).startswith("ImportError: cannot")
 
 
 def test_components_of_many_points_are_those_of_the_full_way(monkeypatch: pytest.MonkeyPatch) -> None:

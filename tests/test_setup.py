@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -97,9 +97,38 @@ def test_every_extra_package_in_the_environment_says_which_lesson_needs_it() -> 
             assert re.search(r"lesson|\b0\d\b", heading), f"{text} stands under {heading!r}"
 
 
+def test_a_bare_installation_asks_for_few_packages() -> None:
+    assert len(pyproject()["project"]["dependencies"]) <= 12
+
+
+def brought() -> dict[str, set[str]]:
+    """What each hard dependency is said to bring along, in the comment above the list."""
+    comment = " ".join(re.findall(r"^# (.*)$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M))
+    told = re.search(r"to what is installed: (.*?)\.", comment)
+    assert told
+    found: dict[str, set[str]] = {}
+    for part in told[1].split("; "):
+        name, *others = re.sub(r",? which .*", "", part).replace(" brings", "").replace(" and ", " ").split()
+        found[name] = {canonicalize_name(other.strip(",")) for other in others}
+    return found
+
+
+def test_what_is_said_to_come_along_does() -> None:
+    """By the metadata of the installed version: an import that comes with a package goes when it changes its mind."""
+    hard = ranges(pyproject()["project"]["dependencies"])
+    missing = {}
+    for name, others in brought().items():
+        assert name in hard
+        asked = [Requirement(line) for line in requires(name) or []]
+        always = {canonicalize_name(r.name) for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})}
+        missing[name] = others - always
+    assert missing == dict.fromkeys(missing, set())
+
+
 def test_what_the_package_imports_is_declared() -> None:
-    """An import that only comes along with another package goes when that package changes its mind."""
+    """Or comes along with what is declared, as `test_what_is_said_to_come_along_does` holds."""
     distributions = packages_distributions()
+    known = declared().keys() | set().union(*brought().values())
     undeclared = set()
     for path in [
         *(ROOT / "spacetime").rglob("*.py"),
@@ -110,7 +139,7 @@ def test_what_the_package_imports_is_declared() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - OURS:
-                if not {canonicalize_name(name) for name in distributions.get(top, [])} & declared().keys():
+                if not {canonicalize_name(name) for name in distributions.get(top, [])} & known:
                     undeclared.add(f"{path.relative_to(ROOT)}: {top}")
     assert undeclared == set()
 

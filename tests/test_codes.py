@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spacetime.codes import kernel_factor, region_kernel, time_kernel
+from spacetime.codes import codes_by_id, kernel_factor, region_kernel, time_kernel
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.training.pairs import PairRecipe
 
@@ -51,5 +51,7 @@ def test_factors_give_the_kernels_back() -> None:
     for kernel in (time_kernel(7), time_kernel(7, scale=2.0), region_kernel(4), region_kernel(1)):
         factor = kernel_factor(kernel)
         np.testing.assert_allclose(factor @ factor.T, kernel, atol=1e-9)
+        np.testing.assert_array_equal(codes_by_id(kernel)[:-1], factor)
+        assert not codes_by_id(kernel)[-1].any(), "the id -1 of a missing label reads zeros"
     with pytest.raises(ValueError, match="eigenvalue"):
         kernel_factor(region_kernel(4, other=-1.0))

@@ -18,7 +18,7 @@ from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, region_k
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MISSING, MonthRange
 from spacetime.neighbours import EXACT_ROWS, inverted_file, near_others
-from spacetime.regions import RegionSet
+from spacetime.regions import RegionSet, on_the_globe
 
 EARTH_RADIUS_KM = 6371.0
 NEIGHBOURS = 10
@@ -146,10 +146,7 @@ def great_circle_km(coordinates: Floats, names: list[str] | None = None) -> Floa
     if len(lost):
         where = names[lost[0]] if names else f"number {lost[0]}"
         raise ValueError(f"region {where} has no coordinates, which a distance needs; give them to its RegionSet")
-    latitude, longitude = np.radians(coordinates).T
-    point = np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
+    point = on_the_globe(coordinates)
     distance: Floats = EARTH_RADIUS_KM * np.arccos(np.clip(point @ point.T, -1, 1))
     return distance
 

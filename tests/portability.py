@@ -1,5 +1,6 @@
 """A small encoder to save, and virtual environments that hold a few packages and not this one."""
 
+import json
 import os
 import subprocess
 import venv
@@ -9,9 +10,12 @@ from typing import Any
 
 import torch
 from packaging.requirements import Requirement
+from safetensors.torch import save_file
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
+from spacetime.model.foreign import BACKBONE_SIZES
+from spacetime.model.modeling import PUBLISHED_MARKS, PUBLISHED_NAMES
 
 TEXTS = ["Rain.", "The clocks go forward tonight, an hour after midnight.", "Shops are shut.", "Rain."]
 MONTHS = ["2017-01", None, "2020-03", "2021-12"]
@@ -33,6 +37,22 @@ def small_encoder(conditioning: str = "prefix", **fields: Any) -> SpaceTimeEncod
         if any(part in name for part in ("conditioning", "late", "locator", "mlm_transform")):
             torch.nn.init.normal_(weight, std=0.2)
     return SpaceTimeEncoder(model, load_tokenizer(), "cpu")
+
+
+def save_published(model: SpaceTimeMiniLM, folder: Path) -> None:
+    """Write a model in the layout of the published Space-Time-MiniLM-v0, with its months and regions beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {}
+    for name, tensor in model.state_dict().items():
+        for theirs, ours in PUBLISHED_NAMES:
+            name = name.replace(ours, theirs)
+        state[name] = tensor.contiguous().clone()
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    config = model.config
+    shared = ("first_month", "last_month", "regions", *BACKBONE_SIZES)
+    numbers = {"num_space": config.num_regions, "num_time": config.num_months}
+    written = PUBLISHED_MARKS | numbers | {name: getattr(config, name) for name in shared}
+    (folder / "config.json").write_text(json.dumps(written), encoding="utf-8")
 
 
 def bare_environment(folder: Path, *packages: str) -> Path:

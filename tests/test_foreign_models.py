@@ -14,14 +14,13 @@ from typing import Any
 import datasets
 import pytest
 import torch
-from portability import small_encoder
+from portability import save_published, small_encoder
 from safetensors.torch import load_file, save_file
 
 import spacetime
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, find_plain_weights, load_tokenizer
 from spacetime.model.delta import load_delta
-from spacetime.model.published import save_published
 
 PACKAGE = Path(spacetime.__file__).parent
 # `datasets.load_dataset` runs no code since 4.0, the oldest that this package takes.

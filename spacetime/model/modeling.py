@@ -695,7 +695,7 @@ class SpaceTimeMiniLM(StartsOwnWeights, PreTrainedModel):
         """Read a checkpoint in the layout of the published Space-Time-MiniLM-v0.
 
         It keeps the published table of months, untied masked-LM head, heads on the pooler, and embeddings that are
-        not normalised.  `spacetime.model.published.save_published` writes the same layout.
+        not normalised.
 
         Parameters
         ----------

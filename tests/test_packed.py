@@ -286,14 +286,46 @@ def test_an_unknown_precision_is_named() -> None:
         small(conditioning="none").encode(["Rain."], precision="fp8")  # type: ignore[arg-type]
 
 
-def test_a_way_of_conditioning_of_ones_own_is_not_packed(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Loud(modeling.PrefixConditioning):
-        """Does what no table knows of."""
+class Loud(modeling.PrefixConditioning):
+    """Does what the table that it inherits does not tell."""
 
-        def after(self, output: torch.Tensor, query: torch.Tensor, context: modeling.Context) -> torch.Tensor:
-            return 2 * super().after(output, query, context)
+    def after(self, output: torch.Tensor, query: torch.Tensor, context: modeling.Context) -> torch.Tensor:
+        return 2 * super().after(output, query, context)
 
-    monkeypatch.setitem(modeling.CONDITIONING_IN_ATTENTION, "prefix", Loud)
+
+class Shifted(modeling.Conditioning):
+    """Adds months and regions to the values as they are, and tells it."""
+
+    def before(
+        self, query: torch.Tensor, value: torch.Tensor, context: modeling.Context
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        for vector, weight in context.parts():
+            value = value + self.split_heads(vector * weight)
+        return query, value
+
+    def table(self, context: modeling.Context, part: int) -> dict[str, torch.Tensor]:
+        vector, weight = context.parts()[part]
+        return {"value": self.split_heads(vector * weight)}
+
+
+class Renamed(modeling.AdditiveConditioning):
+    """Does what its parent does."""
+
+
+@pytest.mark.parametrize(("kind", "is_packed"), [(Loud, False), (Shifted, True), (Renamed, True)])
+def test_a_way_of_conditioning_of_ones_own_is_packed_only_by_a_table_that_tells_all(
+    kind: type[modeling.Conditioning], is_packed: bool, always_packed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(modeling.CONDITIONING_IN_ATTENTION, "prefix", kind)
     encoder = small(conditioning="prefix")
-    assert not packed.can_be_packed(encoder.model)
-    np.testing.assert_allclose(encoder.encode(*sentences()), never_packed(encoder, *sentences()), atol=1e-6)
+    assert packed.can_be_packed(encoder.model) == is_packed
+    plain = encoder.encode(sentences()[0])
+    found = encoder.encode(*sentences())
+    assert np.abs(found - plain).max() > 1e-3, "the context does something"
+    np.testing.assert_allclose(found, never_packed(encoder, *sentences()), atol=1e-6)
+
+
+def test_a_table_of_an_unknown_name_is_named(always_packed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling.Conditioning, "table", lambda self, context, part: {"mask": context.month})
+    with pytest.raises(ValueError, match="Conditioning.table gives 'mask', not temperature, query, value"):
+        small(conditioning="none").encode("Rain.")

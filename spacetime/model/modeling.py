@@ -323,6 +323,15 @@ class Conditioning(nn.Module):
         """Change what the words gathered, (B, L, H, D), after they attended to each other."""
         return output
 
+    def table(self, context: Context, part: int) -> dict[str, Tensor]:
+        """What every month (part 0) or every region (part 1) brings, (rows, H, 1, 1 or D); the other is missing.
+
+        `spacetime.model.packed` looks it up in place of `before` and `after`. `"temperature"` multiplies the queries,
+        `"query"` and `"value"` are added, `"prefix_key"` and `"prefix_value"` are a key and a value for `after`. A
+        class of your own that changes `before` or `after` and not this is left to the model.
+        """
+        return {}
+
     def split_heads(self, vector: Tensor) -> Tensor:
         return vector.view(-1, self.num_heads, 1, self.head_size)  # (B, C) -> (B, H, 1, D)
 
@@ -344,6 +353,9 @@ class MultiplicativeConditioning(Conditioning):
 
     def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         return query * self.temperature(context).to(query.dtype), value
+
+    def table(self, context: Context, part: int) -> dict[str, Tensor]:
+        return {"temperature": self.temperature(context)}
 
     def temperature(self, context: Context) -> Tensor:
         """Tau of each sentence and head, (B, H, 1, 1); 1 for what is missing, between for a weight between."""
@@ -387,6 +399,11 @@ class AdditiveConditioning(Conditioning):
     def before(self, query: Tensor, value: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         return self.add(query, self.to_query, context), self.add(value, self.to_value, context)
 
+    def table(self, context: Context, part: int) -> dict[str, Tensor]:
+        none = torch.zeros(1, self.num_heads, 1, self.head_size)
+        added = {"query": self.add(none, self.to_query, context), "value": self.add(none, self.to_value, context)}
+        return added if self.to_value else {"query": added["query"]}
+
     def add(self, words: Tensor, projections: nn.ModuleList, context: Context) -> Tensor:
         for project, (vector, weight) in zip(projections, context.parts(), strict=False):
             words = words + self.split_heads(project(vector) * weight)
@@ -425,6 +442,11 @@ class PrefixConditioning(Conditioning):
             score = (query * key).sum(-1, keepdim=True) / math.sqrt(self.head_size)  # (B, H, L, 1)
             output = output + (score.sigmoid() * value).transpose(1, 2)  # (B, L, H, D)
         return output
+
+    def table(self, context: Context, part: int) -> dict[str, Tensor]:
+        vector, weight = context.parts()[part]
+        value = self.split_heads(self.value[part](vector) * weight) * self.gate()[part, :, None, None]
+        return {"prefix_key": self.split_heads(self.key[part](vector)), "prefix_value": value}
 
 
 class Gates(nn.Module):

@@ -27,28 +27,26 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spacetime.model.modeling import (
-    AdditiveConditioning,
-    Conditioning,
-    Context,
-    LowRank,
-    MultiplicativeConditioning,
-    PrefixConditioning,
-    SpaceTimeMiniLM,
-)
+from spacetime.model.modeling import Conditioning, Context, LowRank, SpaceTimeMiniLM
 
 # Almost every step has shapes of its own, and oneDNN keeps the code that it makes for the last 1,024 of them: 650 MB
 # that hardly ever serve again.  It reads this at its first product; training is as fast with so few.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-PACKED = (Conditioning, MultiplicativeConditioning, AdditiveConditioning, PrefixConditioning)
+# What a conditioning's `table` may give; what is missing brings a row of 0, of the temperature 1.
+TABLES = ("temperature", "query", "value", "prefix_key", "prefix_value")
+Tables = dict[str, tuple[Tensor, Tensor]]  # by name: of months and of regions, by id, (ids, H, 1, 1 or D) each
 
 
 def can_be_packed(model: SpaceTimeMiniLM) -> bool:
-    """Whether `PackedModel` computes what this model does: a way of conditioning of somebody's own it does not know."""
-    layers = cast(Any, model.bert).encoder.layer
-    return all(type(layer.attention.self.conditioning) in PACKED for layer in layers)
+    """Whether `PackedModel` computes what this model does: a class that changes the attention gives its own table."""
+
+    def place(kind: type, method: str) -> int:
+        return next(number for number, base in enumerate(kind.__mro__) if method in vars(base))
+
+    kinds = {type(layer.attention.self.conditioning) for layer in cast(Any, model.bert).encoder.layer}
+    return all(place(kind, "table") <= min(place(kind, "before"), place(kind, "after")) for kind in kinds)
 
 
 class PackedModel:
@@ -142,7 +140,7 @@ class PackedModel:
         return normed.to(self.dtype)
 
     def _attention(
-        self, projected: Tensor, blocks: "list[_Block]", tables: "_Tables", ids: tuple[Tensor, Tensor]
+        self, projected: Tensor, blocks: "list[_Block]", tables: Tables, ids: tuple[Tensor, Tensor]
     ) -> Tensor:
         """Queries, keys and values (N, 3 C), the queries scaled by 1/sqrt(D), to what the words gathered (N, C)."""
         heads, size = self.heads, self.head_size
@@ -155,18 +153,18 @@ class PackedModel:
                 for part in parts.permute(2, 0, 3, 1, 4)
             )
             of_block = (ids[0][block.sentences], ids[1][block.sentences])
-            if tables.query is not None:
-                query = query + _both(tables.query, of_block).view(flat, 1, size)
-            if tables.value is not None:
-                value = value + _both(tables.value, of_block).view(flat, 1, size)
-            if tables.temperature is not None:
-                tau = tables.temperature[0][of_block[0]] * tables.temperature[1][of_block[1]]
+            if "query" in tables:
+                query = query + _both(tables["query"], of_block).view(flat, 1, size)
+            if "value" in tables:
+                value = value + _both(tables["value"], of_block).view(flat, 1, size)
+            if "temperature" in tables:
+                tau = tables["temperature"][0][of_block[0]] * tables["temperature"][1][of_block[1]]
                 query = query * tau.view(flat, 1, 1)
             gathered = torch.bmm(torch.bmm(query, key.transpose(1, 2)).softmax(-1), value)
-            if tables.prefix_key is not None and tables.prefix_value is not None:
+            if "prefix_key" in tables:
                 keys, values = (
-                    torch.stack([t[i] for t, i in zip(table, of_block, strict=True)], 2).view(flat, 2, size)
-                    for table in (tables.prefix_key, tables.prefix_value)
+                    torch.stack([t[i] for t, i in zip(tables[name], of_block, strict=True)], 2).view(flat, 2, size)
+                    for name in ("prefix_key", "prefix_value")
                 )
                 share = torch.bmm(query, keys.transpose(1, 2)).sigmoid()  # (B H, L, 2)
                 gathered = gathered.baddbmm_(share, values)
@@ -211,36 +209,23 @@ class PackedModel:
         return layers
 
     @torch.inference_mode()
-    def _tables(self, conditioning: nn.Module) -> "_Tables":
-        """What every month and every region brings to a layer, computed by the layer's own conditioning."""
-        shape = (-1, self.heads, 1, self.head_size)
-        if isinstance(conditioning, MultiplicativeConditioning):
-            found = [conditioning.temperature(context) for context in self._alone()]
-            return _Tables(temperature=self._rows(found, missing=1.0))
-        if isinstance(conditioning, AdditiveConditioning):
-            none = torch.zeros(()).expand(1, *shape[1:])
-            changes = [conditioning.before(none, none, context) for context in self._alone()]
-            # The scores' scale stands in the query's weights, so what is added to a query is scaled, too.
-            query = self._rows([change[0] * self.head_size**-0.5 for change in changes])
-            return _Tables(query=query, value=self._rows([c[1] for c in changes]) if conditioning.to_value else None)
-        if isinstance(conditioning, PrefixConditioning):
-            gate = conditioning.gate()[:, :, None, None]
-            contexts = [context.parts()[i] for i, context in enumerate(self._alone())]
-            keys = [conditioning.key[i](vector).view(shape) for i, (vector, _) in enumerate(contexts)]
-            values = [
-                (conditioning.value[i](vector) * weight).view(shape) * gate[i]
-                for i, (vector, weight) in enumerate(contexts)
-            ]
-            return _Tables(prefix_key=self._rows(keys), prefix_value=self._rows(values))
-        return _Tables()
+    def _tables(self, conditioning: Conditioning) -> Tables:
+        """What every month and every region brings to a layer, by the layer's own conditioning."""
+        parts = [conditioning.table(context, part) for part, context in enumerate(self._alone())]
+        if unknown := set(parts[0]) - set(TABLES):
+            raise ValueError(f"{type(conditioning).__name__}.table gives {min(unknown)!r}, not {', '.join(TABLES)}")
+        if (
+            "query" in parts[0]
+        ):  # the scores' scale stands in the query's weights, so what is added to it is scaled, too
+            parts = [part | {"query": part["query"] * self.head_size**-0.5} for part in parts]
+        return {name: self._rows([part[name] for part in parts], float(name == "temperature")) for name in parts[0]}
 
     @torch.inference_mode()
-    def _late_tables(self) -> tuple[Tensor, ...]:
+    def _late_tables(self) -> tuple[Tensor, Tensor]:
         late = self.model.late
         assert late is not None
         nothing = torch.zeros(1, self.model.config.hidden_size)
-        found = [late(nothing, context) for context in self._alone()]
-        return tuple(torch.cat((rows, torch.zeros_like(rows[:1]))) for rows in found)
+        return self._rows([late(nothing, context) for context in self._alone()], dtype=torch.float32)
 
     def _alone(self) -> tuple[Context, Context]:
         """Every month without a region, then every region without a month."""
@@ -251,12 +236,17 @@ class PackedModel:
             model.context(torch.full_like(regions, -1), regions, time, region),
         )
 
-    def _rows(self, tables: Sequence[Tensor], missing: float = 0.0) -> tuple[Tensor, ...]:
-        """Tables in the working precision, with one more row for what is missing."""
-        return tuple(torch.cat((rows, torch.full_like(rows[:1], missing))).to(self.dtype) for rows in tables)
+    def _rows(
+        self, parts: list[Tensor], missing: float = 0.0, dtype: torch.dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Months' and regions' rows in the working precision, with one more row for what is missing."""
+        months, regions = (
+            torch.cat((rows, torch.full_like(rows[:1], missing))).to(dtype or self.dtype) for rows in parts
+        )
+        return months, regions
 
 
-def _both(tables: tuple[Tensor, ...], ids: tuple[Tensor, Tensor]) -> Tensor:
+def _both(tables: tuple[Tensor, Tensor], ids: tuple[Tensor, Tensor]) -> Tensor:
     """What the month and the region of each sentence bring, added."""
     return tables[0][ids[0]] + tables[1][ids[1]]
 
@@ -268,16 +258,6 @@ class _Block(NamedTuple):
     length: int
     words: slice  # of all pieces
     sentences: slice
-
-
-class _Tables(NamedTuple):
-    """What months (first) and regions (second) bring to a layer, by id; see the conditioning of each name."""
-
-    temperature: tuple[Tensor, ...] | None = None  # (ids, H, 1, 1)
-    query: tuple[Tensor, ...] | None = None  # (ids, H, 1, D), as all that follow
-    value: tuple[Tensor, ...] | None = None
-    prefix_key: tuple[Tensor, ...] | None = None
-    prefix_value: tuple[Tensor, ...] | None = None
 
 
 class _Layer(NamedTuple):

@@ -28,7 +28,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spacetime.corpus.splits import word_triples
-from spacetime.encoder import ids_for_each
 from spacetime.evaluation.baselines import PlainEncoder
 from spacetime.evaluation.sampling import (
     ContextEncoder,
@@ -41,6 +40,7 @@ from spacetime.evaluation.sampling import (
     check_texts,
     encode_checked,
 )
+from spacetime.inputs import ids_for_each
 from spacetime.months import MISSING, is_missing, month_number, parse_month
 
 SETTINGS = ("given", "wrong", "missing", "month only", "region only", "ambiguous")

@@ -5,8 +5,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
@@ -18,14 +17,15 @@ from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from torch import Tensor
-from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from spacetime.codes import with_codes
-from spacetime.inputs import number_table, quoted, texts_of, whole_number
+from spacetime.inputs import ids_for_each, number_table, quoted, texts_of
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
+from spacetime.model.embedding import Embedder, Precision, Rows, autocast, known_precision, padded_batches, quickest
+from spacetime.model.embedding import pad as pad  # lessons and evaluation take it from here
 from spacetime.model.foreign import (
     check_sizes,
     read_described,
@@ -35,28 +35,18 @@ from spacetime.model.foreign import (
     warn_of_code,
 )
 from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
-from spacetime.model.packed import PackedModel, can_be_packed, product_threads
 from spacetime.model.portable import save_portable
-from spacetime.model.precision import fast_paths, multiplies_bfloat16, say_where_bfloat16_is_slow
+from spacetime.model.precision import say_where_bfloat16_is_slow, usable_device
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
-from spacetime.months import MISSING, MonthRange
+from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
 DEFAULT_MONTHS = MonthRange("2017-01", "2021-12")
 DEFAULT_REGIONS = RegionSet(["UK", "US", "AUS", "CAN"])
 
 RELEASED = Path(__file__).parent / "released"  # the model that comes with the package
-PUBLISHED_RECIPE = "published-recipe"
 # What `load` takes besides folders and names on the hub, and what people write for it.
-NAMES = {"released": "released", "plain": "plain", PUBLISHED_RECIPE: PUBLISHED_RECIPE, "all-minilm-l6-v2": "plain"}
-PUBLISHED_RECIPE_FOLDER = Path("runs/foundation/published/stage2/model")  # where `benchmarks.foundation` leaves it
-
-Precision = Literal["float32", "bfloat16", "auto"]
-# Of word pieces in all: below it, laying the weights out anew (about 30 ms) costs more than it saves.
-WORTH_PACKING = 2_000
-STEP_PIECES = 1_024  # of a packed step: what passes between two layers then stays in a processor's cache
-SAMPLE = 16  # sentences on which "auto" tries bfloat16
-SAFE_COSINE = 0.9995  # of every one of them to float32
+NAMES = {"released": "released", "plain": "plain", "all-minilm-l6-v2": "plain"}
 
 
 class Location(NamedTuple):
@@ -170,9 +160,7 @@ class SpaceTimeEncoder:
 
         Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
         months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
-        `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions;
-        `"published-recipe"` is the published design as this project trained it; it is not shipped, and the error says
-        which command trains it.
+        `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions.
 
         Parameters
         ----------
@@ -184,7 +172,7 @@ class SpaceTimeEncoder:
         Raises
         ------
         FileNotFoundError
-            The folder holds no model, or the model is one that must be trained first.
+            The folder holds no model.
         ValueError
             The folder holds another model, or weights that do not fit its configuration.
         """
@@ -198,13 +186,6 @@ class SpaceTimeEncoder:
             return cls(load_delta(RELEASED), load_tokenizer(), device, RELEASED)
         if path_or_name == "plain":
             return cls.from_plain("none", device=device)
-        if path_or_name == PUBLISHED_RECIPE:
-            path_or_name = PUBLISHED_RECIPE_FOLDER
-            if not (path_or_name / "config.json").exists():
-                raise FileNotFoundError(
-                    f"{PUBLISHED_RECIPE!r} is not shipped (it changes the whole backbone); train it into "
-                    f"{PUBLISHED_RECIPE_FOLDER} from this folder with: python -m benchmarks.foundation CORPUS --sts STS"
-                )
         folder = Path(path_or_name)
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
@@ -484,12 +465,12 @@ class SpaceTimeEncoder:
 
     def embedder(
         self,
-        sample: "Rows",
+        sample: Rows,
         *,
         precision: Precision | None = None,
         time_weight: float = 1.0,
         region_weight: float = 1.0,
-    ) -> "Embedder":
+    ) -> Embedder:
         """What embeds any number of rows of word pieces, made ready once: the fastest way for this model and device.
 
         Parameters
@@ -505,39 +486,8 @@ class SpaceTimeEncoder:
         ValueError
             An unknown precision.
         """
-        precision = _known_precision(precision or self.precision)
-        weights = {"time_weight": time_weight, "region_weight": region_weight}
-        quick, pack = multiplies_bfloat16(self.device), self._packs(sample)
-        if precision == "bfloat16":
-            say_where_bfloat16_is_slow(self.device)
-            pack = pack and quick
-
-        def way(precision: Literal["float32", "bfloat16"]) -> Embedder:
-            dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-            packed = PackedModel(self.model, dtype, time_weight, region_weight) if pack else None
-            return Embedder(self, precision, weights, packed)
-
-        if precision != "auto":
-            return way(precision)
-        if not quick or (self.device.type == "cpu" and not pack):  # a few sentences gain nothing on a processor
-            return way("float32")
-        return self._tried(way("bfloat16"), way("float32"), sample)
-
-    def _packs(self, sample: "Rows") -> bool:
-        """Whether such sentences are packed: float32 weights on a processor, without dropout, and something to gain."""
-        if self.device.type != "cpu" or self.model.training or self.model.dtype != torch.float32:
-            return False
-        state = fast_paths()
-        enough = state == "on" or (state == "auto" and sum(map(len, sample.pieces)) >= WORTH_PACKING)
-        return enough and can_be_packed(self.model)
-
-    @staticmethod
-    def _tried(quick: "Embedder", exact: "Embedder", sample: "Rows") -> "Embedder":
-        """The quick way where it keeps to the exact one on some of the sentences, short and long; else the exact."""
-        by_length = np.argsort([len(ids) for ids in sample.pieces], kind="stable")
-        some = sample.take(by_length[np.linspace(0, len(by_length) - 1, min(SAMPLE, len(by_length))).astype(int)])
-        cosines = (quick(some, show_progress=False) * exact(some, show_progress=False)).sum(1)
-        return quick if len(cosines) == 0 or cosines.min() >= SAFE_COSINE else exact
+        precision = known_precision(precision or self.precision)
+        return quickest(self.model, self._pad_id, sample, precision, time_weight, region_weight)
 
     @torch.inference_mode()
     def locate(
@@ -580,11 +530,12 @@ class SpaceTimeEncoder:
         texts = texts_of(sentences)
         by_month = np.empty((len(texts), len(self.months)), dtype=np.float32)
         by_region = np.empty((len(texts), len(self.regions)), dtype=np.float32)
-        precision = _known_precision(self.precision)
+        precision = known_precision(self.precision)
         if precision == "bfloat16":
             say_where_bfloat16_is_slow(self.device)
-        for rows, batch in padded_batches(self, self._rows(texts, months, regions), batch_size, show_progress):
-            with self._autocast("float32" if precision == "auto" else precision):
+        given = self._rows(texts, months, regions)
+        for rows, batch in padded_batches(given, self._pad_id, self.device, batch_size, show_progress):
+            with autocast(self.device, precision):
                 month_logits, region_logits = self.model.locate(**batch)
             by_month[rows] = month_logits.float().softmax(-1).cpu().numpy()
             by_region[rows] = region_logits.float().softmax(-1).cpu().numpy()
@@ -648,10 +599,12 @@ class SpaceTimeEncoder:
         ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=length)["input_ids"]
         return ids
 
-    def _autocast(self, precision: str) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    @property
+    def _pad_id(self) -> int:
+        pad_id: int = self.tokenizer.pad_token_id
+        return pad_id
 
-    def _rows(self, texts: list[str], months: Any, regions: Any) -> "Rows":
+    def _rows(self, texts: list[str], months: Any, regions: Any) -> Rows:
         """Texts and labels, checked, as the model reads them."""
         month_ids = ids_for_each(self.months, months, len(texts), "months")
         region_ids = ids_for_each(self.regions, regions, len(texts), "regions")
@@ -665,148 +618,6 @@ def _vectors(given: Any, name: str) -> Tensor:
         raise ValueError(f"{name} must be embeddings, (n, 384), not {quoted(given)}; encode gives them")
     table = np.require(table, requirements=["C", "W"])  # torch knows no negative strides
     return torch.from_numpy(table.reshape(-1, table.shape[-1]))
-
-
-class Rows(NamedTuple):
-    """Sentences as the model reads them."""
-
-    pieces: Sequence[Sequence[int]]  # n times a sentence's word pieces
-    month_ids: NDArray[np.int64]  # (n,), -1 where missing
-    region_ids: NDArray[np.int64]
-
-    def take(self, chosen: NDArray[np.int64]) -> "Rows":
-        """Some of the rows, in the order of their numbers here."""
-        return Rows([self.pieces[row] for row in chosen], self.month_ids[chosen], self.region_ids[chosen])
-
-
-class Embedder:
-    """Embeds rows of word pieces; made by `SpaceTimeEncoder.embedder`.
-
-    Attributes
-    ----------
-    precision : {"float32", "bfloat16"}
-        What it computes in, once `"auto"` has chosen.
-    """
-
-    def __init__(
-        self,
-        encoder: SpaceTimeEncoder,
-        precision: Literal["float32", "bfloat16"],
-        weights: dict[str, float],
-        packed: PackedModel | None = None,
-    ) -> None:
-        self.encoder, self.precision, self.weights, self.packed = encoder, precision, weights, packed
-
-    @torch.inference_mode()
-    def __call__(
-        self, rows: Rows, *, batch_size: int = 64, normalize: bool = True, show_progress: bool | None = None
-    ) -> NDArray[np.float32]:
-        """Embeddings (n, 384) in the order of the rows; parameters as in `SpaceTimeEncoder.encode`."""
-        embeddings = np.empty((len(rows.pieces), self.encoder.model.config.hidden_size), dtype=np.float32)
-        for chosen, embedding in self._steps(rows, batch_size, show_progress):
-            embedding = torch.nn.functional.normalize(embedding, dim=-1) if normalize else embedding
-            embeddings[chosen] = embedding.float().cpu().numpy()
-        return embeddings
-
-    def _steps(
-        self, rows: Rows, batch_size: int, show_progress: bool | None
-    ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        if self.packed is None:
-            for chosen, batch in padded_batches(self.encoder, rows, batch_size, show_progress):
-                with self.encoder._autocast(self.precision):
-                    yield chosen, self.encoder.model(**batch, **self.weights).embedding
-            return
-        packed, steps = self.packed, packed_steps(rows, self.packed, batch_size)
-        threads = torch.get_num_threads()
-        if threads == 1 or len(steps) < 4 * threads:  # too few to keep every thread busy to the end
-            with product_threads(threads):
-                for chosen in shown(steps, show_progress):
-                    yield chosen, packed.embed(*rows.take(chosen))
-            return
-        # A step for each thread is faster than all threads in each small product: they need not wait for each other.
-        packed.prepare(rows.month_ids, rows.region_ids)
-        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        try:
-            with product_threads(1):
-                embedded = pool.map(lambda chosen: packed.embed(*rows.take(chosen)), steps)
-                yield from zip(shown(steps, show_progress), embedded, strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)  # a reader that stops early, or Ctrl-C, need not wait for the rest
-            torch.set_num_threads(threads)
-
-
-def padded_batches(
-    encoder: SpaceTimeEncoder, rows: Rows, batch_size: int, show_progress: bool | None
-) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
-    """Batches of sentences of like length, longest first, each with the rows it belongs to."""
-    batch_size = whole_number(batch_size, "batch_size")
-    order = np.argsort([-len(ids) for ids in rows.pieces], kind="stable")
-    steps = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    for chosen in shown(steps, show_progress):
-        some = rows.take(chosen)
-        input_ids, attention_mask = pad(some.pieces, encoder.tokenizer.pad_token_id)
-        batch = {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "month_ids": torch.from_numpy(some.month_ids),
-            "region_ids": torch.from_numpy(some.region_ids),
-        }
-        yield chosen, {name: tensor.to(encoder.device) for name, tensor in batch.items()}
-
-
-def packed_steps(rows: Rows, packed: PackedModel, batch_size: int) -> list[NDArray[np.int64]]:
-    """Rows of each step: of one amount of context, longest first, about `STEP_PIECES` word pieces together."""
-    batch_size = whole_number(batch_size, "batch_size")
-    lengths = np.array([len(ids) for ids in rows.pieces], dtype=np.int64)
-    amounts = packed.amounts(rows.month_ids, rows.region_ids)
-    steps: list[NDArray[np.int64]] = []
-    for amount in np.unique(amounts):
-        here = np.flatnonzero(amounts == amount)
-        here = here[np.argsort(-lengths[here], kind="stable")]
-        start = 0
-        while start < len(here):
-            most = max(1, min(batch_size, STEP_PIECES // int(lengths[here[start]])))  # those that follow are shorter
-            steps.append(here[start : start + most])
-            start += most
-    return steps
-
-
-def shown(steps: list[NDArray[np.int64]], show_progress: bool | None) -> Iterator[NDArray[np.int64]]:
-    """The steps, with a progress bar over their rows; None shows it for long inputs on a terminal."""
-    hidden = not show_progress if show_progress is not None else None if len(steps) > 20 else True
-    with tqdm(total=sum(map(len, steps)), desc="encode", unit="row", disable=hidden) as bar:
-        for chosen in steps:
-            yield chosen
-            bar.update(len(chosen))
-
-
-def _known_precision(precision: str) -> Precision:
-    if precision not in ("float32", "bfloat16", "auto"):
-        raise ValueError(f"precision must be 'float32', 'bfloat16' or 'auto', not {precision!r}")
-    return precision  # type: ignore[return-value]  # just checked
-
-
-def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Sequences of word pieces to ids and attention mask, (B, L) each, L the longest of them."""
-    length = max(len(ids) for ids in sequences)
-    padded = np.full((len(sequences), length), pad_id, dtype=np.int64)
-    mask = np.zeros((len(sequences), length), dtype=np.int64)
-    for row, ids in enumerate(sequences):
-        padded[row, : len(ids)] = ids
-        mask[row, : len(ids)] = 1
-    return torch.from_numpy(padded), torch.from_numpy(mask)
-
-
-def ids_for_each(known: MonthRange | RegionSet, labels: Any, count: int, name: str) -> NDArray[np.int64]:
-    """Labels given as one for all, one each, or None, to `count` ids."""
-    if labels is None:
-        return np.full(count, MISSING, dtype=np.int64)
-    ids = known.ids(labels)
-    if isinstance(ids, int | np.integer):
-        return np.full(count, ids, dtype=np.int64)
-    if len(ids) != count:
-        raise ValueError(f"{len(ids)} {name} for {count} sentences; give one for all, or one for each")
-    return ids
 
 
 def check_encoder(encoder: Any) -> None:
@@ -830,26 +641,6 @@ def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
         digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def best_device() -> torch.device:
-    """A GPU where there is one (of several processes that torchrun started, each its own), else the processor."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
-
-
-def usable_device(device: str | torch.device | None) -> torch.device:
-    """The device, or the best one for None; ValueError if this machine or this build of torch does not have it."""
-    try:
-        chosen = best_device() if device is None else torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, TypeError) as error:  # NotImplementedError is a RuntimeError
-        reason = str(error).split(" at start of device string")[0].splitlines()[0].split(". ")[0].rstrip(".")
-        raise ValueError(
-            f"device '{device}' cannot be used here ({reason}); give 'cpu', or leave device out for the best there is"
-        ) from None
-    return chosen
 
 
 def _month_range(months: Any) -> MonthRange:

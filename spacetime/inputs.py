@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+MISSING = -1
+"""The id of a missing month or region, in arrays, tensors and model inputs."""
+
 
 def quoted(value: Any) -> str:
     """Return a value as an error message shows it: its ``repr`` in one line, cut at 80 characters."""
@@ -85,3 +88,25 @@ def number_table(given: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         with contextlib.suppress(TypeError, ValueError, RuntimeError):
             return np.array([np.asarray(row, dtype=dtype) for row in given])
     return np.empty(0, dtype=dtype)
+
+
+def ids_for_each(known: Any, labels: Any, count: int, name: str) -> NDArray[np.int64]:
+    """Labels given as one for all, one each, or None, to `count` ids.
+
+    Parameters
+    ----------
+    known : MonthRange or RegionSet
+    labels : one label, many, or None
+    count : int
+        Number of sentences.
+    name : str
+        The word for the labels in error messages.
+    """
+    if labels is None:
+        return np.full(count, MISSING, dtype=np.int64)
+    ids = known.ids(labels)
+    if isinstance(ids, int | np.integer):
+        return np.full(count, ids, dtype=np.int64)
+    if len(ids) != count:
+        raise ValueError(f"{len(ids)} {name} for {count} sentences; give one for all, or one for each")
+    return ids

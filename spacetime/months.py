@@ -20,10 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from spacetime.inputs import one_or_many, quoted
-
-MISSING = -1
-"""The id of a missing month or region, in arrays, tensors and model inputs."""
+from spacetime.inputs import MISSING, one_or_many, quoted
 
 _ALLOWED = "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
 _TIME = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?|24:00(?::00(?:[.,]0+)?)?)"

@@ -52,9 +52,9 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from spacetime.corpus import Corpus
-from spacetime.encoder import RELEASED, SpaceTimeEncoder, check_encoder, encoder_fingerprint, ids_for_each
+from spacetime.encoder import RELEASED, SpaceTimeEncoder, check_encoder, encoder_fingerprint
 from spacetime.folders import new_folder
-from spacetime.inputs import one_or_many, quoted, texts_of, whole_number
+from spacetime.inputs import ids_for_each, one_or_many, quoted, texts_of, whole_number
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
 from spacetime.regions import RegionSet, find_place
 from spacetime.vectors import put_rows

@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from spacetime.encoder import Embedder, Precision, Rows, SpaceTimeEncoder, encoder_fingerprint, ids_for_each
+from spacetime.encoder import SpaceTimeEncoder, encoder_fingerprint
 from spacetime.folders import LOCK, sole_writer
+from spacetime.inputs import ids_for_each
+from spacetime.model.embedding import Embedder, Precision, Rows
 
 WINDOW = 4_096  # rows: enough to find sentences of one length, few enough that a stop loses seconds
 

@@ -259,7 +259,7 @@ def full() -> None:
 
 
 MOMENTS = [
-    (ENCODE, "x.npy", "spacetime.encoder.Embedder.__call__", 1),
+    (ENCODE, "x.npy", "spacetime.model.embedding.Embedder.__call__", 1),
     (ENCODE, "x.npy", "spacetime.vectors.put_rows", 2),
     (ENCODE, "x.npy", "spacetime.vectors.put_rows", 7),
     (ENCODE, "x.npy", "spacetime.vectors._make_or_find", 1),
@@ -348,7 +348,7 @@ def test_a_precision_that_fails_leaves_nothing_in_the_way(here: Path, monkeypatc
         raise RuntimeError("bf16 path needs a processor with it")
 
     with monkeypatch.context() as patch:
-        patch.setattr("spacetime.encoder.Embedder.__call__", fail)
+        patch.setattr("spacetime.model.embedding.Embedder.__call__", fail)
         assert main([*ENCODE[:-1], "bfloat16"]) == 2
     assert names(here) == ["model", "my.csv"]
     assert main(ENCODE) == 0

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from spacetime import encoder as encoder_module
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, modeling, packed, precision
+from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, embedding, load_tokenizer, modeling, packed, precision
 from spacetime.training import TrainingOptions
 from spacetime.training.loop import mixed_precision
 
@@ -185,7 +184,7 @@ def test_auto_takes_bfloat16_where_it_is_quick_and_safe(
     switch: str, safe: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(precision.SWITCH, switch)
-    monkeypatch.setattr(encoder_module, "SAFE_COSINE", safe)
+    monkeypatch.setattr(embedding, "SAFE_COSINE", safe)
     encoder = small(conditioning="none")
     rows = encoder._rows(*sentences())
     assert encoder.embedder(rows, precision="auto").precision == chosen
@@ -230,7 +229,7 @@ def test_every_way_is_right_and_chosen_by_the_switch_and_the_hardware(
     encoder = small(conditioning="prefix", context_rank=3)
     inputs = sentences(count)
     exact = never_packed(encoder, *inputs)
-    monkeypatch.setattr(encoder_module, "WORTH_PACKING", 500)
+    monkeypatch.setattr(embedding, "WORTH_PACKING", 500)
     monkeypatch.setenv(precision.SWITCH, switch)
     monkeypatch.setattr(precision, "_has_bfloat16", lambda device: has_bfloat16)
     rows = encoder._rows(*inputs)

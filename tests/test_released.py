@@ -97,11 +97,3 @@ def test_the_cards_command_computes_in_what_is_quick_here_and_says_in_what(
     assert released.main() == 0
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert f"in {quick}; " in card and precision.processor_kind() in card
-
-
-def test_the_published_recipe_is_not_shipped_and_says_how_to_train_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"python -m benchmarks\.foundation"):
-        SpaceTimeEncoder.load("published-recipe")

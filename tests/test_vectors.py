@@ -16,8 +16,9 @@ import torch
 
 from spacetime import vectors as vectors_module
 from spacetime.cli import main
-from spacetime.encoder import Embedder, SpaceTimeEncoder
+from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, precision
+from spacetime.model.embedding import Embedder
 from spacetime.vectors import write_vectors
 
 HOW: dict[str, Any] = {"window": 16, "precision": "float32", "dtype": "float32", "show_progress": False}

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from benchmarks.speed.encoding import BASE, least_cosine, rate_table
 from benchmarks.speed.timing import Size, in_turns, mixed_sentences
-from spacetime.encoder import SpaceTimeEncoder, padded_batches
+from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights
+from spacetime.model.embedding import padded_batches
 from spacetime.model.modeling import SpaceTimeMiniLM, Table
 from spacetime.model.packed import _merged
 from spacetime.model.precision import quick_precision
@@ -75,7 +76,7 @@ class OpenVino:
 
         self.queue.set_callback(keep)
         rows = self.encoder._rows(sentences, months, regions)
-        for chosen, batch in padded_batches(self.encoder, rows, batch_size, False):
+        for chosen, batch in padded_batches(rows, self.encoder._pad_id, self.encoder.device, batch_size, False):
             self.queue.start_async([tensor.numpy() for tensor in batch.values()], chosen)
         self.queue.wait_all()
         return found

@@ -67,6 +67,26 @@ def _say(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
+def best_device() -> torch.device:
+    """A GPU where there is one (of several processes that torchrun started, each its own), else the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
+
+
+def usable_device(device: str | torch.device | None) -> torch.device:
+    """The device, or the best one for None; ValueError if this machine or this build of torch does not have it."""
+    try:
+        chosen = best_device() if device is None else torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, TypeError) as error:  # NotImplementedError is a RuntimeError
+        reason = str(error).split(" at start of device string")[0].splitlines()[0].split(". ")[0].rstrip(".")
+        raise ValueError(
+            f"device '{device}' cannot be used here ({reason}); give 'cpu', or leave device out for the best there is"
+        ) from None
+    return chosen
+
+
 def processor_kind() -> str:
     """What a time depends on: the processor's name, its widest instructions, and whether it multiplies bfloat16."""
     name = platform.processor() or platform.machine()

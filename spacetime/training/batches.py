@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.pairs import PairRecipe
 

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.batches import Batch, BatchPlan, hide, mask_words
 from spacetime.training.pairs import PairRecipe

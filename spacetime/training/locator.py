@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model.embedding import pad
 from spacetime.model.modeling import Locator
 from spacetime.months import MISSING
 from spacetime.training.batches import NO_LABEL

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.model.embedding import pad
 from spacetime.training.batches import Batch
 
 MOST_BYTES = 10_000_000  # of one line; a longer one is no line of texts but a file without line ends

@@ -35,8 +35,8 @@ from spacetime.model.foreign import (
     warn_of_code,
 )
 from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
-from spacetime.model.portable import save_portable
 from spacetime.model.precision import say_where_bfloat16_is_slow, usable_device
+from spacetime.model.saving import save_portable
 from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
@@ -305,7 +305,7 @@ class SpaceTimeEncoder:
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     def save(self, path: str | Path) -> None:
-        """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.portable`).
+        """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.saving`).
 
         What `training.json` and `metrics.json` say beside the weights that were loaded goes along, unless the weights
         have changed since.

@@ -1,6 +1,6 @@
 """A space-time model as the one module of a sentence-transformers model.
 
-A saved model carries a copy of this file (as `CARRIED_MODULE` in `spacetime.model.portable`); the package itself does
+A saved model carries a copy of this file (as `CARRIED_MODULE` in `spacetime.model.saving`); the package itself does
 not import it, so that sentence-transformers stays optional.  It imports nothing of the package.
 
     model = SentenceTransformer(folder, trust_remote_code=True)

@@ -15,7 +15,6 @@ import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -26,18 +25,10 @@ from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.embedding import Embedder, Precision, Rows, autocast, known_precision, padded_batches, quickest
 from spacetime.model.embedding import pad as pad  # lessons and evaluation take it from here
-from spacetime.model.foreign import (
-    check_sizes,
-    read_described,
-    read_json,
-    refuse_unknown_settings,
-    space_time_config,
-    warn_of_code,
-)
-from spacetime.model.modeling import PUBLISHED_CONFIG, is_published, name_here
+from spacetime.model.foreign import warn_of_code
 from spacetime.model.precision import say_where_bfloat16_is_slow, usable_device
-from spacetime.model.saving import save_portable
-from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights, without_loading_bars
+from spacetime.model.saving import check_free, load_saved, save_portable
+from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -188,56 +179,16 @@ class SpaceTimeEncoder:
             return cls.from_plain("none", device=device)
         folder = Path(path_or_name)
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
-        if folder.exists() or len(folder.parts) != 2 or folder.parent.is_dir():
-            if (folder / DELTA_FILE).is_file():
-                warn_of_code(folder)
-                return cls(load_delta(folder), load_tokenizer(), device, folder)
-            _check_model_folder(folder)
-        try:
-            found, shapes = read_described(path_or_name)
-            if is_published(found):
-                refuse_unknown_settings(found, path_or_name)
-                config = space_time_config(found, path_or_name, **PUBLISHED_CONFIG)
-                check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
-                warn_of_code(path_or_name)
-                return cls(
-                    SpaceTimeMiniLM.from_published(path_or_name), load_tokenizer(path_or_name), device, path_or_name
-                )
-            if found.get("model_type") != SpaceTimeConfig.model_type:
-                raise ValueError(
-                    f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
-                    f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
-                )
-            config = space_time_config(found, path_or_name)
-            check_sizes(config, shapes, path_or_name)
-            warn_of_code(path_or_name)
-            with without_loading_bars():
-                loaded: Any = SpaceTimeMiniLM.from_pretrained(
-                    path_or_name,
-                    config=config,
-                    trust_remote_code=False,
-                    use_safetensors=True,
-                    output_loading_info=True,
-                    ignore_mismatched_sizes=True,
-                )
-        except (RuntimeError, OSError, ImportError, SafetensorError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            where = path_or_name if folder.exists() else f"{path_or_name} is no folder here, and from the hub it"
-            raise ValueError(f"{where} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-        model, info = loaded
-        for what, names in (
-            ("lacks", info["missing_keys"]),
-            ("has besides", info["unexpected_keys"]),
-            ("has in another size", info["mismatched_keys"]),
-        ):
-            if names:
-                shown = sorted(str(name[0] if isinstance(name, tuple) else name) for name in names)
-                raise ValueError(
-                    f"the weights in {path_or_name} do not fit its config.json: it {what} "
-                    f"{', '.join(shown[:3])}{' ...' if len(shown) > 3 else ''}"
-                )
-        return cls(model, load_tokenizer(path_or_name), device, path_or_name)
+        if not folder.is_dir() and (len(folder.parts) != 2 or folder.parent.is_dir()):
+            near = difflib.get_close_matches(str(folder).lower(), NAMES, n=1)
+            hint = (
+                f"did you mean {NAMES[near[0]]!r}?" if near else "name one that SpaceTimeEncoder.save or training wrote"
+            )
+            raise FileNotFoundError(f"no folder {folder}; {hint}")
+        model = load_saved(path_or_name)
+        warn_of_code(path_or_name)
+        tokenizer = load_tokenizer(None if (folder / DELTA_FILE).is_file() else path_or_name)
+        return cls(model, tokenizer, device, path_or_name)
 
     @classmethod
     def from_plain(
@@ -320,7 +271,7 @@ class SpaceTimeEncoder:
         ValueError
             The path is a file, or a folder that holds something else.
         """
-        _check_free(Path(path))
+        check_free(Path(path))
         save_portable(self.model, self.tokenizer, path, self._record())
         self.origin = Path(path).resolve()
 
@@ -649,35 +600,6 @@ def _month_range(months: Any) -> MonthRange:
     if not isinstance(months, tuple | list) or len(months) != 2:
         raise ValueError(f"months must be MonthRange('2017-01', '2021-12') or these two months, not {quoted(months)}")
     return MonthRange(*months)
-
-
-def _check_free(folder: Path) -> None:
-    """Raise ValueError where saving would write among files of something else, or over another model."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; name a folder for the model")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    try:
-        found = read_json(folder / "config.json")
-    except ValueError:
-        found = {}
-    if found.get("model_type") != SpaceTimeConfig.model_type and not is_published(found):
-        raise ValueError(f"{folder} holds something else than a space-time model; name an empty or a new folder")
-
-
-def _check_model_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        near = difflib.get_close_matches(str(folder).lower(), NAMES, n=1)
-        raise FileNotFoundError(
-            f"no folder {folder}; "
-            + (f"did you mean {NAMES[near[0]]!r}?" if near else "name one that SpaceTimeEncoder.save or training wrote")
-        )
-    for file in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(
-                f"no {file} in {folder}; a trained model's folder holds config.json, model.safetensors and "
-                "tokenizer.json (training writes it as OUTPUT/model)"
-            )
 
 
 def _cause(error: StrictDataclassError) -> str:

@@ -1,9 +1,9 @@
 """A corpus's embeddings as one array on disk, whatever the corpus's size.
 
-Rows are read in windows.  A window is tokenised in a thread while the model embeds the one before it, sorted by length
-inside, and written to its place in the array; so memory holds two windows and the model.  A stopped run goes on at its
-first window that is not written, and several processes take turns at the windows (`torchrun --nproc-per-node 2`, or a
-GPU each) without a word to each other.
+Rows are read in windows. A window is tokenised in a thread while the model embeds the one before it, sorted by length
+inside, and written to its place in the array; so memory holds two windows and the model. A stopped run goes on at its
+first window that is not written. Of several processes (`torchrun --nproc-per-node 2`, or a GPU each) every one has a
+fixed share of the windows, and needs to know nothing of the others.
 """
 
 import hashlib
@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,9 +90,9 @@ def write_vectors(
     months, regions
         One label for all rows; None takes each row's own.
     dtype
-        Of the array.  float16 changes a cosine of unit vectors by less than .0002, and halves the file.
+        Of the array. float16 changes a cosine of unit vectors by less than .0002, and halves the file.
     precision, normalize, batch_size
-        As in `SpaceTimeEncoder.encode`.  With several processes `"auto"` is decided on the first window by each.
+        As in `SpaceTimeEncoder.encode`. With several processes `"auto"` is decided on the first window by each.
     window
         Rows read, tokenised and sorted together.
     process, processes
@@ -113,14 +112,7 @@ def write_vectors(
     output = Path(output)
     process = int(os.environ.get("RANK", 0)) if process is None else process
     processes = int(os.environ.get("WORLD_SIZE", 1)) if processes is None else processes
-    if output.suffix != ".npy":
-        raise ValueError(f"{output} must end in .npy")
-    if len(dataset) == 0:
-        raise ValueError("no rows to embed")
-    if dtype not in ("float16", "float32"):
-        raise ValueError(f"dtype must be 'float16' or 'float32', not {dtype!r}")
-    if window < 1 or not 0 <= process < processes:
-        raise ValueError(f"window {window} must be at least 1, and process {process} one of {processes}")
+    _check(output, dataset, dtype, window, process, processes)
     size = encoder.model.config.hidden_size
     settings = {
         "rows": len(dataset),
@@ -137,7 +129,6 @@ def write_vectors(
     part = output.with_name(output.name + ".part")
     with sole_writer(output.with_name(f".{output.name}.{process}{LOCK}"), output):
         starts = range(0, len(dataset), window)
-        # Fixed shares: a process needs to know nothing of the others, however often each was stopped.
         counts = {n: min(window, len(dataset) - starts[n]) for n in range(process, len(starts), processes)}
         embed: Embedder | None = None
         try:
@@ -145,8 +136,9 @@ def write_vectors(
             done = np.load(part / "done.npy")
             own = [number for number in counts if not done[number]]
             embedded = sum(counts[number] for number in own)
-            total = sum(counts.values())
-            with _bar(total, total - embedded, process, show_progress) as bar:
+            total, hidden = sum(counts.values()), None if show_progress is None else not show_progress
+            shown = {"desc": "encode", "unit": "row", "position": process, "file": sys.stderr, "disable": hidden}
+            with tqdm(total=total, initial=total - embedded, **shown) as bar:
                 for number, rows in _windows(dataset, encoder, own, window, months, regions):
                     if embed is None:
                         embed = encoder.embedder(rows, precision=precision)
@@ -155,20 +147,12 @@ def write_vectors(
                     put_rows(part / "done.npy", number, np.ones(1, dtype=np.uint8))
                     bar.update(len(found))
         except BaseException:
-            if processes == 1 and not _begun(part):
-                shutil.rmtree(part, ignore_errors=True)  # no window is worth keeping, and it would be in the way
+            if processes == 1 and _is_empty(part):
+                shutil.rmtree(part, ignore_errors=True)  # it would be in the way of the next try
             raise
         complete = _finish(part, output)
     chosen = precision if embed is None else embed.precision
     return VectorsWritten(output, len(dataset), size, embedded, time.perf_counter() - began, complete, chosen)
-
-
-def _begun(part: Path) -> bool:
-    """Whether a window is done there, as far as one can see."""
-    try:
-        return bool(np.load(part / "done.npy").any())
-    except (OSError, ValueError, EOFError):  # not there, or not ours
-        return True
 
 
 def put_rows(file: Path, start: int, rows: NDArray[Any]) -> None:
@@ -183,6 +167,17 @@ def put_rows(file: Path, start: int, rows: NDArray[Any]) -> None:
         stream.write(rows.tobytes())
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _check(output: Path, dataset: datasets.Dataset, dtype: str, window: int, process: int, processes: int) -> None:
+    if output.suffix != ".npy":
+        raise ValueError(f"{output} must end in .npy")
+    if len(dataset) == 0:
+        raise ValueError("no rows to embed")
+    if dtype not in ("float16", "float32"):
+        raise ValueError(f"dtype must be 'float16' or 'float32', not {dtype!r}")
+    if window < 1 or not 0 <= process < processes:
+        raise ValueError(f"window {window} must be at least 1, and process {process} one of {processes}")
 
 
 def _windows(
@@ -244,20 +239,24 @@ def _make_or_find(part: Path, settings: dict[str, Any], shape: tuple[int, int], 
     except (OSError, ValueError) as error:
         raise ValueError(f"{part} is not an unfinished array of embeddings ({error}); delete it") from error
     changed = [name for name in settings if found.get(name) != settings[name]]
-    if changed and alone and not _begun(part):
+    if changed and alone and _is_empty(part):
         shutil.rmtree(part)
         _make_or_find(part, settings, shape, windows, alone=False)
     elif changed:
+        # Hashes say nothing to a reader.
+        told = ", ".join(f"{name} {found.get(name)!r}" for name in changed if name not in ("texts", "encoder"))
         raise ValueError(
             f"{part} is an unfinished run with other {', '.join(changed)}; delete it to start anew, give another "
-            f"output, or go on with what it was made with{_told(found, changed)}"
+            f"output, or go on with what it was made with{f' ({told})' if told else ''}"
         )
 
 
-def _told(found: dict[str, Any], changed: list[str]) -> str:
-    """Settings that a reader can give again; hashes say nothing."""
-    told = [f"{name} {found.get(name)!r}" for name in changed if name not in ("texts", "encoder")]
-    return f" ({', '.join(told)})" if told else ""
+def _is_empty(part: Path) -> bool:
+    """Whether no window is done there; False for a folder that is not ours."""
+    try:
+        return not np.load(part / "done.npy").any()
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def _finish(part: Path, output: Path) -> bool:
@@ -270,12 +269,3 @@ def _finish(part: Path, output: Path) -> bool:
         return True  # another process has just done so
     shutil.rmtree(part, ignore_errors=True)
     return True
-
-
-@contextmanager
-def _bar(total: int, done: int, process: int, show_progress: bool | None) -> Iterator[Any]:
-    hidden = not show_progress if show_progress is not None else None
-    with tqdm(
-        total=total, initial=done, desc="encode", unit="row", disable=hidden, position=process, file=sys.stderr
-    ) as bar:
-        yield bar

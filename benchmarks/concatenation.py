@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacetime.encoder import ids_for_each
 from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder
 from spacetime.evaluation.sampling import Encodes, Floats, Ids
+from spacetime.inputs import ids_for_each
 
 _TRIED = (0.0, 0.05, 0.15, 0.3, 0.45)
 WEIGHTS: tuple[tuple[float, float], ...] = tuple(product(_TRIED, _TRIED))

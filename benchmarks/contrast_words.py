@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.contrast import ContrastAnswers, answered
 from spacetime.evaluation.sampling import Floats
+from spacetime.model.embedding import pad
 
 TIE_NATS = 1e-4
 """Log-likelihoods that differ by less are equal: sums of some twenty float32 numbers of a few nats each."""

@@ -137,7 +137,7 @@ def write_vectors(
             own = [number for number in counts if not done[number]]
             embedded = sum(counts[number] for number in own)
             total, hidden = sum(counts.values()), None if show_progress is None else not show_progress
-            shown = {"desc": "encode", "unit": "row", "position": process, "file": sys.stderr, "disable": hidden}
+            shown: Any = {"desc": "encode", "unit": "row", "position": process, "file": sys.stderr, "disable": hidden}
             with tqdm(total=total, initial=total - embedded, **shown) as bar:
                 for number, rows in _windows(dataset, encoder, own, window, months, regions):
                     if embed is None:

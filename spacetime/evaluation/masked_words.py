@@ -21,8 +21,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from spacetime.encoder import SpaceTimeEncoder, pad
+from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import Floats, Ids, draw_sample, label_ids, ratio_interval, times_drawn
+from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.batches import MASK_SHARE
 

@@ -12,7 +12,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels, checked_months, named_labels
+from spacetime.analysis.geometry import (
+    Floats,
+    Ids,
+    checked,
+    checked_labels,
+    checked_months,
+    group_sums,
+    move_of_halves,
+    named_labels,
+)
 from spacetime.inputs import texts_of
 from spacetime.months import MISSING
 
@@ -419,25 +428,12 @@ def topic_lives(
 def _move(vectors: Floats, month: Ids, unit: Ids, resamples: int, draw: np.random.Generator) -> tuple[float, float]:
     """How far the later half's middle lies from the earlier half's, less what chance gives, and the p-value."""
     codes = np.unique(unit, return_inverse=True)[1]
-    size = np.bincount(codes).astype(np.float64)  # (units,)
-    total = np.zeros((len(size), vectors.shape[1]))
-    np.add.at(total, codes, vectors)  # (units, width)
+    total, size = group_sums(vectors, codes)  # (units, width), (units,)
     when = _one_each(codes, month, "month")
     middle = np.median(month)
     late = when > middle if (when > middle).any() else when >= middle
-
-    def apart(later: NDArray[np.bool_]) -> Floats:
-        """Squared distances for rows of halves, (resamples, units) -> (resamples,)."""
-        weight = np.stack([later, ~later]).astype(np.float64)  # (2, resamples, units)
-        means = (weight @ total) / np.maximum(weight @ size, 1)[..., None]
-        distances: Floats = ((means[0] - means[1]) ** 2).sum(axis=-1)
-        return distances
-
-    observed = float(apart(late[None])[0])
-    chance = apart(draw.permuted(np.tile(late, (resamples, 1)), axis=1))
-    # 1e-9: exchanges that give the same halves again, summed in another order
-    p = (1 + (chance >= observed * (1 - 1e-9)).sum()) / (resamples + 1)
-    return float(np.sqrt(max(0.0, observed - chance.mean()))), float(p)
+    exchanged = draw.permuted(np.tile(late, (resamples, 1)), axis=1)
+    return move_of_halves(total, size, np.vstack([late, exchanged]))
 
 
 def _exchanged(

@@ -13,7 +13,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from spacetime.analysis.geometry import Floats, Ids, checked_months, labelled_rows, unit_vectors
+from spacetime.analysis.geometry import (
+    Floats,
+    Ids,
+    checked_months,
+    group_sums,
+    labelled_rows,
+    move_of_halves,
+    unit_vectors,
+)
 
 
 class CentroidPaths(NamedTuple):
@@ -139,7 +147,7 @@ def moving_months(
     rows = []
     for name in np.unique(region):
         own = region == name
-        sums = {int(m): _group_sums(unit[own & (month == m)], group[own & (month == m)]) for m in np.unique(month[own])}
+        sums = {int(m): group_sums(unit[own & (month == m)], group[own & (month == m)]) for m in np.unique(month[own])}
         for first, (total, size) in sums.items():
             later = sums.get(first + apart)
             if later is None or min(len(size), len(later[1])) < least:
@@ -316,21 +324,9 @@ def _exchange_halves(
     """Distance between the means of the first groups and the others, less what chance gives, and its p-value."""
     order = draw.permuted(np.tile(np.arange(len(size)), (resamples, 1)), axis=1)
     order = np.vstack([np.arange(len(size)), order])  # as it is, then exchanged
-    later = np.zeros(order.shape)
-    np.put_along_axis(later, order[:, first:], 1.0, axis=1)
-    weight = np.stack([later, 1 - later])  # (2, 1 + resamples, groups)
-    means = (weight @ total) / (weight @ size)[..., None]
-    distance = ((means[0] - means[1]) ** 2).sum(axis=-1)
-    p = (1 + (distance[1:] >= distance[0] * (1 - 1e-9)).sum()) / (resamples + 1)
-    return float(np.sqrt(max(0.0, distance[0] - distance[1:].mean()))), float(p)
-
-
-def _group_sums(unit: Floats, group: Ids) -> tuple[Floats, Floats]:
-    """Sum of vectors, (groups, width), and number of sentences, (groups,)."""
-    codes = np.unique(group, return_inverse=True)[1]
-    total = np.zeros((codes.max() + 1, unit.shape[1]))
-    np.add.at(total, codes, unit)
-    return total, np.bincount(codes).astype(np.float64)
+    later = np.zeros(order.shape, dtype=bool)
+    np.put_along_axis(later, order[:, first:], True, axis=1)
+    return move_of_halves(total, size, later)
 
 
 def _plane(centroids: Floats, weight: Floats) -> tuple[Floats, float]:

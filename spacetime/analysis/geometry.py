@@ -269,6 +269,32 @@ def _allowed(k: int, count: int, least: int) -> int:
     return k
 
 
+def group_sums(unit: Floats, group: Ids) -> tuple[Floats, Floats]:
+    """Sum of vectors, (groups, width), and number of sentences, (groups,)."""
+    codes = np.unique(group, return_inverse=True)[1]
+    total = np.zeros((codes.max() + 1, unit.shape[1]))
+    np.add.at(total, codes, unit)
+    return total, np.bincount(codes).astype(np.float64)
+
+
+def move_of_halves(total: Floats, size: Floats, later: NDArray[np.bool_]) -> tuple[float, float]:
+    """Distance between the means of two halves of groups, less what exchanges give (0 where that is more), and its p.
+
+    Parameters
+    ----------
+    total, size : arrays (groups, width), (groups,)
+        Of `group_sums`.
+    later : array of bool (1 + exchanges, groups)
+        Which groups are the later half: in truth, then in each exchange.
+    """
+    weight = np.stack([later, ~later]).astype(np.float64)  # (2, 1 + exchanges, groups)
+    means = (weight @ total) / (weight @ size)[..., None]
+    distance = ((means[0] - means[1]) ** 2).sum(axis=-1)
+    # 1e-9: exchanges that give the same halves again, summed in another order
+    p = (1 + (distance[1:] >= distance[0] * (1 - 1e-9)).sum()) / len(distance)
+    return float(np.sqrt(max(0.0, distance[0] - distance[1:].mean()))), float(p)
+
+
 def parts(count: int, size: int) -> list[Ids]:
     """0, 1, ... count - 1 in parts of at most `size`, so that what is n x n can be computed a part at a time."""
     size = max(1, size)

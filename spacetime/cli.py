@@ -1131,8 +1131,11 @@ def _add_pair_options(parser: argparse.ArgumentParser) -> None:
     """How pairs and their labels are made."""
     group = parser.add_argument_group("pairs")
     add_parameters(group, "training/pairs.py build_pairs", "count", flag="--pairs", dest="pairs")
-    parts: dict[str, Any] = {"nargs": 3, "metavar": ("MEANING", "TIME", "REGION")}
-    add_parameters(group, PAIRS, "meaning_weight", flag="--weights-of-parts", dest="weights_of_parts", **parts)
+    parts, (_, known) = ("MEANING", "TIME", "REGION"), _source("codes.py")
+    shown = " ".join(ast.unparse(known[f"{part}_WEIGHT"]) for part in parts)
+    three: dict[str, Any] = {"nargs": 3, "metavar": parts, "dest": "weights_of_parts", "flag": "--weights-of-parts"}
+    meaning = f"{parameters(PAIRS)['meaning_weight']['help']} (default: {shown})"
+    add_parameters(group, PAIRS, "meaning_weight", help=meaning, **three)
     add_parameters(group, PAIRS, "time_kernel region_kernel value_range")
     add_parameters(group, FROM_PLAIN, "weights=DIR")
 

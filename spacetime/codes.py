@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MEANING_WEIGHT, TIME_WEIGHT, REGION_WEIGHT = 0.6, 0.2, 0.2  # what a similarity is made of, by default
+# What a similarity is made of, by default.
+MEANING_WEIGHT = 0.6
+TIME_WEIGHT = 0.2
+REGION_WEIGHT = 0.2
 
 
 def time_kernel(count: int, *, scale: float | None = None, lowest: float = -1.0) -> Floats:

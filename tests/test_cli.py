@@ -628,6 +628,20 @@ def test_every_training_option_can_be_given(stage: str) -> None:
     assert {field.name for field in dataclasses.fields(spacetime.training.TrainingOptions)} - offered == set()
 
 
+@pytest.mark.parametrize(("words", "recipe"), [("stage1", "STAGE1"), ("stage2", "STAGE2"), ("plain", "PLAIN")])
+def test_help_says_the_recipes_own_defaults(words: str, recipe: str) -> None:
+    """They are read from the source, as importing it takes seconds; here it is imported."""
+    options = {action.dest: str(action.help) for action in COMMANDS[f"train {words}"]._actions}
+    for name, value in dataclasses.asdict(getattr(spacetime.training, recipe)).items():
+        if name in options and value is not None and not isinstance(value, bool):
+            assert options[name].endswith(f" (default: {value})")
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_option_says_what_it_does(words: str) -> None:
+    assert [action.dest for action in COMMANDS[words]._actions if len(action.help or "") < 5] == []
+
+
 def test_what_is_not_given_keeps_the_stages_recipe() -> None:
     options = cli._parser().parse_args(["train", "stage1", "x.csv", "--output", "y", "--epochs", "3"])
     expected = dataclasses.replace(spacetime.training.STAGE1, epochs=3)

@@ -1,9 +1,9 @@
 """The plain encoder's loss: who of all the batch was paired with whom (all-MiniLM-L12-v1 card, "Fine-tuning").
 
-Every other text of the batch is a wrong answer, so a large batch is a hard question.  Gradient caching makes a batch
+Every other text of the batch is a wrong answer, so a large batch is a hard question. Gradient caching makes a batch
 of 1,024 fit where a few dozen texts fit: the texts are embedded in chunks without gradients, the loss is
 differentiated down to the embeddings, and each chunk is embedded once more to carry its embeddings' gradient on into
-the weights (Gao et al. 2021, arXiv 2101.06983).  The gradient is the same; the encoder runs forward twice.
+the weights (Gao et al. 2021, arXiv 2101.06983). The gradient is the same; the encoder runs forward twice.
 """
 
 from collections.abc import Iterator
@@ -28,19 +28,19 @@ class ContrastiveLoss:
     scale
         What cosines are multiplied by. 20 is a temperature of .05. The card does not name it; 20 is usual for cosines.
     symmetric
-        Also ask from the second text which first one was paired with it, and take the mean of both.  The card asks
+        Also ask from the second text which first one was paired with it, and take the mean of both. The card asks
         one way: "given a sentence from the pair, the model should predict which ... was actually paired with it".
     same_text_is_wrong
         Count a candidate as a wrong answer even where its text is that of the right one, or of the question
-        itself, or where the same question stands in the batch with another answer.  False leaves such places out:
+        itself, or where the same question stands in the batch with another answer. False leaves such places out:
         with a thousand rows from one data set there are some, and punishing them teaches the opposite.
     chunk
         Texts embedded at a time, to save memory (gradient caching). None embeds all at once.
 
     Notes
     -----
-    A batch is as `spacetime.training.mixture.MixtureBatches` makes it.  Hard negatives, where rows have some, are wrong
-    answers for every row.  In several processes each holds its own rows, and every row's wrong answers are those of all
+    A batch is as `spacetime.training.mixture.MixtureBatches` makes it. Hard negatives, where rows have some, are wrong
+    answers for every row. In several processes each holds its own rows, and every row's wrong answers are those of all
     processes (`over_processes`); the mean of the processes' losses is the loss of the whole batch.
     """
 

@@ -3,8 +3,8 @@
     label = .6 * cosine of the plain model + .2 * similarity of the months + .2 * similarity of the regions
 
 The published card says that its similarity is "constructed using a combination of the Time, Space, and Cosine
-Similarity", and shows one row: two wordings of one sentence, 2020-01 and 2020-02, both UK, 0.91.  It gives no
-formula; the weights and kernels here are ours, and stand in `PairRecipe` alone.  Lesson 05 works the row out.
+Similarity", and shows one row: two wordings of one sentence, 2020-01 and 2020-02, both UK, 0.91. It gives no
+formula; the weights and kernels here are ours, and stand in `PairRecipe` alone. Lesson 05 works the row out.
 """
 
 from dataclasses import dataclass
@@ -36,26 +36,26 @@ class PairRecipe:
         Weights of the three parts, which add up to 1.
     time_kernel
         `"linear"`: falls evenly with the months between, from the highest value for the same month to the lowest
-        for the two ends of the range; `"exponential"`: exp(-months / `time_scale`).
+        for the two ends of the range; `"exponential"`: exp(-months / scale).
     time_scale
-        In months, for the exponential kernel.
+        The exponential kernel's scale, in months.
     region_kernel
         `"same"`: the highest value for the same region, one value for every other; `"distance"`: falls with the
-        great-circle distance as exp(-km / `region_scale`).
+        great-circle distance as exp(-km / scale).
     region_scale
-        In kilometres, for the distance kernel.
+        The distance kernel's scale, in kilometres.
     value_range
         `"[-1, 1]"`, the range the card names, or `"[0, 1]"`.
     near_meaning, same_cell, same_month, same_region
         Shares of the pairs whose second sentence is: one of the ten nearest in meaning; from the same month and
-        region; from the same month elsewhere; from the same region at another time.  The rest are random pairs.
+        region; from the same month elsewhere; from the same region at another time. The rest are random pairs.
     seed
         Of the sampling.
 
     Notes
     -----
     Cosines can only reach labels that are inner products of unit vectors: the matrix of each part must have no
-    negative eigenvalue.  Both time kernels have none.  Of the region kernel, +1 for the same and -1 for any other
+    negative eigenvalue. Both time kernels have none. Of the region kernel, +1 for the same and -1 for any other
     region, among four, has the eigenvalue -2, so no set of embeddings can have these cosines; `"same"` therefore
     gives -1/(n-1) to another region, the lowest value that n vectors can share.
     """

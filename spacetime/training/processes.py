@@ -2,7 +2,7 @@
 
 Each process trains on its share of every batch (`share` of `training.batches.SharedBatches`), and all take the same
 step. The losses are so weighted that their mean over the processes is the loss of the whole batch, so the mean of
-the processes' gradients is its gradient.  DistributedDataParallel would send gradients while the backward pass still
+the processes' gradients is its gradient. DistributedDataParallel would send gradients while the backward pass still
 runs, but stops at parameters that a loss leaves out and at gradient caching, which embeds a text twice; one message
 after the backward pass has no such conditions, and for 22 million parameters it is short.
 """
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from spacetime.training.batches import Batches
 
-# How long a process waits for the others: the first one evaluates and saves alone.  One that fails ends all at once.
+# How long a process waits for the others: the first one evaluates and saves alone. One that fails ends all at once.
 PATIENCE = timedelta(hours=2)
 
 

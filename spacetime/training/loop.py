@@ -221,18 +221,9 @@ def train(
         bar = tqdm(total=steps, initial=start, desc="train", unit="step", disable=hidden)
         with log, bar:
             return _steps(
-                model,
-                batches,
-                objective,
-                options,
-                output,
-                accelerator,
-                optimizer,
-                range(start, steps),
-                evaluate,
-                log,
-                bar,
-            )
+                model, batches, objective, options, output, accelerator, optimizer, range(start, steps),
+                evaluate, log, bar,
+            )  # fmt: skip
 
 
 @contextmanager

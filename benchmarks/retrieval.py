@@ -36,11 +36,10 @@ from spacetime.evaluation.sampling import (
     Ids,
     TooFewLabels,
     bootstrap_interval,
-    check_columns,
     check_texts,
     encode_checked,
 )
-from spacetime.inputs import ids_for_each
+from spacetime.inputs import check_columns, ids_for_each
 from spacetime.months import MISSING, is_missing, month_number, parse_month
 
 SETTINGS = ("given", "wrong", "missing", "month only", "region only", "ambiguous")

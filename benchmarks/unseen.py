@@ -17,11 +17,11 @@ from spacetime.evaluation.sampling import (
     ContextEncoder,
     Floats,
     Sample,
-    check_columns,
     draw_sample,
     encode_checked,
 )
 from spacetime.evaluation.similarity import pair_metrics
+from spacetime.inputs import check_columns
 from spacetime.months import MonthRange
 from spacetime.training.objectives import rank_correlation
 from spacetime.training.pairs import PairRecipe, build_pairs

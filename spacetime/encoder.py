@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from spacetime.codes import with_codes
-from spacetime.inputs import ids_for_each, number_table, quoted, texts_of
+from spacetime.inputs import as_annotated, ids_for_each, number_table, quoted, texts_of, whole_number
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
@@ -236,6 +236,7 @@ class SpaceTimeEncoder:
                 f"SpaceTimeConfig has no field {name!r}; "
                 + (f"did you mean {near[0]!r}?" if near else "see its fields")
             )
+        seed = whole_number(seed, "seed", 0)
         places = regions.coordinates
         choices: dict[str, Any] = {
             "conditioning": conditioning,
@@ -255,6 +256,7 @@ class SpaceTimeEncoder:
             raise ValueError(_cause(error)) from None
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
+    @as_annotated
     def save(self, path: str | Path) -> None:
         """Write a folder for this package, transformers and sentence-transformers (`spacetime.model.saving`).
 

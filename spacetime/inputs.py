@@ -1,14 +1,39 @@
 """What people hand over: one value or many in whatever holds a column, a table of numbers in whatever holds one."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+import functools
+import inspect
+import math
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 MISSING = -1
 """The id of a missing month or region, in arrays, tensors and model inputs."""
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# The least whole number that a parameter of this name takes, where that is not 1.
+_LEAST = {
+    "seed": 0,
+    "warmup_steps": 0,
+    "k": 0,
+    "exact_rows": 0,
+    "furthest": 0,
+    "first": 0,
+    "second": 0,
+    "max_sentences": 2,
+    "max_pairs": 2,
+}
+
+_UNCHECKED = {Any, Mapping, bool, complex}  # complex stands for whatever an array is made of
+_WIDER: dict[Any, Any] = {Path: os.PathLike, **dict.fromkeys((Sequence, Collection, list, tuple), Iterable)}
 
 
 def quoted(value: Any) -> str:
@@ -69,6 +94,18 @@ def whole_number(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def check_columns(table: Any, columns: Sequence[str], name: str) -> None:
+    """Raise ValueError if a data set or data frame has no rows or lacks a column."""
+    present = list(table.column_names if hasattr(table, "column_names") else table.columns)
+    for column in columns:
+        if column not in present:
+            raise ValueError(
+                f"{name} has no column {column!r}; it has {', '.join(present) or 'none'}: rename one of them"
+            )
+    if len(table) == 0:
+        raise ValueError(f"{name} is empty: give at least one row")
+
+
 def number_table(given: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Return numbers as an array, whatever their kind, strides and device; an empty one where they are no numbers.
 
@@ -110,3 +147,80 @@ def ids_for_each(known: Any, labels: Any, count: int, name: str) -> NDArray[np.i
     if len(ids) != count:
         raise ValueError(f"{len(ids)} {name} for {count} sentences; give one for all, or one for each")
     return ids
+
+
+def as_annotated(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Have a function called with what its annotations say, or with an error of one line that names the argument.
+
+    Whole numbers of any type become ints, and tables become data sets (see `fitting`).
+    """
+    signature = inspect.signature(function)
+    hints = functools.cache(lambda: get_type_hints(function))  # not before all modules are there
+
+    @functools.wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        given = signature.bind(*args, **kwargs)
+        for name, value in given.arguments.items():
+            if name in hints():
+                given.arguments[name] = fitting(value, name, hints()[name])
+        return function(*given.args, **given.kwargs)
+
+    return call
+
+
+def fit_fields(instance: Any) -> None:
+    """Check the fields of a new data class, frozen or not, as `as_annotated` does arguments."""
+    hints = get_type_hints(type(instance))
+    for field in fields(instance):
+        object.__setattr__(instance, field.name, fitting(getattr(instance, field.name), field.name, hints[field.name]))
+
+
+def fitting(value: Any, name: str, hint: Any) -> Any:
+    """Return an argument as its annotation says: a whole number as an int, a table as a data set, others as they are.
+
+    Only classes, of which the annotation may be a union, are compared, and no elements.
+
+    Raises
+    ------
+    ValueError
+        For what does not fit, and for a NaN. A text never stands for a list.
+    """
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = tuple(get_origin(kind) or kind for kind in kinds)
+    checked = all(isinstance(kind, type) for kind in kinds) and not _UNCHECKED & {*kinds}
+    if not checked or value is None and NoneType in kinds:
+        return value
+    if int in kinds and float not in kinds:
+        return whole_number(value, name, _LEAST.get(name, 1))
+    if float in kinds:
+        if not isinstance(value, int | float | np.number) or isinstance(value, bool) or math.isnan(value):
+            raise ValueError(f"{name} must be a number, not {quoted(value)}")
+        if name == "level" and not 0 < value < 1:
+            raise ValueError(f"level must lie between 0 and 1, as .95 for 95 %, not {quoted(value)}")
+        return value
+    if any(kind.__name__ == "Dataset" for kind in kinds):
+        value = _data_set(value)
+    if (
+        not isinstance(value, tuple(_WIDER.get(kind, kind) for kind in kinds))
+        or isinstance(value, str)
+        and str not in kinds
+    ):
+        names = [kind.__name__ for kind in kinds if kind is not NoneType]
+        plain = value is None or isinstance(value, str | bytes | int | float)
+        raise ValueError(
+            f"{name} must be a {' or a '.join(names)}, not {quoted(value) if plain else f'a {type(value).__name__}'}"
+        )
+    return value
+
+
+def _data_set(value: Any) -> Any:
+    """The data set of a corpus, a data frame or an Arrow table; anything else as it is."""
+    import datasets
+    import pandas as pd
+    import pyarrow
+
+    if isinstance(value, pd.DataFrame):
+        return datasets.Dataset.from_pandas(value, preserve_index=False)
+    if hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"):  # of pyarrow, polars
+        return datasets.Dataset(pyarrow.table(value))
+    return getattr(value, "dataset", value)

@@ -54,7 +54,7 @@ from tqdm.auto import tqdm
 from spacetime.corpus import Corpus
 from spacetime.encoder import RELEASED, SpaceTimeEncoder, check_encoder, encoder_fingerprint
 from spacetime.folders import new_folder
-from spacetime.inputs import ids_for_each, one_or_many, quoted, texts_of, whole_number
+from spacetime.inputs import as_annotated, ids_for_each, one_or_many, quoted, texts_of, whole_number
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
 from spacetime.regions import RegionSet, find_place
 from spacetime.vectors import put_rows
@@ -85,6 +85,7 @@ def _continents() -> dict[str, str]:
     return found | {"EU": "Europe"}  # the European Union is a region of ours, and no country of theirs
 
 
+@as_annotated
 def continent_of(region: str) -> str | None:
     """Return the continent of a country's name or code, or None if we know no such country.
 
@@ -236,6 +237,7 @@ class SpaceTimeIndex:
         index._temporary = temporary
         return index
 
+    @as_annotated
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the index into a folder of its own: JSON, an Arrow file and numpy arrays, nothing pickled.
 
@@ -265,6 +267,7 @@ class SpaceTimeIndex:
             temporary.cleanup()
 
     @classmethod
+    @as_annotated
     def load(cls, folder: str | os.PathLike[str], encoder: SpaceTimeEncoder | None = None) -> "SpaceTimeIndex":
         """Open a saved index; vectors and rows stay on disk and are read as needed.
 

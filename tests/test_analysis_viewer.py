@@ -13,6 +13,7 @@ import pytest
 from spacetime.analysis import nearest, umap_map
 from spacetime.analysis.geometry import true_neighbours
 from spacetime.analysis.viewer import MOST_POINTS, frame, write
+from spacetime.terminal import shown
 
 COUNT = 6
 GIVEN: dict[str, Any] = {
@@ -115,10 +116,19 @@ def test_no_text_can_leave_its_place(tmp_path: Path) -> None:
         page(tmp_path, texts=HARMLESS, title="</title><script>", regions=HARMLESS, clusters=HARMLESS, months=None)
     )
     assert len(elements.all("script")) == 3
-    assert elements.json("texts") == HARMLESS
-    assert sorted(region["name"] for region in elements.json("data")["regions"]) == sorted(HARMLESS)
-    assert sorted(elements.json("data")["clusters"]) == sorted(HARMLESS)
+    seen = [shown(text.replace("\r\n", "\n")) for text in HARMLESS]
+    assert elements.json("texts") == seen
+    assert sorted(region["name"] for region in elements.json("data")["regions"]) == sorted(seen)
+    assert sorted(elements.json("data")["clusters"]) == sorted(seen)
     assert [held for _, held in elements.all("title")] == ["</title><script>"]
+
+
+def test_what_turns_the_direction_of_writing_is_shown_as_a_terminal_would(tmp_path: Path) -> None:
+    odd, seen = "a\u202eb\x1b[2J\nc", "a\\u202eb\\u001b[2J\nc"
+    elements = Elements(page(tmp_path, texts=[odd] * len(HARMLESS), title=odd, regions=[odd] * len(HARMLESS)))
+    assert set(elements.json("texts")) == {seen}
+    assert [region["name"] for region in elements.json("data")["regions"]] == [seen]
+    assert [held for _, held in elements.all("title")] == [seen]
 
 
 def test_the_blocks_hold_no_sign_that_ends_a_script_or_a_line(tmp_path: Path) -> None:

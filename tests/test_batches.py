@@ -128,5 +128,5 @@ def test_bad_batches_are_refused(
 
 
 def test_an_empty_split_is_refused(encoder: SpaceTimeEncoder, corpus: datasets.Dataset) -> None:
-    with pytest.raises(ValueError, match="no rows to train on"):
+    with pytest.raises(ValueError, match="data set is empty: give at least one row"):
         TripleBatches(corpus.select([]), encoder)

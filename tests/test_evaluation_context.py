@@ -80,7 +80,7 @@ def test_decay_with_one_month_is_refused() -> None:
     [
         (rows(["a"]), {"steps": [60]}, "step 60 does not fit the encoder's 60 months; give steps from 1 to 59"),
         (rows(["a"]), {"steps": []}, "at least one step"),
-        (rows(["a"]), {"max_sentences": 1}, "max_sentences is 1; give 2 or more"),
+        (rows(["a"]), {"max_sentences": 1}, "max_sentences must be a whole number of at least 2, not 1"),
         (rows([]), {}, "data set is empty"),
         (rows(["a"]).remove_columns("month"), {}, "no column 'month'; it has text, region"),
         (rows(["a", "b"], months=None), {}, "none of its 2 rows can be used; .*'missing_month': 2"),

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,17 @@ from spacetime.analysis import (
     moving_months,
     unit_vectors,
 )
+from spacetime.corpus import load_corpus, split_corpus
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.evaluation import decay, rank_agreement
+from spacetime.evaluation.context import pair_response
+from spacetime.evaluation.sampling import bootstrap_interval
+from spacetime.inputs import quoted
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
+from spacetime.search import SpaceTimeIndex, continent_of
+from spacetime.training import TrainingOptions, train_stage1, train_stage2
+from spacetime.training.pairs import PairRecipe, build_pairs
 
 TEXTS, MONTHS, REGIONS = ["Rain.", "Snow on the hills.", "Hail."], ["2020-03", None, "2017-01"], ["UK", None, "US"]
 TABLE = pd.DataFrame({"text": TEXTS, "month": MONTHS, "region": REGIONS})
@@ -356,3 +365,119 @@ def test_labels_and_texts_of_an_analysis_come_in_whatever_holds_them() -> None:
         distortion_by(VECTORS, VECTORS[:, :2], regions, k=2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not a DataFrame; give its column"):
         cluster_names(TABLE, [0, 1, 0])  # type: ignore[arg-type]
+
+
+# --- what the public functions take -------------------------------------------------------------------------
+
+ROWS = datasets.Dataset.from_dict(
+    {
+        "text": [f"It is day {day} of rain." for day in range(8)],
+        "month": ["2019-01", "2019-05"] * 4,
+        "region": ["UK", "UK", "US", "US"] * 2,
+    }
+)
+
+
+def odd(value: Any) -> Any:
+    """A value that mypy does not look at."""
+    return value
+
+
+def calls(encoder: SpaceTimeEncoder, folder: Path) -> dict[str, Any]:
+    """Public functions as they are called, by name, with what the first of their parameters is called."""
+    short = TrainingOptions(max_steps=1, batch_size=4)
+    return {
+        "split_corpus": lambda rows, **how: split_corpus(rows, by="hash", validation=0, test=0.5, **how),
+        "build_pairs": lambda rows, **how: build_pairs(rows, encoder, encoder.months, encoder.regions, **how),
+        "decay": lambda rows, **how: decay(encoder, rows, **{"steps": [1], "resamples": 5, **how}),
+        "pair_response": lambda rows, **how: pair_response(encoder, rows, **how),
+        "rank_agreement": lambda rows, **how: rank_agreement(encoder, encoder, rows, **how),
+        "train_stage1": lambda rows, **how: train_stage1(rows, encoder, folder / "out", short, overwrite=True, **how),
+    }
+
+
+@pytest.mark.parametrize("name", calls(odd(None), Path()))
+def test_a_function_on_a_corpus_takes_any_table_and_names_what_is_none(
+    encoder: SpaceTimeEncoder, name: str, tmp_path: Path
+) -> None:
+    call = calls(copy.deepcopy(encoder), tmp_path)[name]
+    corpus = load_corpus(ROWS, cache_dir=tmp_path)
+    for table in (ROWS, ROWS.to_pandas(), pa.table(ROWS.to_dict()), corpus):
+        call(table)
+    for wrong in (ROWS.to_dict(), ROWS.to_list(), iter(ROWS), None, "rows.csv", 5):
+        kind = (
+            f"not {quoted(wrong)}" if wrong is None or isinstance(wrong, str | int) else f"not a {type(wrong).__name__}"
+        )
+        with pytest.raises(ValueError, match=rf"^dataset must be a Dataset.*, {re.escape(kind)}$"):
+            call(wrong)
+    with pytest.raises(ValueError, match="column 'month'"):
+        call(ROWS.remove_columns("month"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "least"),
+    [("decay", "max_sentences", 2), ("decay", "resamples", 1), ("decay", "seed", 0), ("decay", "batch_size", 1),
+     ("split_corpus", "seed", 0), ("build_pairs", "count", 1), ("rank_agreement", "max_sentences", 2)],
+)  # fmt: skip
+def test_a_whole_number_of_any_type_is_one_everywhere(
+    encoder: SpaceTimeEncoder, name: str, parameter: str, least: int, tmp_path: Path
+) -> None:
+    call = calls(encoder, tmp_path)[name]
+    for right in (4.0, np.int64(4)):
+        call(ROWS, **{parameter: right})
+    for wrong in (least - 1, 2.5, "8", True, float("nan"), [4]):
+        with pytest.raises(ValueError, match=f"^{parameter} must be a whole number of at least {least}, not "):
+            call(ROWS, **{parameter: wrong})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda encoder, _: encoder.save(odd(None)), "path must be a str or a Path, not None"),
+        (lambda encoder, _: encoder.save(odd(b"x")), "path must be a str or a Path, not b'x'"),
+        (lambda *_: SpaceTimeIndex.load(odd(5)), "folder must be a str or a PathLike, not 5"),
+        (lambda *_: SpaceTimeEncoder.from_plain(seed=odd(None)), "seed must be a whole number of at least 0, not None"),
+        (lambda *_: continent_of(odd(["UK"])), "region must be a str, not a list"),
+        (lambda *_: bootstrap_interval([]), "values are empty: give at least one row"),
+        (lambda *_: bootstrap_interval([1.0], level=95), "level must lie between 0 and 1, as .95 for 95 %, not 95"),
+        (lambda *_: bootstrap_interval([1.0], resamples=0), "resamples must be a whole number of at least 1, not 0"),
+        (
+            lambda *_: centroid_paths(np.eye(4), [0, 0, 1, 1], window=odd(None)),
+            "window must be a whole number .* not None",
+        ),
+        (lambda *_: cosine_by_months_apart(np.eye(4), [0, 0, 1, 1], level=95), "level must lie between 0 and 1"),
+        (lambda *_: cosine_of_regions(np.eye(4), list("aabb"), resamples=0), "resamples must be a whole number"),
+        (lambda *_: cluster_names("abc", [0, 1, 2]), "texts must be a Sequence, not 'abc'"),
+        (
+            lambda encoder, _: build_pairs(ROWS, odd("plain"), encoder.months, encoder.regions),
+            "plain must be a SpaceTime",
+        ),
+        (
+            lambda encoder, _: build_pairs(ROWS, encoder, odd(("2019-01", "2019-05")), odd(None)),
+            "months must be a MonthRange",
+        ),
+        (lambda *_: decay(odd("released"), ROWS), "encoder must be a ContextEncoder, not 'released'"),
+        (
+            lambda encoder, at: train_stage1(ROWS, encoder, at, odd({"max_steps": 1})),
+            "options must be a TrainingOptions",
+        ),
+        (lambda encoder, at: train_stage1(ROWS, encoder, odd(None)), "output must be a str or a Path, not None"),
+        (lambda encoder, at: train_stage2(ROWS, encoder, at), "pairs has no column 'text1'; it has text, month"),
+        (lambda *_: TrainingOptions(batch_size=odd(None)), "batch_size must be a whole number of at least 1, not None"),
+        (lambda *_: TrainingOptions(seed=odd("8")), "seed must be a whole number of at least 0, not '8'"),
+        (lambda *_: PairRecipe(meaning_weight=float("nan")), "meaning_weight must be a number, not nan"),
+        (lambda *_: PairRecipe(time_scale=odd(None)), "time_scale must be a number, not None"),
+    ],
+)
+def test_what_a_function_cannot_take_is_named(
+    encoder: SpaceTimeEncoder, call: Any, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        call(encoder, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_fields_become_what_they_are_said_to_be() -> None:
+    options = TrainingOptions(batch_size=odd(32.0), seed=odd(np.int64(3)))
+    assert (type(options.batch_size), type(options.seed)) == (int, int)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels, principal_components
 from spacetime.analysis.maps import PCA_DIMENSIONS
+from spacetime.inputs import as_annotated
 
 
 class AlignedMap(NamedTuple):
@@ -38,6 +39,7 @@ class AlignedMap(NamedTuple):
     own: Any
 
 
+@as_annotated
 def aligned_maps(
     embeddings: ArrayLike,
     periods: Any,
@@ -132,6 +134,7 @@ def aligned_maps(
     ]
 
 
+@as_annotated
 def alignment(maps: list[AlignedMap], identities: Any = None, *, seed: int = 0) -> pd.DataFrame:
     """How far the same points lie apart on neighbouring maps, against points paired by lot.
 

@@ -22,7 +22,7 @@ from spacetime.analysis.geometry import (
     move_of_halves,
     named_labels,
 )
-from spacetime.inputs import texts_of
+from spacetime.inputs import as_annotated, texts_of
 from spacetime.months import MISSING
 
 NOISE = MISSING  # HDBSCAN's label for points in no cluster is -1 as well: a cluster that is not known
@@ -117,6 +117,7 @@ class StableKMeans(ClusterMixin, BaseEstimator):
         return self
 
 
+@as_annotated
 def density_clusters(points: ArrayLike, *, min_size: int = 15, min_samples: int | None = None) -> Any:
     """Fit scikit-learn's HDBSCAN (Campello, Moulavi and Sander 2013): clusters of any shape, and points in none.
 
@@ -142,6 +143,7 @@ def density_clusters(points: ArrayLike, *, min_size: int = 15, min_samples: int 
     return HDBSCAN(min_cluster_size=min_size, min_samples=min_samples, copy=True).fit(array)
 
 
+@as_annotated
 def class_tfidf(
     texts: Sequence[str], clusters: ArrayLike, *, least_texts: int = 1
 ) -> tuple[Floats, NDArray[np.str_], Ids]:
@@ -183,6 +185,7 @@ def class_tfidf(
     return weights, counter.get_feature_names_out().astype(str), ids
 
 
+@as_annotated
 def cluster_names(texts: Sequence[str], clusters: ArrayLike, *, words: int = 4, least_texts: int = 1) -> dict[int, str]:
     """Name each cluster by its weightiest words, from `class_tfidf`.
 
@@ -203,6 +206,7 @@ def cluster_names(texts: Sequence[str], clusters: ArrayLike, *, words: int = 4, 
     return {int(i): ", ".join(vocabulary[row]) for i, row in zip(ids, order, strict=True)}
 
 
+@as_annotated
 def label_agreement(points: ArrayLike, clusters: ArrayLike, labels: Mapping[str, Any]) -> pd.DataFrame:
     """How far clusters, and the space itself, follow known labels.
 
@@ -240,6 +244,7 @@ def label_agreement(points: ArrayLike, clusters: ArrayLike, labels: Mapping[str,
     return pd.DataFrame(rows, columns=["label", "ami", "silhouette"]).set_index("label")
 
 
+@as_annotated
 def compare_spaces(
     spaces: Mapping[str, ArrayLike], clusters: Mapping[str, ArrayLike], labels: Mapping[str, Any]
 ) -> pd.DataFrame:
@@ -274,6 +279,7 @@ def compare_spaces(
     return pd.DataFrame(rows).T.astype({"clusters": int})
 
 
+@as_annotated
 def over_representation(
     clusters: ArrayLike, labels: Any, *, groups: Any = None, resamples: int = 9999, seed: int = 0
 ) -> pd.DataFrame:
@@ -348,6 +354,7 @@ def over_representation(
     )
 
 
+@as_annotated
 def topic_lives(
     clusters: ArrayLike,
     month_ids: ArrayLike,

@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from spacetime.analysis.geometry import ALL, Floats, Ids, labelled_rows, parts
+from spacetime.inputs import as_annotated
 
 
+@as_annotated
 def cosine_by_months_apart(
     embeddings: ArrayLike,
     month_ids: ArrayLike,
@@ -82,6 +84,7 @@ def cosine_by_months_apart(
     return table[table.pairs > 0].reset_index(drop=True)
 
 
+@as_annotated
 def cosine_of_regions(
     embeddings: ArrayLike,
     regions: Any,

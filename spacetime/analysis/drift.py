@@ -22,6 +22,7 @@ from spacetime.analysis.geometry import (
     move_of_halves,
     unit_vectors,
 )
+from spacetime.inputs import as_annotated
 
 
 class CentroidPaths(NamedTuple):
@@ -41,6 +42,7 @@ class CentroidPaths(NamedTuple):
     variance_shown: float
 
 
+@as_annotated
 def centroid_paths(
     embeddings: ArrayLike, month_ids: ArrayLike, regions: Any = None, *, window: int = 1, least: int = 2
 ) -> CentroidPaths:
@@ -102,6 +104,7 @@ def centroid_paths(
     return CentroidPaths(table[["region", "month", "sentences", "x", "y", "step"]], centroids, shown)
 
 
+@as_annotated
 def moving_months(
     embeddings: ArrayLike,
     month_ids: ArrayLike,
@@ -164,6 +167,7 @@ def moving_months(
     return table.sort_values(["moved", "p"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
+@as_annotated
 def moved_sentences(
     embeddings: ArrayLike, month_ids: ArrayLike, first: int, second: int, count: int = 5
 ) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spacetime.inputs import number_table, one_or_many, quoted, whole_number
+from spacetime.inputs import as_annotated, number_table, one_or_many, quoted, whole_number
 from spacetime.months import MISSING
 from spacetime.neighbours import EXACT_ROWS, inverted_file, near_others
 
@@ -118,6 +118,7 @@ def unit_vectors(embeddings: ArrayLike) -> Floats:
     return array / np.where(length == 0, 1.0, length)
 
 
+@as_annotated
 def principal_components(embeddings: ArrayLike, dimensions: int = 10) -> Floats:
     """The first principal components of the unit vectors.
 
@@ -154,6 +155,7 @@ class Neighbours(NamedTuple):
     cosines: Floats  # (n, k)
 
 
+@as_annotated
 def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     """The k nearest other points of every point by cosine, and these cosines; among equals the earlier row comes first.
 
@@ -191,6 +193,7 @@ def true_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     return found
 
 
+@as_annotated
 def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     """The neighbours of `true_neighbours`, or nearly all of them beyond 20,000 points, where faiss looks for them.
 
@@ -221,6 +224,7 @@ def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     return found
 
 
+@as_annotated
 def nearest(embeddings: ArrayLike, k: int = 15) -> Ids:
     """The rows of `true_neighbours`, (n, k), nearest first, for k from 1.
 

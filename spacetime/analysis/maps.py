@@ -23,7 +23,7 @@ from spacetime.analysis.geometry import (
     unit_vectors,
 )
 from spacetime.codes import side_by_side
-from spacetime.inputs import whole_number
+from spacetime.inputs import as_annotated, whole_number
 
 PCA_DIMENSIONS = 50  # where UMAP starts from; its neighbours are those of the whole space
 
@@ -43,6 +43,7 @@ class Agreement(NamedTuple):
     chance: float
 
 
+@as_annotated
 def umap_map(
     embeddings: ArrayLike, *, seed: int, neighbours: int = 15, min_distance: float = 0.1, epochs: int | None = None
 ) -> Floats:
@@ -122,6 +123,7 @@ def turned(plane: ArrayLike, onto: ArrayLike) -> Floats:
     return result
 
 
+@as_annotated
 def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> dict[str, float]:
     """Measure what a map did to the neighbourhoods of the true space.
 
@@ -150,6 +152,7 @@ def distortion(embeddings: ArrayLike, coordinates: ArrayLike, k: int = 15) -> di
     }
 
 
+@as_annotated
 def distortion_by(
     embeddings: ArrayLike, coordinates: ArrayLike, labels: Mapping[str, Any], k: int = 15
 ) -> pd.DataFrame:
@@ -211,6 +214,7 @@ def _distortion_of_points(embeddings: ArrayLike, coordinates: ArrayLike, k: int)
     return trust, kept(nearest(unit, k), shown)
 
 
+@as_annotated
 def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: float | None = None) -> Agreement:
     """Share of neighbours with the same label as their point, against all other points.
 
@@ -277,6 +281,7 @@ def share_explained(embeddings: ArrayLike, codes: ArrayLike) -> float:
     return float(1 - (rest**2).sum() / max(((vectors - vectors.mean(axis=0)) ** 2).sum(), 1e-12))
 
 
+@as_annotated
 def label_codes(month_ids: ArrayLike, region_ids: ArrayLike, month_weight: float = 0.5) -> Floats:
     """Vectors made of month and region alone: the control for a map by time and region.
 

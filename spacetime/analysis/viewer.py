@@ -32,6 +32,7 @@ from spacetime.analysis.geometry import Floats, Ids, checked, nearest_on_plane, 
 from spacetime.analysis.maps import kept, turned, umap_map
 from spacetime.folders import write_text
 from spacetime.months import MISSING, MonthRange, is_missing, parse_month, quoted
+from spacetime.terminal import shown
 
 MOST_POINTS = 100_000  # what stays usable
 FEWEST_FOR_UMAP = 50  # below, the first two principal components are the map
@@ -379,16 +380,19 @@ def _packed(array: NDArray[Any], kind: str) -> str:
 def _json(value: Any) -> str:
     """JSON that can stand inside a script element, whatever the texts hold.
 
-    ``<`` ends or comments out a script element in some company (``</script``, ``<!--``); U+2028 and U+2029 end lines
-    in old JavaScript; half of a surrogate pair has no UTF-8.
+    `<` ends or comments out a script element in some company (`</script`, `<!--`). What a terminal would not show, such
+    as what turns the direction of writing, is written out here, too.
     """
 
-    def escaped(match: re.Match[str]) -> str:
-        return f"\\u{ord(match[0]):04x}"
+    def seen(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {seen(key): seen(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [seen(part) for part in value]
+        return shown(value.replace("\r\n", "\n")) if isinstance(value, str) else value
 
-    return re.sub(
-        "[<>&\u2028\u2029\ud800-\udfff]", escaped, json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    )
+    text = json.dumps(seen(value), ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _page(title: str, data: dict[str, Any], texts: list[str]) -> str:
@@ -397,7 +401,7 @@ def _page(title: str, data: dict[str, Any], texts: list[str]) -> str:
         folder.joinpath(f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     parts = {
-        "title": html.escape(title.encode("utf-8", "replace").decode("utf-8")),
+        "title": html.escape(shown(title)),
         "style": style,
         "style_hash": _policy_hash(style),
         "script": script,

@@ -614,8 +614,10 @@ def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str |
     orders: dict[bool, str] = {}
     codes = numbers = others = longest = 0
     for row in rows:
+        if not isinstance(row, Row):
+            continue
         try:
-            date, place = (_present(row, column) if isinstance(row, Row) else None for column in (month, region))
+            date, place = _present(row, month), _present(row, region)
         except ValueError:  # the row will be rejected
             continue
         if len(orders) < 2 and isinstance(date, str) and (first := day_comes_first(date[:100])) is not None:

@@ -22,6 +22,7 @@ import datasets
 import numpy as np
 
 from spacetime.corpus.loading import Corpus
+from spacetime.inputs import as_annotated
 from spacetime.months import month_number, parse_month
 
 # Sides of a split, in the order in which they keep what two of them claim: what is held out is scarce.
@@ -58,6 +59,7 @@ def _left_out(dropped: dict[str, int]) -> str:
     return f"; left out: {counted}" if counted else ""
 
 
+@as_annotated
 def split_corpus(
     dataset: datasets.Dataset | Corpus,
     *,
@@ -123,7 +125,7 @@ def split_corpus(
     23 train, 2 validation, 3 test; left out: 3 gap day
     """
     data = dataset.dataset if isinstance(dataset, Corpus) else dataset
-    _check_options(by, validation, test, seed, near_duplicates, test_from)
+    _check_options(by, validation, test, near_duplicates, test_from)
     needed = {"text": "text", "month": "month"}
     needed |= {"date": {"date": date}, "group": {"group": group}}.get(by, {})
     if topic not in (None, "topic"):  # the default name may be absent
@@ -162,18 +164,16 @@ def split_corpus(
 
 
 def _check_options(
-    by: str, validation: float, test: float, seed: int, near_duplicates: float | None, test_from: str | None
+    by: str, validation: float, test: float, near_duplicates: float | None, test_from: str | None
 ) -> None:
     if by not in _WAYS:
         raise ValueError(f"by={by!r} is not allowed; give one of {', '.join(_WAYS)}")
     for name, share in (("validation", validation), ("test", test)):
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+        if not 0 <= share < 1:
             raise ValueError(f"{name}={share!r} must be a share: at least 0 and less than 1")
     if validation + test >= 1:
         raise ValueError(f"validation={validation} and test={test} leave nothing to train on; together less than 1")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"seed={seed!r} must be a whole number")
-    if near_duplicates is not None and (isinstance(near_duplicates, bool) or not 0 < near_duplicates <= 1):
+    if near_duplicates is not None and not 0 < near_duplicates <= 1:
         raise ValueError(f"near_duplicates={near_duplicates!r} must be more than 0 and at most 1, or None")
     if test_from is not None:
         if by != "chronological":

@@ -24,6 +24,7 @@ from spacetime.evaluation.sampling import (
     encode_checked,
     label_ids,
 )
+from spacetime.inputs import as_annotated
 from spacetime.training.objectives import rank_correlation
 
 STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
@@ -43,12 +44,13 @@ class Decay(NamedTuple):
     metrics: dict[str, float]
 
 
+@as_annotated
 def decay(
     encoder: ContextEncoder,
     dataset: datasets.Dataset,
     *,
     steps: Sequence[int] | None = None,
-    max_sentences: int = 200,
+    max_sentences: int | None = 200,
     resamples: int = 1000,
     seed: int = 0,
     batch_size: int = 64,
@@ -174,11 +176,12 @@ def _decay_metrics(cosines: dict[str, Floats], apart: Ids, resamples: int, seed:
     return metrics
 
 
+@as_annotated
 def pair_response(
     encoder: ContextEncoder,
     dataset: datasets.Dataset,
     *,
-    max_sentences: int = 500,
+    max_sentences: int | None = 500,
     seed: int = 0,
     batch_size: int = 64,
 ) -> dict[str, float]:
@@ -233,12 +236,13 @@ def pair_response(
     }
 
 
+@as_annotated
 def probes(
     encoder: ContextEncoder,
     train: datasets.Dataset,
     test: datasets.Dataset,
     *,
-    max_sentences: int = 2000,
+    max_sentences: int | None = 2000,
     seed: int = 0,
     batch_size: int = 64,
 ) -> dict[str, float]:

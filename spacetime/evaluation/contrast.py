@@ -18,11 +18,11 @@ import pandas as pd
 from spacetime.evaluation.sampling import (
     ContextEncoder,
     Floats,
-    check_columns,
     encode_checked,
     ratio_interval,
     times_drawn,
 )
+from spacetime.inputs import as_annotated, check_columns
 
 TIE = 1e-6
 """Cosines that differ by less are equal: float32 rounds them about so far."""
@@ -58,6 +58,7 @@ class ContrastAnswers(NamedTuple):
     metrics: dict[str, float]
 
 
+@as_annotated
 def contrast_questions(
     dataset: datasets.Dataset, *, years: Collection[int] | None = None, rows: datasets.Dataset | None = None
 ) -> pd.DataFrame:
@@ -125,6 +126,7 @@ def contrast_questions(
     )
 
 
+@as_annotated
 def contrast_by_embedding(
     encoder: ContextEncoder, questions: pd.DataFrame, *, resamples: int = 1000, seed: int = 0, batch_size: int = 64
 ) -> ContrastAnswers:

@@ -23,8 +23,10 @@ import numpy as np
 
 from spacetime.encoder import Location
 from spacetime.evaluation.sampling import Floats, Ids, Locates, TooFewLabels, draw_sample, label_ids
+from spacetime.inputs import as_annotated
 
 
+@as_annotated
 def locate_metrics(
     encoder: Locates,
     train: datasets.Dataset,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation.sampling import Floats, Ids, draw_sample, label_ids, ratio_interval, times_drawn
+from spacetime.inputs import as_annotated
 from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.batches import MASK_SHARE
@@ -37,6 +38,7 @@ Mask = NDArray[np.bool_]
 Places = Callable[[str], Sequence[tuple[int, int]]]
 
 
+@as_annotated
 def masked_word_losses(
     encoder: SpaceTimeEncoder,
     dataset: datasets.Dataset,
@@ -298,6 +300,7 @@ def _losses(
     return counts, losses
 
 
+@as_annotated
 def context_gains(
     losses: pd.DataFrame, *, compared: pd.DataFrame | None = None, resamples: int = 1000, seed: int = 0
 ) -> dict[str, float]:

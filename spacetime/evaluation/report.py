@@ -13,8 +13,9 @@ from tqdm.auto import tqdm
 from spacetime.environment import environment, versions
 from spacetime.evaluation.context import decay, pair_response, probes
 from spacetime.evaluation.location import locate_metrics
-from spacetime.evaluation.sampling import ContextEncoder, Encodes, Locates, TooFewLabels, check_columns
+from spacetime.evaluation.sampling import ContextEncoder, Encodes, Locates, TooFewLabels
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
+from spacetime.inputs import as_annotated, check_columns
 
 # Of each section of the page: its title, a note with numbers of the section and the run, and what its numbers are.
 _SECTIONS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -168,6 +169,7 @@ class Report:
         return folder
 
 
+@as_annotated
 def evaluate(
     encoder: ContextEncoder,
     train: datasets.Dataset,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spacetime.inputs import as_annotated, check_columns
 from spacetime.months import MonthRange, quoted
 from spacetime.regions import RegionSet
 
@@ -24,12 +25,14 @@ class TooFewLabels(ValueError):
     """The data hold too few months, regions or sentences for a comparison between them to have a meaning."""
 
 
+@runtime_checkable
 class Encodes(Protocol):
     """Anything with `encode(sentences, batch_size=...)`: our encoder, a `SentenceTransformer` (plain vectors)."""
 
     def encode(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
 
 
+@runtime_checkable
 class ContextEncoder(Encodes, Protocol):
     """What is measured: `encode(sentences, months, regions, batch_size=...)` and the labels that it knows."""
 
@@ -65,18 +68,6 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.texts)
-
-
-def check_columns(table: Any, columns: Sequence[str], name: str) -> None:
-    """Raise ValueError if a `Dataset` or `DataFrame` has no rows or lacks a column."""
-    present = list(table.columns if isinstance(table, pd.DataFrame) else table.column_names)
-    for column in columns:
-        if column not in present:
-            raise ValueError(
-                f"{name} has no column {column!r}; it has {', '.join(present) or 'none'}: rename one of them"
-            )
-    if len(table) == 0:
-        raise ValueError(f"{name} is empty: give at least one row")
 
 
 def check_texts(texts: Sequence[Any], name: str) -> list[str]:
@@ -123,8 +114,6 @@ def draw_sample(
     """
     columns = [exclude] if isinstance(exclude, str) else list(exclude)
     check_columns(dataset, ["text", "month", "region", *columns], name)
-    if max_sentences is not None and max_sentences < 2:
-        raise ValueError(f"max_sentences is {max_sentences}; give 2 or more, or None for all")
     # Labels of all rows fit in memory even for millions of them; texts are read for the drawn rows only.
     labels = dataset.select_columns(["month", "region", *columns]).to_pandas()
     has = {label: (labels[label].notna() & (labels[label] != "")).to_numpy(bool) for label in ("month", "region")}
@@ -201,6 +190,7 @@ def encode_checked(
     return vectors / np.where(length == 0, 1.0, length)
 
 
+@as_annotated
 def bootstrap_interval(
     values: Any, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> tuple[Floats, Floats]:
@@ -216,6 +206,8 @@ def bootstrap_interval(
     low, high : arrays (columns,)
     """
     values = np.asarray(values, dtype=np.float64)
+    if len(values) == 0:
+        raise ValueError("values are empty: give at least one row")
     known = ~np.isnan(values)
     drawn = times_drawn(len(values), resamples, seed)
     return ratio_interval(drawn, np.where(known, values, 0.0), known, level=level)

@@ -20,11 +20,11 @@ import pandas as pd
 from spacetime.evaluation.sampling import (
     ContextEncoder,
     Encodes,
-    check_columns,
     check_texts,
     draw_sample,
     encode_checked,
 )
+from spacetime.inputs import as_annotated, check_columns
 from spacetime.months import quoted
 from spacetime.training.objectives import rank_correlation
 
@@ -32,6 +32,7 @@ from spacetime.training.objectives import rank_correlation
 _SICK = {"sentence_A": "sentence1", "sentence_B": "sentence2", "relatedness_score": "score", "SemEval_set": "split"}
 
 
+@as_annotated
 def sts(
     encoder: Encodes,
     pairs: str | Path | datasets.Dataset | pd.DataFrame,
@@ -84,6 +85,7 @@ def sts(
     return {"sts_spearman": rank_correlation(cosine, score), "sts_pairs": float(len(table))}
 
 
+@as_annotated
 def rank_agreement(
     encoder: ContextEncoder,
     plain: Encodes,
@@ -91,7 +93,7 @@ def rank_agreement(
     *,
     month: str | None = None,
     region: str | None = None,
-    max_sentences: int = 500,
+    max_sentences: int | None = 500,
     seed: int = 0,
     batch_size: int = 64,
 ) -> dict[str, float]:
@@ -122,6 +124,7 @@ def rank_agreement(
     return {"rank_agreement": agreement, "rank_agreement_sentences": float(len(texts))}
 
 
+@as_annotated
 def pair_metrics(
     encoder: ContextEncoder,
     pairs: datasets.Dataset | pd.DataFrame,

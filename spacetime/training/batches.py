@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import check_columns
 from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.pairs import PairRecipe
@@ -27,6 +28,7 @@ WINDOW = 50  # batches that are sorted by length together: enough to save paddin
 Batch = dict[str, Tensor]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch."""
 
@@ -125,6 +127,7 @@ class TripleBatches:
     ) -> None:
         for name, share in (("mask_share", mask_share), ("hide_month", hide_month), ("hide_region", hide_region)):
             check_share(name, share)
+        check_columns(dataset, ["text", "month", "region"], "data set")
         self.tokens = with_word_pieces(dataset, encoder, {"text": "input_ids"})
         self.month_ids = encoder.months.ids(dataset["month"][:])
         self.region_ids = encoder.regions.ids(dataset["region"][:])
@@ -202,6 +205,7 @@ class PairBatches:
         for name, share in (("hide_month", hide_month), ("hide_region", hide_region)):
             check_share(name, share)
         self.recipe = recipe or PairRecipe()
+        check_columns(pairs, ["text1", "text2", "month1", "month2", "region1", "region2"], "pairs")
         self.tokens = with_word_pieces(pairs, encoder, {"text1": "input_ids1", "text2": "input_ids2"})
         self.month_ids = np.stack([encoder.months.ids(pairs[f"month{side}"][:]) for side in (1, 2)])
         self.region_ids = np.stack([encoder.regions.ids(pairs[f"region{side}"][:]) for side in (1, 2)])

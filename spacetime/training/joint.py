@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import check_columns
 from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.batches import Batch, BatchPlan, hide, mask_words
@@ -112,6 +113,8 @@ class JointBatches:
     ) -> None:
         self.recipe, self.seed = recipe or JointRecipe(), seed
         self.months, self.tokenizer = encoder.months, encoder.tokenizer
+        for rows in (dataset, asked):
+            check_columns(rows, ["text", "month", "region"], "data set")
         self.texts, self.asked = _Rows(dataset, encoder, plain), _Rows(asked, encoder, plain)
         self.meaning = plain.encode(dataset["text"][:], show_progress=show_progress)
         self.time = self.recipe.pairs.time_similarity(encoder.months)

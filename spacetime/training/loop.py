@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from spacetime.folders import new_folder, write_text
+from spacetime.inputs import as_annotated, fit_fields
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import quick_precision, say_where_bfloat16_is_slow
 from spacetime.training.batches import Batch, Batches, SharedBatches
@@ -103,12 +104,7 @@ class TrainingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "max_steps", "evaluate_every"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if self.warmup_steps is not None and (not isinstance(self.warmup_steps, int) or self.warmup_steps < 0):
-            raise ValueError(f"warmup_steps must be a whole number of at least 0, not {self.warmup_steps!r}")
+        fit_fields(self)
         for name in ("learning_rate", "new_learning_rate", "max_gradient_norm"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
@@ -151,6 +147,7 @@ class TrainingResult:
     evaluation: dict[str, float]  # of several processes the first one has it
 
 
+@as_annotated
 def train(
     model: SpaceTimeMiniLM,
     batches: Batches,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, region_kernel, time_kernel
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import as_annotated, check_columns, fit_fields
 from spacetime.months import MISSING, MonthRange
 from spacetime.neighbours import EXACT_ROWS, inverted_file, near_others
 from spacetime.regions import RegionSet, on_the_globe
@@ -75,6 +76,7 @@ class PairRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        fit_fields(self)
         weights = (self.meaning_weight, self.time_weight, self.region_weight)
         if min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
             raise ValueError(f"the weights of meaning, time and region must be positive and add up to 1, not {weights}")
@@ -151,6 +153,7 @@ def great_circle_km(coordinates: Floats, names: list[str] | None = None) -> Floa
     return distance
 
 
+@as_annotated
 def build_pairs(
     dataset: datasets.Dataset,
     plain: SpaceTimeEncoder,
@@ -186,13 +189,12 @@ def build_pairs(
     ValueError
         Fewer than two sentences, or a label outside `months` or `regions`.
     """
+    check_columns(dataset, ["text", "month", "region"], "data set")
     recipe = recipe or PairRecipe()
     size = len(dataset)
     if size < 2:
         raise ValueError(f"pairs need at least two sentences; the corpus has {size}")
     count = size if count is None else count
-    if count < 1:
-        raise ValueError(f"count must be at least 1, not {count}")
     random = np.random.default_rng(recipe.seed)
     texts = dataset["text"][:]
     month_ids, region_ids = months.ids(dataset["month"][:]), regions.ids(dataset["region"][:])

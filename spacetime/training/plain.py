@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.folders import sole_writer_of_output, write_text
+from spacetime.inputs import as_annotated
 from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, planned_steps
@@ -35,6 +36,7 @@ MIXTURE_FILE = "mixture.json"
 DRAWN_FILE = "drawn.json"
 
 
+@as_annotated
 @sole_writer_of_output
 def train_plain(
     sources: Sequence[Source],
@@ -84,6 +86,8 @@ def train_plain(
             f"the plain recipe has no months and regions to train conditioning={encoder.model.config.conditioning!r} "
             "with; start from SpaceTimeEncoder.from_plain('none', ...)"
         )
+    if not sources or not all(isinstance(source, Source) for source in sources):
+        raise ValueError("sources must be one Source or more, as read_data_config gives them")
     recipe, output = recipe or MixtureRecipe(), Path(output)
     mixture = Mixture(sources, options.batch_size, seed=options.seed, **asdict(recipe))
     asked = _asked(sources, loss, recipe, encoder)

@@ -13,6 +13,7 @@ import torch
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.environment import environment
 from spacetime.folders import sole_writer_of_output, write_text
+from spacetime.inputs import as_annotated
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
@@ -30,6 +31,7 @@ LOCATION_HEADS = ("time_head.", "space_head.")
 HEADS = ("mlm_transform.", "mlm_head.bias", *LOCATION_HEADS)
 
 
+@as_annotated
 @sole_writer_of_output
 def train_stage1(
     dataset: datasets.Dataset,
@@ -63,6 +65,7 @@ def train_stage1(
     return train_and_save("stage1", encoder, batches, stage1_loss, options, output, len(dataset), evaluate, **run)
 
 
+@as_annotated
 @sole_writer_of_output
 def train_stage2(
     pairs: datasets.Dataset,
@@ -111,6 +114,7 @@ def train_stage2(
     )
 
 
+@as_annotated
 @sole_writer_of_output
 def train_joint(
     dataset: datasets.Dataset,

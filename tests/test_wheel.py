@@ -57,7 +57,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
-    """Among them py.typed, the released weights, cards, and the viewer's page; and nothing else but the licence."""
+    """Among them py.typed, the released weights and cards; and nothing else but the licence."""
     tracked = subprocess.run(["git", "ls-files", "spacetime"], cwd=ROOT, check=True, capture_output=True, text=True)
     inside = set(zipfile.ZipFile(wheel).namelist())
     assert set(tracked.stdout.split()) - inside == set()

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spacetime.analysis.viewer import COLOURS
+from course.viewer import COLOURS
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.pairs import PairRecipe

@@ -12,7 +12,7 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.analysis.viewer import MOST_REGIONS
+from course.viewer import MOST_REGIONS
 from spacetime.corpus import Split, load_corpus, split_corpus
 from spacetime.corpus.loading import CorpusReport
 from spacetime.corpus.reading import Quoting, name_of

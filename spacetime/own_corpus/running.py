@@ -22,9 +22,9 @@ from typing import Any
 import datasets
 import numpy as np
 
+from course.viewer import write
 from spacetime.analysis import distortion, umap_map
 from spacetime.analysis.maps import turned
-from spacetime.analysis.viewer import write
 from spacetime.corpus.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate

@@ -214,7 +214,7 @@ def frame(
     """
     file = Path(path)
     if not file.is_file():
-        raise ValueError(f"no file {str(file)!r}; write it first with spacetime.analysis.viewer.write")
+        raise ValueError(f"no file {str(file)!r}; write it first with course.viewer.write")
     if height < 1:
         raise ValueError(f"height={height} must be a number of pixels, 1 or more")
     relative = Path(os.path.relpath(file.resolve(), Path(start).resolve())).as_posix()
@@ -396,7 +396,7 @@ def _json(value: Any) -> str:
 
 
 def _page(title: str, data: dict[str, Any], texts: list[str]) -> str:
-    folder = resources.files("spacetime.analysis")
+    folder = resources.files("course.viewer")
     page, style, script = (
         folder.joinpath(f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from course.viewer import MOST_POINTS, frame, write
 from spacetime.analysis import nearest, umap_map
 from spacetime.analysis.geometry import true_neighbours
-from spacetime.analysis.viewer import MOST_POINTS, frame, write
 from spacetime.terminal import shown
 
 COUNT = 6
@@ -138,7 +138,7 @@ def test_the_blocks_hold_no_sign_that_ends_a_script_or_a_line(tmp_path: Path) ->
 
 
 def test_a_quarter_of_ten_thousand_sentences_takes_a_quarter_of_five_megabytes_at_most(tmp_path: Path) -> None:
-    """The whole of it is written, loaded and measured in test_analysis_viewer_browser.py."""
+    """The whole of it is written, loaded and measured in test_course_viewer_browser.py."""
     written = write(**sample(2500), path=tmp_path / "map.html")
     assert 2500 * 120 < written.stat().st_size < 5e6 / 4
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import Chromium, needs_browser
-from test_analysis_viewer import HARMLESS, sample
+from test_course_viewer import HARMLESS, sample
 
+from course.viewer import write
 from spacetime.analysis import nearest
-from spacetime.analysis.viewer import write
 
 pytestmark = [
     pytest.mark.slow,

@@ -456,8 +456,8 @@ def _run_corpus(options: argparse.Namespace) -> int:
     Dates of any precision fold to months, countries of any spelling to regions; what is left out is
     counted. Open DIR/report.html, then DIR/map.html.
     """
-    from spacetime.own_corpus import run_corpus
-    from spacetime.own_corpus.rows import NothingToLearn
+    from course.own import run_corpus
+    from spacetime.training.own import NothingToLearn
 
     options.any_spelling = True
     try:

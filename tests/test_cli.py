@@ -238,7 +238,7 @@ def test_a_stopped_training_says_how_it_goes_on(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spacetime.own_corpus.run_corpus", stop)
+    monkeypatch.setattr("course.own.run_corpus", stop)
     assert main(["run", "x.csv", "--output", str(tmp_path / "out")]) == 130
     assert "the same command goes on from the newest checkpoint" in capsys.readouterr().err
 
@@ -386,7 +386,7 @@ def test_what_a_user_wrote_is_never_put_into_other_words(words: str, message: st
 
 @pytest.mark.parametrize(
     "module",
-    ["corpus/loading.py", "corpus/reading.py", "corpus/splits.py", "own_corpus/rows.py", "own_corpus/running.py"],
+    ["corpus/loading.py", "corpus/reading.py", "corpus/splits.py", "training/own.py"],
 )
 def test_no_message_about_a_file_keeps_python_in_it(module: str) -> None:
     """Every message that these modules raise, put into the words of `run`, `train stage1` and `data check`."""

@@ -1,4 +1,4 @@
-"""What spacetime.own_corpus promises: a file of one's own to a model, a report and a map, and clear words when not."""
+"""What course.own promises: a file of one's own to a model, a report and a map, and clear words when not."""
 
 import base64
 import json
@@ -16,14 +16,14 @@ import pytest
 from chromium import Chromium, needs_browser
 from test_folders import after
 
+from course.own import Profile, read_rows, run_corpus, running
+from course.own.page import evaluation_table, in_short, limits, write_report
 from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
-from spacetime.own_corpus import Profile, read_rows, run_corpus, running
-from spacetime.own_corpus.page import evaluation_table, in_short, limits, write_report
-from spacetime.own_corpus.rows import LEAST_ROWS, NothingToLearn
 from spacetime.regions import RegionSet
 from spacetime.training.loop import read_log
+from spacetime.training.own import LEAST_ROWS, NothingToLearn
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
 DEEDS = ("opens its doors", "closes early", "raises its prices", "hires ten people", "is painted green", "floods again")
@@ -469,9 +469,9 @@ def test_a_run_that_is_resumed_when_complete_trains_nothing_and_measures_the_sam
     [
         ("spacetime.training.loop.save_checkpoint", 1),
         ("spacetime.training.recipes.environment", 1),  # the model is saved, its record is not
-        ("spacetime.own_corpus.running.evaluate", 1),
+        ("course.own.running.evaluate", 1),
         ("spacetime.model.card.Record.copy", 2),  # while the model is saved a second time
-        ("spacetime.own_corpus.running.write_report", 1),
+        ("course.own.running.write_report", 1),
     ],
 )
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monkeypatch, where, calls):

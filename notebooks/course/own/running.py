@@ -14,6 +14,7 @@ import shlex
 import shutil
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import Any
 import datasets
 import numpy as np
 
-from course.viewer import write
+from course.own.page import write_report
+from course.viewer import MOST_REGIONS, write
 from spacetime.analysis import distortion, umap_map
 from spacetime.analysis.maps import turned
 from spacetime.corpus.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
@@ -30,13 +32,12 @@ from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import evaluate
 from spacetime.folders import LOCK, sole_writer_of_output, write_text
 from spacetime.months import MonthRange
-from spacetime.own_corpus.page import write_report
-from spacetime.own_corpus.rows import OwnRows, read_rows
 from spacetime.regions import RegionSet
 from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
 from spacetime.training.loop import LOG_FILE, checkpoints, read_log
 from spacetime.training.objectives import JointLoss
+from spacetime.training.own import OwnRows, read_rows
 from spacetime.training.pairs import build_pairs
 from spacetime.training.recipes import JOINT, released_start, train_joint
 
@@ -268,7 +269,7 @@ def run_corpus(
         space,
         mapped["text"][:],
         mapped["month"][:],
-        mapped["region"][:],
+        _told_apart(mapped["region"][:]),
         folder / "map.html",
         (plane, plain_plane),
         plain_space,
@@ -298,7 +299,7 @@ def run_corpus(
         state=state,
         coordinates=plane,
         mapped=mapped,
-        command=command or f"spacetime.own_corpus.run_corpus({name!r}, ...)",
+        command=command or f"course.own.run_corpus({name!r}, ...)",
         use=_use(path, folder, rows, reading or _column_words(text, month, region)),
         seconds=time.perf_counter() - began,
     )
@@ -417,6 +418,14 @@ def _trained(
         note={"corpus": state["corpus"], "split": rows.split_made},
     )
     return encoder
+
+
+def _told_apart(regions: Sequence[str]) -> list[str]:
+    """Regions as the viewer can show them: the rarest of very many are one."""
+    if len(set(regions)) <= MOST_REGIONS:
+        return list(regions)
+    common = {label for label, _ in Counter(regions).most_common(MOST_REGIONS - 1)}
+    return [label if label in common else "other regions" for label in regions]
 
 
 def _with_context(rows: OwnRows) -> datasets.Dataset:

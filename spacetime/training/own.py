@@ -12,7 +12,6 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from course.viewer import MOST_REGIONS
 from spacetime.corpus import Split, load_corpus, split_corpus
 from spacetime.corpus.loading import CorpusReport
 from spacetime.corpus.reading import Quoting, name_of
@@ -82,9 +81,7 @@ class OwnRows:
         reasons = {
             "rejected (not readable; see the list)": self.report.rejected,
             "outside the wanted months or regions": self.report.outside,
-            f"region with fewer than {LEAST_OF_REGION} rows, or beyond the {MOST_REGIONS} commonest": sum(
-                self.rare_regions.values()
-            ),
+            f"region with fewer than {LEAST_OF_REGION} rows": sum(self.rare_regions.values()),
             **{f"between the sides of the split: {reason}": count for reason, count in self.split.dropped.items()},
         }
         return {reason: count for reason, count in reasons.items() if count}
@@ -202,12 +199,8 @@ def _not_asked(labels: pd.DataFrame) -> dict[str, str]:
 
 
 def _rare(by_region: dict[str, int]) -> dict[str, int]:
-    """Regions, given by falling count, that have too few rows or are too many to be told apart."""
-    return {
-        label: count
-        for place, (label, count) in enumerate(by_region.items())
-        if count < LEAST_OF_REGION or place >= MOST_REGIONS
-    }
+    """Regions with too few rows."""
+    return {label: count for label, count in by_region.items() if count < LEAST_OF_REGION}
 
 
 def _check_stretch(name: str, labels: Sequence[str]) -> None:

@@ -16,10 +16,10 @@ import datasets
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
+from course.own import figures
 from spacetime.folders import write_text
-from spacetime.own_corpus import figures
-from spacetime.own_corpus.rows import LEAST_OF_REGION, OwnRows
 from spacetime.terminal import shown
+from spacetime.training.own import LEAST_OF_REGION, OwnRows
 
 _SHOWN_REJECTS = 20
 _FEW_TESTED = 300
@@ -67,7 +67,7 @@ def write_report(
         pictures["map_months"] = figures.map_by_month(coordinates, mapped["month"][:], rows.months)
     if "decay_table" in metrics:
         pictures["decay"] = figures.decay_curve(metrics["decay_table"], rows.months, rows.regions)
-    folder = resources.files("spacetime.own_corpus")
+    folder = resources.files("course.own")
     template, style = (folder.joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_seen

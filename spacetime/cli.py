@@ -456,7 +456,15 @@ def _run_corpus(options: argparse.Namespace) -> int:
     Dates of any precision fold to months, countries of any spelling to regions; what is left out is
     counted. Open DIR/report.html, then DIR/map.html.
     """
-    from course.own import run_corpus
+    try:
+        from course.own.running import run_corpus
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("course"):
+            raise
+        raise ValueError(
+            "`spacetime run` runs a notebook of the course, which lies in a clone of the repository and not in the "
+            "installed package; clone it, run `make setup` there, and give the command in that environment"
+        ) from error
     from spacetime.training.own import NothingToLearn
 
     options.any_spelling = True
@@ -464,25 +472,24 @@ def _run_corpus(options: argparse.Namespace) -> int:
         found = run_corpus(
             options.corpus,
             options.output,
-            **_reading(options),
+            reading=_reading(options) | ({"strict": True} if options.strict else {}),
             months=_months(options.months),
             regions=_regions(options.regions),
-            strict=options.strict,
             profile=options.profile,
+            steps=options.steps,
             seed=options.seed,
             resume=options.resume,
             overwrite=options.overwrite,
             command=options.command_line,
-            reading=_reading_words(options),
+            words=_reading_words(options),
             say=lambda line: print(_in_options(line, options.parser), file=sys.stderr, flush=True),
-            **_given(options, "steps"),
         )
     except NothingToLearn as error:
         folder = options.output.parent / f"{options.output.name or 'run'}-search"
         words = ["index", options.corpus, *_reading_words(options), "--model", "plain", "--output", str(folder)]
         raise _WithAdvice(f"{error.reason}. {error.INSTEAD}", shlex.join(["spacetime", *words])) from error
-    print(found.summary())
-    print(f"report: {found.folder}/report.html   map: {found.folder}/map.html   model: {found.folder}/model")
+    print("\n".join(found))
+    print(f"report: {options.output}/report.html   map: {options.output}/map.html   model: {options.output}/model")
     return 0
 
 

@@ -238,7 +238,7 @@ def test_a_stopped_training_says_how_it_goes_on(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("course.own.run_corpus", stop)
+    monkeypatch.setattr("course.own.running.run_corpus", stop)
     assert main(["run", "x.csv", "--output", str(tmp_path / "out")]) == 130
     assert "the same command goes on from the newest checkpoint" in capsys.readouterr().err
 

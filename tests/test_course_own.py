@@ -1,29 +1,35 @@
-"""What course.own promises: a file of one's own to a model, a report and a map, and clear words when not."""
+"""Promises of lesson 12 and `spacetime run`: from a file to a model, a report and a map, and clear words when not."""
 
-import base64
 import json
 import random
 import re
 import shlex
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import nbformat
 import pandas as pd
+import psutil
 import pytest
 from chromium import Chromium, needs_browser
 from test_folders import after
 
-from course.own import Profile, read_rows, run_corpus, running
-from course.own.page import evaluation_table, in_short, limits, write_report
+from course.own import findings, running
+from course.own.figures import told_apart
+from course.site import single_page
+from course.viewer import MOST_REGIONS
 from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
+from spacetime.training import own
 from spacetime.training.loop import read_log
-from spacetime.training.own import LEAST_ROWS, NothingToLearn
+from spacetime.training.own import LEAST_ROWS, NothingToLearn, OwnRows, read_rows, train_own
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
 DEEDS = ("opens its doors", "closes early", "raises its prices", "hires ten people", "is painted green", "floods again")
@@ -181,8 +187,8 @@ ONE_REGION = [*lines(400, ("UK",)), *(f"News {row} from far away.,2019-02-03,Can
 def test_what_nearly_all_rows_share_is_said_and_not_asked_about(tmp_path, rows, kind, reason):
     read = read_rows(written(tmp_path, rows), **COLUMNS)
     assert read.not_asked == {kind: reason}
-    metrics = running._asked_for(METRICS | {"locate": LOCATED}, read.not_asked)
-    page = " ".join([*in_short(metrics), *(row["measure"] for row in evaluation_table(metrics))])
+    metrics = findings.asked_for(METRICS | {"locate": LOCATED}, read)
+    page = " ".join([*findings.in_short(metrics), *findings.evaluation_table(metrics).index])
     assert ("Months:" in page, "Decay:" in page, "middle month" in page) == ((kind == "region",) * 3)
     assert ("Regions:" in page, "Region gap" in page, "the region of" in page) == ((kind == "month",) * 3)
     assert metrics["skipped"][f"{kind}s"].startswith(reason)
@@ -222,38 +228,106 @@ def test_strict_stops_at_the_first_bad_row(tmp_path):
 # --- the folder ---------------------------------------------------------------------------------------
 
 
-def test_what_a_refused_file_left_behind_does_not_stop_the_next_run(tmp_path):
-    rows = [*lines(LEAST_ROWS - 1), "A stray date.,2019-13,UK"]
+def run_words(path: Path, out: Path, *more: str) -> list[str]:
+    return [
+        "run",
+        str(path),
+        "--text",
+        "headline",
+        "--month",
+        "date",
+        "--region",
+        "country",
+        "--output",
+        str(out),
+        *more,
+    ]
+
+
+def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
+    """The one line by which a command says that it did not run."""
+    assert main(words) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("spacetime: error")]
+    return error
+
+
+def test_what_a_refused_file_left_behind_does_not_stop_the_next_run(tmp_path, capsys):
+    path = written(tmp_path, [*lines(LEAST_ROWS - 1), "A stray date.,2019-13,UK"])
     for _ in range(2):
-        with pytest.raises(ValueError, match="199 of 200 rows could be read"):
-            run_corpus(written(tmp_path, rows), tmp_path / "out", **COLUMNS)
+        assert "199 of 200 rows could be read" in refused(capsys, run_words(path, tmp_path / "out"))
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["rejects.csv"]
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "letter.txt").write_text("Dear reader")
-    for overwrite in (False, True):
-        with pytest.raises(ValueError, match="out holds something else; name an empty or a new folder"):
-            run_corpus(written(tmp_path, lines(300)), tmp_path / "out", **COLUMNS, overwrite=overwrite)
-    assert (tmp_path / "out" / "letter.txt").read_text() == "Dear reader"
+    for overwrite in ([], ["--overwrite"]):
+        words = run_words(written(tmp_path, lines(300)), tmp_path / "out", *overwrite)
+        assert "out holds something else; name an empty or a new folder" in refused(capsys, words)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["letter.txt"]
 
 
-def test_an_earlier_run_is_neither_overwritten_nor_mixed_up_unasked(tmp_path):
+def test_an_earlier_run_is_neither_overwritten_nor_mixed_up_unasked(tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
     (out / "run.json").write_text(json.dumps({"corpus": "other.csv"}))
     (out / "report.html").touch()  # it was complete
-    path = written(tmp_path, lines(300))
-    with pytest.raises(ValueError, match="already holds a run; go on with it .resume=True."):
-        run_corpus(path, out, **COLUMNS)
-    with pytest.raises(ValueError, match="out was run with another corpus; resume with the same file and settings"):
-        run_corpus(path, out, **COLUMNS, resume=True)
+    words = run_words(written(tmp_path, lines(300)), out)
+    assert "already holds a run; go on with it (--resume)" in refused(capsys, words)
+    assert "out was run with another corpus; resume with the same" in refused(capsys, [*words, "--resume"])
 
 
-def test_an_unknown_profile_names_those_there_are(tmp_path):
-    with pytest.raises(ValueError, match="profile 'fast' is not known; give one of quick, full"):
-        run_corpus(written(tmp_path, lines(300)), tmp_path / "out", **COLUMNS, profile="fast")
+def test_an_unknown_profile_names_those_there_are(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(run_words(tmp_path / "my.csv", tmp_path / "out", "--profile", "fast"))
+    assert re.search("choose from '?quick'?, '?full'?", capsys.readouterr().err)
+    assert list(running.PROFILES) == ["quick", "full"]
+
+
+# --- the notebook's process ---------------------------------------------------------------------------
+
+
+def in_place_of_the_lesson(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
+    cells = [nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(code)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "lesson.ipynb")
+    monkeypatch.setattr(running, "LESSON", folder / "lesson.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise ValueError('the loss is not finite; go on (resume=True)')", "the loss is not finite; go on (--resume)"),
+        ("open('/proc/nothing/here')", "/proc/nothing/here: No such file or directory"),
+        ("raise OSError(28, 'No space left on device')", "No space left on device; make room, then give the same "),
+        ("{}['x']", "RuntimeError: in the notebook: KeyError: 'x' (--debug shows where)"),
+    ],
+)
+def test_an_error_in_the_notebook_is_one_line_in_the_command_lines_own_words(tmp_path, monkeypatch, capsys, code, said):
+    in_place_of_the_lesson(monkeypatch, tmp_path, code)
+    assert f"spacetime: error: {said}" in refused(capsys, run_words(written(tmp_path, lines(300)), tmp_path / "out"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["run.json"]
+
+
+def test_a_stopped_run_leaves_no_process_behind_and_says_how_it_goes_on(tmp_path, monkeypatch, capsys):
+    flag = tmp_path / "running"
+    in_place_of_the_lesson(monkeypatch, tmp_path, f"open({str(flag)!r}, 'w').close(); import time; time.sleep(600)")
+
+    def stop() -> None:
+        while not flag.exists():
+            threading.Event().wait(0.1)
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
+    assert main(run_words(written(tmp_path, lines(300)), tmp_path / "out")) == 143
+    assert "the same command goes on from the newest checkpoint" in capsys.readouterr().err
+    assert [one for one in psutil.Process().children(recursive=True) if "ipykernel" in " ".join(one.cmdline())] == []
+
+
+def test_without_a_clone_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    for module in ("course.own.running", "course.own"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "course", None)
+    assert "lies in a clone" in refused(capsys, run_words(tmp_path / "my.csv", tmp_path / "out"))
 
 
 # --- the report ---------------------------------------------------------------------------------------
@@ -277,7 +351,7 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.text += f" {data} "
+        self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
@@ -312,87 +386,114 @@ METRICS: dict[str, Any] = {
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Page:
-    """A report of a file whose every name wants to be markup; the numbers are made up, only the page is looked at."""
+def odd(tmp_path: Path) -> OwnRows:
+    """Rows of a file whose every name wants to be markup."""
     rows = lines(400, ("<b>Here</b>", "There & $x$"))
     rows[5] = "Direction.,turned\u202e,There & $x$"
     rows[3] = "Markup.,<script>alert(1)</script>,There & $x$"
-    read = read_rows(written(tmp_path, rows), **COLUMNS)
-    sides = {side: len(getattr(read.split, side)) for side in ("train", "validation", "test")}
-    metrics = METRICS | {"corpus": {"left_out": read.left_out(), "sides": sides, "trained_on": sides["train"]}}
-    mapped = read.split.train.select(range(40))
-    path = write_report(
-        tmp_path / "report.html",
-        rows=read,
-        metrics=metrics,
-        log=[{"step": step, "losses": {"cosines": 1 / step, "words": 7.0}} for step in range(1, 11)],
-        training={
-            "result": {"steps": 10, "seconds": 2.0},
-            "recipe": {"others": 40},
-            "conditioning": "prefix",
-            "time_encoding": "sinusoidal",
-        },
-        state={"corpus": "<i>my</i>.csv", "columns": COLUMNS, "seed": 0, "sha256": "0" * 64},
-        coordinates=np.random.default_rng(0).normal(size=(40, 2)),
-        mapped=mapped,
-        command="spacetime run '<my>.csv'",
-        use=["spacetime index '<my>.csv' --model out/model"],
-        seconds=90.0,
-    )
-    return Page(path.read_text(encoding="utf-8"))
+    return read_rows(written(tmp_path, rows), **COLUMNS)
+
+
+@pytest.fixture
+def page(odd: OwnRows) -> Page:
+    """What the report makes of such names, in its own cells and in the tables that the lesson shows."""
+    state = {"corpus": "<i>my</i>_$x$.csv", "seed": 0, "sha256": "0" * 64, "profile": {"steps": 10}}
+    notebook = running._lesson_for(odd, state, "spacetime run '<my>.csv'", ["spacetime index '<my>_a.csv' --x"])
+    tables = [findings.whereabouts(odd), findings.decisions(odd), findings.rejects(odd)]
+    found = nbformat.v4.new_code_cell("secret = 1")
+    found.outputs = [nbformat.v4.new_output("display_data", {"text/html": table.to_html()}) for table in tables]
+    notebook.cells = [notebook.cells[0], found, notebook.cells[-1]]
+    return Page(single_page(notebook, "<i>my</i>.csv"))
 
 
 def test_the_page_escapes_whatever_the_file_holds(page):
     assert not {"script", "b", "i"} & {tag for tag, _ in page.tags}
-    assert "<script>alert(1)</script>" in page.text and "<i>my</i>.csv" in page.text and "<b>Here</b>" in page.text
+    assert "<script>alert(1)</script>" in page.text and "<i>my</i>_$x$.csv" in page.text and "<b>Here</b>" in page.text
+    assert hints(page.text) == [["index", "<my>_a.csv", "--x"]]
 
 
 def test_the_page_shows_what_would_turn_the_direction_of_its_words(page):
     assert "turned\\u202e" in page.text and "\u202e" not in page.text
 
 
-def test_the_page_asks_for_nothing_and_leads_nowhere_but_to_its_map(page):
+def test_the_page_asks_for_nothing_leads_nowhere_but_to_its_map_and_hides_the_code(page):
     assert {attributes["href"] for attributes in page.all("a")} == {"map.html"}
-    sources = [attributes["src"] for attributes in page.all("img")] + [a["srcset"] for a in page.all("source")]
-    assert sources and all(source is not None and source.startswith("data:image/png;base64,") for source in sources)
-    assert not page.all("link")
+    assert not page.all("link") and not page.all("script")
     policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None and policy.startswith("default-src 'none'")
-
-
-def test_every_figure_says_what_it_shows_and_has_a_dark_form(page):
-    images = page.all("img")
-    assert len(images) == len(page.all("source")) == 7
-    assert all(len(attributes["alt"] or "") > 40 for attributes in images)
-    assert all(base64.b64decode((a["src"] or "").split(",")[1]).startswith(b"\x89PNG") for a in images)
+    assert "secret" not in page.text
 
 
 def test_the_page_counts_what_was_left_out_and_names_rows_that_could_not_be_read(page):
     text = " ".join(page.text.split())
-    assert "left out: rejected (not readable; see the list) 2 " in text
+    assert "rejected (not readable; see the list) 2 " in text
     assert "4 date <script>alert(1)</script>" in text
-    assert "Not measured, probes: a reason" in text
 
 
-def test_findings_follow_the_numbers(tmp_path):
+def test_a_run_leaves_out_what_only_teaches(odd):
+    cells = running._lesson_for(odd, {"corpus": "x", "seed": 0, "sha256": None, "profile": {"steps": 1}}, "", []).cells
+    said = " ".join(cell.source for cell in cells)
+    for word in ("Exercise", "Check yourself", "almanac are", "typed", "record(", "References", "The almanac is"):
+        assert word not in said, word
+    assert [len(cell.get("outputs", [])) for cell in cells if cell.cell_type == "code"][0] == 0
+
+
+def test_findings_follow_the_numbers():
     weak = METRICS | {"decay": METRICS["decay"] | {"decay_cosine_farthest": 0.95}}
-    assert "months hardly count yet" in " ".join(in_short(weak))
-    assert "hardly count yet" not in " ".join(in_short(METRICS))
-    assert evaluation_table(METRICS)[0]["here"] == 0.9
+    assert "months hardly count yet" in " ".join(findings.in_short(weak))
+    assert "hardly count yet" not in " ".join(findings.in_short(METRICS))
+    assert findings.evaluation_table(METRICS)["this model"].iloc[0] == "0.900"
 
 
 def test_limits_name_what_is_weak_about_this_very_run(tmp_path):
     read = read_rows(written(tmp_path, [row.replace("-", "/") for row in lines(400)]), **COLUMNS)
-    weak = " ".join(limits(read, METRICS, {"result": {"steps": 10}}))
-    strong = " ".join(limits(read, METRICS | {"run": {"test_rows": 5000}}, {"result": {"steps": 5000}}))
+    weak = " ".join(findings.limits(read, METRICS, 10))
+    strong = " ".join(findings.limits(read, METRICS | {"run": {"test_rows": 5000}}, 5000))
     for sign in ("Only 40 test rows", "10 steps are a short training"):
         assert sign in weak and sign not in strong
     assert "split by their text alone" in weak
 
 
-# --- the whole run ------------------------------------------------------------------------------------
+def test_as_many_regions_are_learned_as_there_are_and_the_map_shows_the_rarest_as_one(tmp_path):
+    regions = tuple(f"Place {number}" for number in range(MOST_REGIONS + 4))
+    read = read_rows(written(tmp_path, lines(len(regions) * 24, regions, months=4)), **COLUMNS)
+    assert len(read.regions) == len(regions)
+    shown = told_apart([*regions, *regions[:-1]])
+    assert len(set(shown)) == MOST_REGIONS and shown.count("other regions") == 2 * 5 - 1
 
-SMALL = Profile(steps=4, training_rows=200, tested_rows=60, measured=30, mapped=120)
+
+# --- the training -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["spacetime.training.loop.save_checkpoint", "spacetime.training.recipes.environment"])
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch, where):
+    read = read_rows(pd.read_csv(written(tmp_path, lines(400, ("UK", "Canada", "Japan")))), **COLUMNS)
+    training = own.at_most(read.split.train, 200, 0)
+    whole = train_own(training, read, tmp_path / "whole", steps=4)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own, "CHECKPOINT_EVERY", 2)
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        after(stopping, where, 1, stop)
+        train_own(training, read, tmp_path / "out", steps=4)
+    again = train_own(training, read, tmp_path / "out", steps=4, resume=True)
+    steps = [line["step"] for line in read_log(tmp_path / "out/log.jsonl") if "losses" in line]
+    assert steps == [1, 2, 3, 4] and not list((tmp_path / "out").glob("checkpoint-*"))
+    for first, second in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert first.equal(second)
+    with pytest.raises(ValueError, match="out was trained with other settings"):
+        train_own(training, read, tmp_path / "out", steps=5, resume=True)
+    loaded = train_own(training, read, tmp_path / "out", steps=4, resume=True)
+    assert (
+        loaded.encode("The market opens.", "2019-02", "UK") @ whole.encode("The market opens.", "2019-02", "UK")
+        > 0.9999
+    )
+
+
+# --- the whole run ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -400,37 +501,33 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
     """A file and the folder of a short but whole run on it."""
     folder = tmp_path_factory.mktemp("own")
     path = written(folder, lines(400, ("UK", "Canada", "Japan")))
-    run_corpus(path, folder / "out", **COLUMNS, profile=SMALL)
+    assert main(run_words(path, folder / "out", "--steps", "4")) == 0
     yield path, folder / "out"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["report.html", "map.html", "metrics.json", "log.jsonl", "training.json", "run.json"])
-def test_a_run_leaves(done, name):
-    assert (done[1] / name).stat().st_size > 0
+def test_a_run_leaves_everything_and_nothing_half_done(done):
+    names = {path.name for path in done[1].iterdir()}
+    numbers = {"metrics.json", "log.jsonl", "training.json", "run.json"}
+    assert names == {"report.html", "map.html", "notebook.ipynb", "model"} | numbers
+    assert all(path.stat().st_size > 0 for path in done[1].iterdir())
+    page = Page((done[1] / "report.html").read_text(encoding="utf-8"))
+    images = page.all("img")
+    assert len(images) == 7 and all(len(attributes["alt"] or "") > 40 for attributes in images)
+    assert all((attributes["src"] or "").startswith("data:image/png;base64,") for attributes in images)
+    assert page.text.index("Pairs: cosines of held-out pairs") < page.text.index("What is in the file?")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [ONE_MONTH, ONE_REGION])
 def test_a_run_reports_nothing_on_what_nearly_all_rows_share(tmp_path, rows, capsys):
-    words = ["--text", "headline", "--month", "date", "--region", "country", "--output", str(tmp_path / "out")]
-    assert main(["run", str(written(tmp_path, rows)), *words, "--steps", "2"]) == 0
+    assert main(run_words(written(tmp_path, rows), tmp_path / "out", "--steps", "2")) == 0
     said, about = "".join(capsys.readouterr()), "month" if rows is ONE_MONTH else "region"
     assert f"nothing can be asked about {about}s, and the report leaves them out" in said
-    page = Page((tmp_path / "out/report.html").read_text())
+    page = Page((tmp_path / "out/report.html").read_text(encoding="utf-8"))
     assert f"Not measured, {about}s: 400 of " in page.text
     for command in hints(page.text):
         assert main(command) == 0
-
-
-@pytest.mark.slow
-def test_a_frame_needs_no_file_to_be_run(tmp_path):
-    frame = pd.read_csv(written(tmp_path, lines(400, ("UK", "Canada", "Japan"))))
-    found = run_corpus(frame, tmp_path / "out", **COLUMNS, profile=SMALL)
-    state = json.loads((tmp_path / "out/run.json").read_text(encoding="utf-8"))
-    assert state["corpus"] == "DataFrame" and len(state["sha256"]) == 64
-    assert "spacetime.load_corpus(dataframe" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
-    assert found.rows.report.kept == 400
 
 
 @pytest.mark.slow
@@ -456,50 +553,10 @@ def test_its_index_can_be_built_and_searched_by_the_command_line(done, tmp_path,
 @pytest.mark.slow
 def test_a_run_that_is_resumed_when_complete_trains_nothing_and_measures_the_same(done):
     path, out = done
-    before = json.loads((out / "metrics.json").read_text())
-    said: list[str] = []
-    run_corpus(path, out, **COLUMNS, profile=SMALL, resume=True, say=said.append)
-    assert "trained already" in said
+    before, log = json.loads((out / "metrics.json").read_text()), (out / "log.jsonl").stat().st_mtime_ns
+    assert main(run_words(path, out, "--steps", "4", "--resume")) == 0
+    assert (out / "log.jsonl").stat().st_mtime_ns == log
     assert json.loads((out / "metrics.json").read_text())["pairs"] == before["pairs"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("where", "calls"),
-    [
-        ("spacetime.training.loop.save_checkpoint", 1),
-        ("spacetime.training.recipes.environment", 1),  # the model is saved, its record is not
-        ("course.own.running.evaluate", 1),
-        ("spacetime.model.card.Record.copy", 2),  # while the model is saved a second time
-        ("course.own.running.write_report", 1),
-    ],
-)
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(done, tmp_path, monkeypatch, where, calls):
-    path, out = done
-
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(running, "CHECKPOINT_EVERY", 2)
-    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
-        after(stopping, where, calls, stop)
-        run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL)
-    # The report is the last thing to be written; before that the same call goes on.
-    assert (tmp_path / "out" / "report.html").exists() == where.endswith("write_report")
-    assert not [path for path in (tmp_path / "out").rglob("*") if path.name.endswith((".part", ".lock"))]
-    again = run_corpus(path, tmp_path / "out", **COLUMNS, profile=SMALL, resume=where.endswith("write_report"))
-    # Bit for bit is what tests/test_training.py holds.  Here UMAP ran in this process before, and numba gives torch
-    # another number of threads than OMP_NUM_THREADS=1 did: the last bits of a gradient differ, and Adam's first steps,
-    # mere signs, made 2e-4 of that.
-    whole, gone_on = (
-        [line for line in read_log(each / "log.jsonl") if "losses" in line] for each in (out, tmp_path / "out")
-    )
-    assert [line["step"] for line in gone_on] == [1, 2, 3, 4]
-    for before, later in zip(whole, gone_on, strict=True):
-        assert later["losses"]["loss"] == pytest.approx(before["losses"]["loss"], rel=2e-3)
-    first = SpaceTimeEncoder.load(out / "model").encode("The market opens.", "2019-02", "UK")
-    assert again.encoder.encode("The market opens.", "2019-02", "UK") @ first > 0.99995
-    assert not list((tmp_path / "out").glob("checkpoint-*"))
 
 
 @pytest.mark.slow
@@ -514,7 +571,7 @@ def test_the_report_opens_without_errors_and_fits_a_phone(done, scheme):
         assert browser.errors == []
         assert [address for address in browser.requests if not address.startswith(("file:", "data:"))] == []
         assert browser.run("document.documentElement.scrollWidth") <= 390
-        elements = "[...document.querySelectorAll('body *')].filter(e => !e.closest('.wide'))"
+        elements = "[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll'))"
         assert browser.run(f"{elements}.filter(e => e.getBoundingClientRect().right > 391).map(e => e.tagName)") == []
         assert browser.run("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         paper = browser.run("getComputedStyle(document.body).backgroundColor")

@@ -209,8 +209,8 @@ STAGE1 = ["train", "stage1", "my.csv", "--output", "out"]
     [
         (ENCODE, f".x.npy.0{LOCK}", "x.npy"),
         (INDEX, f".ix{LOCK}", "ix"),
-        (RUN, f"out/{LOCK}", "out"),
-        ([*RUN, "--resume"], f"out/{LOCK}", "out"),
+        (RUN, f"out/.run{LOCK}", "out"),
+        ([*RUN, "--resume"], f"out/.run{LOCK}", "out"),
         ([*STAGE1, "--resume"], f"out/{LOCK}", "out"),
         (["train", "stage2", "my.csv", "--from", "model", "--output", "out", "--resume"], f"out/{LOCK}", "out"),
     ],

@@ -93,3 +93,10 @@ def test_the_command_works_there(installed: Path, tmp_path: Path) -> None:
     assert located[0]["text"] == TEXT and len(located[0]["regions"]) == 4
     run(installed / "spacetime", "encode", TEXT, "--in-month", "2020-03", "--output", "x.npy", cwd=tmp_path)
     assert np.load(tmp_path / "x.npy").shape == (1, 384)
+
+
+def test_what_needs_the_clone_says_so_in_one_line(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "spacetime"), "run", "my.csv", "--output", "out"]
+    done = subprocess.run(command, cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "which lies in a clone of the repository" in done.stderr

@@ -8,6 +8,8 @@ The pages ask for nothing but each other: their content security policy forbids 
 that is not a file of the site.  They work from a folder, without a server.
 """
 
+import base64
+import hashlib
 import html
 import json
 import os
@@ -229,10 +231,10 @@ class _Exporter(HTMLExporter):
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def _exporter() -> HTMLExporter:
+def _exporter(code: bool = True) -> HTMLExporter:
     template = resources.files("course").joinpath("site_cells.html.j2")
     # What one print wrote in two pieces stays on one line.
-    config = Config({"CoalesceStreamsPreprocessor": {"enabled": True}})
+    config = Config({"CoalesceStreamsPreprocessor": {"enabled": True}, "TemplateExporter": {"exclude_input": not code}})
     return _Exporter(template_name="base", template_file=str(template), config=config)
 
 
@@ -244,6 +246,23 @@ def _read(clone: Path, source: PurePosixPath, exporter: HTMLExporter, simplified
         # Without the card's block of metadata, which the hub shows as a table.
         text = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    return _as_page(notebook, source, exporter, simplified)
+
+
+def single_page(notebook: Any, title: str) -> str:
+    """A notebook's Markdown and outputs as one page that needs no other file; its code is left out."""
+    page = _as_page(notebook, PurePosixPath("notebook.ipynb"), _exporter(code=False), [])
+    style = _part("site.css") + _part("single_page.css")
+    parts = {
+        "title": html.escape(title),
+        "style": style,
+        "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        "main": str(page.body),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("single_page.html"))
+
+
+def _as_page(notebook: Any, source: PurePosixPath, exporter: HTMLExporter, simplified: list[str]) -> _Page:
     for number, cell in enumerate(notebook.cells, 1):
         for output in cell.get("outputs", []):
             simplified += [f"{source}: cell {number}, {what}" for what in _keep_what_stands_still(output)]

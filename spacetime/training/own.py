@@ -1,10 +1,19 @@
-"""A reader's own rows: read generously, what cannot be learned from left out and counted, split without leaks."""
+"""A corpus of one's own: read generously, what cannot be learned from counted, split without leaks, trained on.
+
+Lesson 12 and `spacetime run` do so. The model has the released one's design on a frozen backbone, so that
+all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given. Both stages are trained at once
+(`train_joint`) without what needs events or questions: every step sees the cosines of all its sentences with each
+other, so a hundred and fifty steps are enough to start with. A locator takes the place of stage 1's heads; it is fitted
+on the frozen vectors, which takes seconds.
+"""
 
 import datetime
+import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +23,26 @@ import pandas as pd
 
 from spacetime.corpus import Split, load_corpus, split_corpus
 from spacetime.corpus.loading import CorpusReport
-from spacetime.corpus.reading import Quoting, name_of
+from spacetime.corpus.reading import name_of
+from spacetime.encoder import SpaceTimeEncoder
+from spacetime.folders import sole_writer_of_output
 from spacetime.months import MonthRange, month_number, quoted
 from spacetime.regions import RegionSet
+from spacetime.training.joint import JointRecipe
+from spacetime.training.locator import fit_locator
+from spacetime.training.loop import checkpoints
+from spacetime.training.objectives import JointLoss
+from spacetime.training.recipes import JOINT, released_start, train_joint
 
 LEAST_ROWS = 200  # with text, month and region: a tenth of them is all there is to test on
 LEAST_OF_REGION = 20  # rows; a vector for a region of fewer would be noise
 LEAST_TESTED = 20  # rows of a test side
 NEARLY_ALL = 0.95  # share of the rows in one month, or one region, from which nothing can be asked about the others
 TAIL = 0.005  # share of the rows at either end that may not stretch the range of months
-_SHOWN = 12  # labels that an error names
+RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
+LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
+CHECKPOINT_EVERY = 50  # steps
+TRAINED_LENGTH = 64  # word pieces; longer texts are cut here while training, not afterwards
 
 
 class NothingToLearn(ValueError):
@@ -38,7 +57,7 @@ class NothingToLearn(ValueError):
 
 @dataclass(frozen=True)
 class OwnRows:
-    """What a run learns from and is tested on.
+    """What a model learns from and is tested on.
 
     Attributes
     ----------
@@ -86,35 +105,29 @@ class OwnRows:
         }
         return {reason: count for reason, count in reasons.items() if count}
 
+    def with_context(self) -> datasets.Dataset:
+        """Every row of the three sides that has a month and a region."""
+        whole = datasets.concatenate_datasets([self.split.train, self.split.validation, self.split.test])
+        whole = whole.select_columns(["text", "month", "region"])
+        return whole.select(np.flatnonzero(whole.to_pandas().notna().all(axis=1)))
+
 
 def read_rows(
-    path: Any,
-    *,
-    text: str = "text",
-    month: str | None = "month",
-    region: str | None = "region",
-    id: str | None = None,
-    encoding: str | None = None,
-    separator: str | None = None,
-    quoting: Quoting | None = None,
-    months: MonthRange | None = None,
-    regions: RegionSet | None = None,
-    day_first: bool = False,
-    month_first: bool = False,
-    strict: bool = False,
-    rejects: str | os.PathLike[str] | None = None,
+    path: Any, *, months: MonthRange | None = None, regions: RegionSet | None = None, **reading: Any
 ) -> OwnRows:
-    """Read a file, leave out what cannot be learned from, and split the rest.
+    """Read a file or a table, leave out what cannot be learned from, and split the rest.
 
-    Dates of any precision fold to months and countries of any spelling to regions
-    (`spacetime.corpus.load_corpus(any_spelling=True)`).  Without `regions`, regions of fewer than 20 rows are left out.
+    Dates of any precision fold to months, and countries of any spelling to regions. Without `regions`, regions of fewer
+    than 20 rows are left out.
 
     Parameters
     ----------
-    path, text, month, region, id, encoding, separator, quoting, day_first, month_first, strict, rejects
-        See `load_corpus`.
+    path
+        As for `load_corpus`.
     months, regions
-        The wanted ones; rows of others are left out and counted.  By default those of the file.
+        The wanted ones; rows of others are left out and counted. By default those of the file.
+    reading
+        Further arguments of `load_corpus`, such as the names of the columns.
 
     Raises
     ------
@@ -124,63 +137,45 @@ def read_rows(
         Most rows cannot be read, or a few stray dates stretch the range of months.
     """
     name = Path(name_of(path)).name
-    corpus = load_corpus(
-        path,
-        text=text,
-        month=month,
-        region=region,
-        id=id,
-        encoding=encoding,
-        separator=separator,
-        quoting=quoting,
-        months=months,
-        regions=regions,
-        outside="skip",
-        any_spelling=True,
-        day_first=day_first,
-        month_first=month_first,
-        strict=strict,
-        rejects=rejects,
-    )
+    corpus = load_corpus(path, months=months, regions=regions, outside="skip", any_spelling=True, **reading)
     report = corpus.report
     if report.rejected > report.kept + report.outside:
         raise ValueError(
             f"{name}: {report.rejected:,} of {report.rows:,} rows cannot be read, so something about the whole file is "
             f"amiss; the first: {report.rejects[0]} (all of them in {report.rejects_path})"
         )
-    rare = {} if regions is not None else _rare(report.by_region)
+    few = {label: count for label, count in report.by_region.items() if count < LEAST_OF_REGION}
+    rare = few if regions is None else {}
     labels = corpus.dataset.select_columns(["month", "region"]).to_pandas()
-    known = labels.notna().all(axis=1) & ~labels["region"].isin(rare)
-    if (count := int(known.sum())) < LEAST_ROWS:
+    known = labels[labels.notna().all(axis=1) & ~labels["region"].isin(rare)]
+    if len(known) < LEAST_ROWS:
         raise NothingToLearn(
             f"{name}: {report.rows - report.rejected:,} of {report.rows:,} rows could be read, "
             + (f"{report.outside:,} are outside the wanted months or regions, " if report.outside else "")
-            + f"and {count:,} of them have a month and a region that at least {LEAST_OF_REGION} rows have; a run needs "
-            f"{LEAST_ROWS}, as it must keep some to be tested on"
+            + f"and {len(known):,} of them have a month and a region that at least {LEAST_OF_REGION} rows have; a run "
+            f"needs {LEAST_ROWS}, as it must keep some to be tested on"
         )
-    for kind, column, found in (("month", month, labels["month"]), ("region", region, labels["region"])):
-        if len(values := found[known].unique()) == 1:
+    for kind, about in (("month", "time"), ("region", "place")):
+        if len(values := known[kind].unique()) == 1:
             raise NothingToLearn(
-                f"{name}: all {count:,} rows that can be used have one {kind}, {values[0]} (column {column!r}): there "
-                f"is nothing to learn about {'time' if kind == 'month' else 'place'}"
+                f"{name}: all {len(known):,} rows that can be used have one {kind}, {values[0]} (column "
+                f"{reading.get(kind, kind)!r}): there is nothing to learn about {about}"
             )
-    not_asked = _not_asked(labels[known])
+    not_asked = _not_asked(known)
     if len(not_asked) == 2:
         raise NothingToLearn(f"{name}: {' and '.join(not_asked.values())}")
     if months is None and "month" not in not_asked:
-        _check_stretch(name, labels["month"][known].tolist())
+        _check_stretch(name, known["month"].tolist())
     kept = np.flatnonzero(~labels["region"].isin(rare).to_numpy())
-    dataset = corpus.dataset.select(kept)
     used = labels.iloc[kept]
     by_month = Counter(used["month"].dropna())
-    by_region = Counter(used["region"].dropna())
-    split, made, reason = _split(dataset, month)
+    split, made, reason = _split(corpus.dataset.select(kept), reading.get("month", "month"))
     return OwnRows(
         report,
         months or MonthRange(min(by_month), max(by_month)),
         regions or RegionSet([label for label in report.by_region if label not in rare]),
         {label: by_month[label] for label in sorted(by_month)},
-        dict(by_region.most_common()),
+        dict(Counter(used["region"].dropna()).most_common()),
         split,
         made,
         reason,
@@ -198,22 +193,17 @@ def _not_asked(labels: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _rare(by_region: dict[str, int]) -> dict[str, int]:
-    """Regions with too few rows."""
-    return {label: count for label, count in by_region.items() if count < LEAST_OF_REGION}
-
-
 def _check_stretch(name: str, labels: Sequence[str]) -> None:
     """Refuse a range that a few stray dates stretch: the label of a pair counts months in shares of the range."""
-    numbers = np.sort([month_number(label) for label in labels])
-    cut = int(len(numbers) * TAIL)
-    first, last = (f"{n // 12:04d}-{n % 12 + 1:02d}" for n in (numbers[cut], numbers[-1 - cut]))
-    whole, inner = numbers[-1] - numbers[0] + 1, numbers[-1 - cut] - numbers[cut] + 1
+    ordered = sorted(labels)
+    cut = int(len(ordered) * TAIL)
+    start, end, first, last = ordered[0], ordered[-1], ordered[cut], ordered[-1 - cut]
+    whole, inner = (month_number(late) - month_number(early) + 1 for early, late in ((start, end), (first, last)))
     if whole > 2 * inner + 12:
         raise ValueError(
-            f"{name}: months run from {min(labels)} to {max(labels)}, but all except {2 * cut:,} of {len(labels):,} "
-            f"rows lie in {first}..{last}; give months=MonthRange({first!r}, {last!r}) to leave the others out, or "
-            f"months=MonthRange({min(labels)!r}, {max(labels)!r}) to keep them"
+            f"{name}: months run from {start} to {end}, but all except {2 * cut:,} of {len(labels):,} rows lie in "
+            f"{first}..{last}; give months=MonthRange({first!r}, {last!r}) to leave the others out, or "
+            f"months=MonthRange({start!r}, {end!r}) to keep them"
         )
 
 
@@ -280,3 +270,81 @@ def _is_day(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# --- training -----------------------------------------------------------------------------------------
+
+
+def at_most(dataset: datasets.Dataset, count: int | None, seed: int) -> datasets.Dataset:
+    """So many rows of a data set in their order, drawn by the seed; all of them if there are no more, or for None."""
+    if count is None or len(dataset) <= count:
+        return dataset
+    chosen = np.random.default_rng(seed).choice(len(dataset), size=count, replace=False)
+    return dataset.select(np.sort(chosen))
+
+
+@sole_writer_of_output
+def train_own(
+    training: datasets.Dataset,
+    rows: OwnRows,
+    output: str | os.PathLike[str],
+    *,
+    steps: int = 150,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool | None = None,
+) -> SpaceTimeEncoder:
+    """Train a model of the released one's design on rows of one's own.
+
+    Parameters
+    ----------
+    training
+        Rows of `rows.split.train`, all or some.
+    rows
+        As `read_rows` returns them.
+    output
+        Folder for `log.jsonl`, `training.json` and `model/`.
+    steps, seed
+        Of the training.
+    resume
+        Go on where an earlier training with the same settings was stopped; load the model of a complete one.
+    overwrite, show_progress
+        See `spacetime.training.loop.train`.
+
+    Raises
+    ------
+    ValueError
+        `output` holds a training and neither `resume` nor `overwrite` is given, or one with other settings.
+    """
+    folder = Path(output)
+    record = folder / "training.json"
+    options = replace(JOINT, max_steps=steps, checkpoint_every=CHECKPOINT_EVERY, keep_checkpoints=1, seed=seed)
+    if resume and record.is_file():
+        earlier = json.loads(record.read_text(encoding="utf-8"))
+        if earlier["options"] != asdict(options) or earlier["rows"] != len(training):
+            raise ValueError(f"{folder} was trained with other settings; resume with the same, or name another folder")
+        return SpaceTimeEncoder.load(folder / "model")
+    if overwrite:
+        record.unlink(missing_ok=True)
+    encoder = released_start(rows.months, rows.regions, seed)
+    # First, and not last: it reads the plain vectors, which the training below leaves as they are.
+    fit_locator(encoder, training, validation=rows.split.validation, seed=seed, show_progress=show_progress)
+    labelled = training.select_columns(["text", "month", "region"])
+    train_joint(
+        labelled,
+        labelled.select(np.flatnonzero([month is not None for month in labelled["month"]])),  # their share is 0
+        encoder,
+        folder,
+        options,
+        recipe=RECIPE,
+        loss=LOSS,
+        max_length=TRAINED_LENGTH,
+        resume=resume,
+        overwrite=overwrite,
+        show_progress=show_progress,
+        note={"corpus": Path(rows.report.path).name, "split": rows.split_made},
+    )
+    for checkpoint in checkpoints(folder):  # only a training that goes on needs them, and this one is complete
+        shutil.rmtree(checkpoint)
+    return encoder

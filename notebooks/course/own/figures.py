@@ -1,9 +1,7 @@
-"""The report's figures: each drawn twice, for light and for dark pages, and small enough for a phone."""
+"""The figures of lesson 12 and of a report by `spacetime run`, small enough for a phone."""
 
-import base64
-import io
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,78 +11,29 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from course.viewer import COLOURS
+from course.figures import show
+from course.viewer import COLOURS, MOST_REGIONS
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.pairs import PairRecipe
 
-WIDTH = 4.4  # inches: text of 9 points can still be read where the page shows a figure at 340 pixels
-DOTS = 200  # an inch
-_THEMES = {"light": ("#ffffff", "#1c1c1a", "#d9d9d3"), "dark": ("#16181b", "#f0f0ec", "#3a3e44")}  # paper, ink, grid
+WIDTH = 4.4  # inches: text of 9 points can still be read where a page shows a figure at 340 pixels
 
-# The map's colours that show on both papers, which its yellow does not, each with a marker of its own.
+# The map's colours without its yellow, which hardly shows on white, each with a marker of its own.
 _LOOKS = tuple(zip(COLOURS[:6], "os^DvP", strict=True))
 _REST = ("#8a8a84", ".")
 _MOST_BARS = 20
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure as the page shows it.
-
-    Attributes
-    ----------
-    light, dark
-        PNG as data URIs.
-    alt
-        What it shows, for those who cannot see it.
-    width, height
-        In pixels of the page.
-    """
-
-    light: str
-    dark: str
-    alt: str
-    width: int
-    height: int
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        """How a notebook shows it: the light form, with its alt text."""
-        size = {"alt": self.alt, "width": self.width, "height": self.height}
-        return base64.b64decode(self.light.partition(",")[2]), size
-
-    def __repr__(self) -> str:
-        return self.alt
+def draw(paint: Callable[[Figure, Axes], None], alt: str, height: float = 3.0) -> None:
+    """Paint a figure, `height` inches high, and show it."""
+    with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "grid.color": "#d9d9d3"}):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        paint(figure, figure.add_subplot())
+        show(figure, alt)
 
 
-def draw(paint: Callable[[Figure, Axes], None], alt: str, height: float = 3.0) -> Picture:
-    """Paint a figure once for each theme; `height` in inches."""
-    sources = {}
-    for theme, (paper, ink, grid) in _THEMES.items():
-        settings: Any = {
-            "font.size": 9,
-            "text.color": ink,
-            "axes.labelcolor": ink,
-            "axes.edgecolor": ink,
-            "xtick.color": ink,
-            "ytick.color": ink,
-            "axes.facecolor": paper,
-            "figure.facecolor": paper,
-            "legend.edgecolor": grid,
-            "grid.color": grid,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-        with rc_context(settings):
-            figure = Figure(figsize=(WIDTH, height), layout="constrained")
-            paint(figure, figure.add_subplot())
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": None})
-        sources[theme] = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(sources["light"], sources["dark"], alt, round(WIDTH * 100), round(height * 100))
-
-
-def rows_by_month(by_month: dict[str, int], months: MonthRange) -> Picture:
+def rows_by_month(by_month: dict[str, int], months: MonthRange) -> None:
     """Bars of the rows in use, a month each; months without rows stay empty."""
     counts = [by_month.get(label, 0) for label in months]
     empty = counts.count(0)
@@ -99,10 +48,10 @@ def rows_by_month(by_month: dict[str, int], months: MonthRange) -> Picture:
         f"Bars: rows in use by month, {months.start} to {months.end}; from {min(counts):,} to {max(counts):,} a month"
         + (f", {empty:,} months have none." if empty else ".")
     )
-    return draw(paint, alt)
+    draw(paint, alt)
 
 
-def rows_by_region(by_region: dict[str, int]) -> Picture:
+def rows_by_region(by_region: dict[str, int]) -> None:
     """Bars of the rows in use, the commonest regions."""
     shown = list(by_region.items())[:_MOST_BARS]
 
@@ -121,13 +70,12 @@ def rows_by_region(by_region: dict[str, int]) -> Picture:
         + (f", and {len(by_region) - 6} more." if len(by_region) > 6 else ".")
         + (f" The {more} rarest are not drawn." if more > 0 else "")
     )
-    return draw(paint, alt, height=max(1.6, 0.7 + 0.22 * len(shown)))
+    draw(paint, alt, height=max(1.6, 0.7 + 0.22 * len(shown)))
 
 
-def training_curves(log: Sequence[dict[str, Any]]) -> list[Picture]:
+def training_curves(log: Sequence[dict[str, Any]]) -> None:
     """The two losses step by step, with a running mean: cosines, and masked words."""
     lines = [line for line in log if "losses" in line]
-    pictures = []
     for name, label, colour in (
         ("cosines", "squared error of cosines", "#D55E00"),
         ("words", "masked words: loss, nats", "#0072B2"),
@@ -160,11 +108,10 @@ def training_curves(log: Sequence[dict[str, Any]]) -> list[Picture]:
             f"Curve: {label} over {len(steps):,} steps of training; mean of the first steps {mean[0]:.3g}, of the last "
             f"{mean[-1]:.3g}."
         )
-        pictures.append(draw(paint, alt, height=2.5))
-    return pictures
+        draw(paint, alt, height=2.5)
 
 
-def decay_curve(table: Sequence[dict[str, Any]], months: MonthRange, regions: RegionSet) -> Picture:
+def decay_curve(table: Sequence[dict[str, Any]], months: MonthRange, regions: RegionSet) -> None:
     """Cosine of a sentence with itself some months away, here and elsewhere, beside what the label asks."""
     recipe = PairRecipe()
     time = recipe.time_similarity(months)[0]
@@ -199,10 +146,10 @@ def decay_curve(table: Sequence[dict[str, Any]], months: MonthRange, regions: Re
         f"{farthest} months {ends.get('same', float('nan')):.2f} in the same region"
         + (f" and {ends['other']:.2f} in another." if "other" in ends else ".")
     )
-    return draw(paint, alt, height=3.2)
+    draw(paint, alt, height=3.2)
 
 
-def map_by_region(coordinates: NDArray[Any], regions: Sequence[str]) -> Picture:
+def map_by_region(coordinates: NDArray[Any], regions: Sequence[str]) -> None:
     """The map, coloured by region: the six commonest each with a look of its own."""
     names, counts = np.unique(np.array(regions, dtype=object), return_counts=True)
     order = [str(names[place]) for place in np.argsort(-counts, kind="stable")]
@@ -223,10 +170,10 @@ def map_by_region(coordinates: NDArray[Any], regions: Sequence[str]) -> Picture:
     alt = f"Map of {len(coordinates):,} sentences by UMAP, coloured by region: {', '.join(order[:6])}" + (
         f" and {len(order) - 6} others in grey." if len(order) > 6 else "."
     )
-    return draw(paint, alt, height=4.2)
+    draw(paint, alt, height=4.2)
 
 
-def map_by_month(coordinates: NDArray[Any], months: Sequence[str], span: MonthRange) -> Picture:
+def map_by_month(coordinates: NDArray[Any], months: Sequence[str], span: MonthRange) -> None:
     """The same map, coloured by month."""
     ids = span.ids(list(months))
 
@@ -240,7 +187,15 @@ def map_by_month(coordinates: NDArray[Any], months: Sequence[str], span: MonthRa
         bar.ax.set_xticks(ends, span.labels(ends).tolist())
 
     alt = f"The same map of {len(coordinates):,} sentences, coloured by month from {span.start} to {span.end}."
-    return draw(paint, alt, height=4.2)
+    draw(paint, alt, height=4.2)
+
+
+def told_apart(regions: Sequence[str]) -> list[str]:
+    """Regions as the viewer can show them: the rarest of very many become one."""
+    if len(set(regions)) <= MOST_REGIONS:
+        return list(regions)
+    common = {label for label, _ in Counter(regions).most_common(MOST_REGIONS - 1)}
+    return [label if label in common else "other regions" for label in regions]
 
 
 def _no_axes(axes: Axes) -> None:

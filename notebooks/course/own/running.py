@@ -1,175 +1,82 @@
-"""The run itself: rows -> model -> measurements -> map -> report, and its folder.
+"""`spacetime run`: lesson 12 on a reader's own file, as an executed notebook and a report.
 
-The model is the released one's design (`spacetime.training.recipes.released_start`) on a frozen backbone, so that
-all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given.  Both stages are trained at once
-(`train_joint`) without what needs events or questions: every step sees the cosines of all its sentences with each
-other, so a hundred and fifty steps are enough to start with.  The heads of stage 1 are replaced by a locator, fitted on
-the frozen vectors, which takes seconds.
+papermill runs the lesson without the cells that only teach; nbconvert makes the report from what was executed, its code
+hidden.
 """
 
-import importlib.util
 import json
+import logging
 import os
+import re
 import shlex
 import shutil
-import time
-import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import datasets
-import numpy as np
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
 
-from course.own.page import write_report
-from course.viewer import MOST_REGIONS, write
-from spacetime.analysis import distortion, umap_map
-from spacetime.analysis.maps import turned
-from spacetime.corpus.reading import HUB_PREFIX, Quoting, fingerprint, is_table, name_of
-from spacetime.encoder import SpaceTimeEncoder
-from spacetime.evaluation import evaluate
-from spacetime.folders import LOCK, sole_writer_of_output, write_text
+from course.own.findings import in_short, literal
+from course.refreshing import LESSON_METADATA
+from course.site import single_page
+from spacetime.corpus.reading import HUB_PREFIX, fingerprint, name_of
+from spacetime.folders import LOCK, sole_writer, write_text
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
-from spacetime.training.joint import JointRecipe
-from spacetime.training.locator import fit_locator
-from spacetime.training.loop import LOG_FILE, checkpoints, read_log
-from spacetime.training.objectives import JointLoss
+from spacetime.terminal import shown
+from spacetime.training.loop import LOG_FILE, checkpoints
 from spacetime.training.own import OwnRows, read_rows
-from spacetime.training.pairs import build_pairs
-from spacetime.training.recipes import JOINT, released_start, train_joint
 
+LESSON = Path(__file__).parents[2] / "12_your_own_corpus.ipynb"
+ONLY_TEACHES = "lesson-only"  # the tag of a cell that a run leaves out
+IN_SHORT = "in-short"  # the tag of the cell that a report begins with
+
+NOTEBOOK = "notebook.ipynb"
+REPORT = "report.html"  # written last
 REJECTS = "rejects.csv"
-REPORT = "report.html"
 STATE = "run.json"  # what the run was asked for, so that --resume goes on with the same
-RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
-LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
-CHECKPOINT_EVERY = 50  # steps
-TRAINED_LENGTH = 64  # word pieces; longer texts are cut here while training, not afterwards
+RUN_LOCK = f".run{LOCK}"  # of the whole run; the training in the notebook's process holds its own
+WRITTEN = (STATE, LOG_FILE, "training.json", "metrics.json", NOTEBOOK, REPORT, "map.html", REJECTS)
 
-
-@dataclass(frozen=True)
-class Profile:
-    """How much a run does.
-
-    Parameters
-    ----------
-    steps
-        Of training.
-    training_rows
-        At most so many rows of the training side are used, drawn by the seed; None: all.
-    tested_rows
-        At most so many rows of the test side.
-    measured
-        Sentences of each measurement at most; None leaves each its own default.
-    mapped
-        Sentences on the map at most.
-    """
-
-    steps: int
-    training_rows: int | None
-    tested_rows: int | None
-    measured: int | None
-    mapped: int
-
-
-PROFILES = {
-    "quick": Profile(steps=150, training_rows=3000, tested_rows=1000, measured=300, mapped=1500),
-    "full": Profile(steps=1200, training_rows=50_000, tested_rows=None, measured=None, mapped=10_000),
+# What the lesson's parameters are for a run. None of the rows is every row; None of `measured`, each measure's own
+# number of sentences.
+PROFILES: dict[str, dict[str, int | None]] = {
+    "quick": {"steps": 150, "training_rows": 3000, "tested_rows": 1000, "measured": 300, "mapped": 1500},
+    "full": {"steps": 1200, "training_rows": 50_000, "tested_rows": None, "measured": None, "mapped": 10_000},
 }
 
 
-@dataclass(frozen=True)
-class OwnRun:
-    """What a run leaves behind.
-
-    Attributes
-    ----------
-    folder
-        Holds `model/`, `report.html`, `map.html`, `metrics.json`, `log.jsonl`, `training.json`, `run.json`, and
-        `rejects.csv` if there were any.
-    encoder
-        The trained model.
-    rows
-        What was read and how it was split.
-    metrics
-        What `metrics.json` holds.
-    coordinates, mapped
-        The maps of this model and of the plain one, (n, 2) each, and the rows (text, month, region) they show.
-    """
-
-    folder: Path
-    encoder: SpaceTimeEncoder
-    rows: OwnRows
-    metrics: dict[str, Any]
-    coordinates: tuple[Any, Any]
-    mapped: datasets.Dataset
-
-    def summary(self) -> str:
-        """The main numbers, in a few lines."""
-        pairs, meaning, located = (self.metrics.get(name, {}) for name in ("pairs", "meaning", "locate"))
-        lines = [
-            f"{self.rows.used:,} of {self.rows.report.rows:,} rows in use: {self.rows.split}",
-            f"pair Spearman {pairs['pair_spearman']:.3f} (plain model {pairs['pair_spearman_plain']:.3f}), meaning "
-            f"kept {meaning['rank_agreement']:.3f} in a shared context, {meaning['rank_agreement_no_context']:.3f} "
-            "without",
-        ]
-        from_text = []
-        if "locate_region_accuracy" in located:
-            from_text.append(
-                f"region from the text alone {located['locate_region_accuracy']:.3f} (the commonest region "
-                f"{located['majority_region_accuracy']:.3f})"
-            )
-        if "locate_month_error_median" in located:
-            from_text.append(
-                f"median month off by {located['locate_month_error_median']:.1f} months "
-                f"({located['majority_month_error_median']:.1f})"
-            )
-        lines += [", ".join(from_text)] if from_text else []
-        lines += [f"nothing about {kind}s: {reason}" for kind, reason in self.rows.not_asked.items()]
-        return "\n".join(lines)
-
-
-@sole_writer_of_output
 def run_corpus(
-    path: Any,
+    path: str,
     output: str | os.PathLike[str],
     *,
-    text: str = "text",
-    month: str | None = "month",
-    region: str | None = "region",
-    id: str | None = None,
-    encoding: str | None = None,
-    separator: str | None = None,
-    quoting: Quoting | None = None,
-    months: MonthRange | None = None,
-    regions: RegionSet | None = None,
-    day_first: bool = False,
-    month_first: bool = False,
-    strict: bool = False,
-    profile: str | Profile = "quick",
+    profile: str = "quick",
     steps: int | None = None,
     seed: int = 0,
     resume: bool = False,
     overwrite: bool = False,
-    command: str | None = None,
-    reading: Sequence[str] | None = None,
-    show_progress: bool | None = None,
-    say: Callable[[str], None] | None = None,
-) -> OwnRun:
-    """Train a model on a file of one's own, measure it, and write a report and a map.
+    months: MonthRange | None = None,
+    regions: RegionSet | None = None,
+    reading: dict[str, Any],
+    words: Sequence[str],
+    command: str,
+    say: Callable[[str], None],
+) -> list[str]:
+    """Run lesson 12 on a file, and write its notebook, report, map, model and numbers into a folder.
 
     Parameters
     ----------
-    path, text, month, region, id, encoding, separator, quoting, months, regions, day_first, month_first, strict
-        The file (or the DataFrame, `datasets.Dataset` or Arrow table) and its columns; see `read_rows`.
-    output
-        Folder for everything; see `OwnRun`.
+    path, output
+        The file, and the folder for everything.
     profile, steps
-        `"quick"` (about three minutes on 2 cores), `"full"` (about an hour for 50,000 rows), or a `Profile`; and
-        other steps of training.
+        One of `PROFILES`, and other steps of training.
     seed
         Of every draw except the split's, which is always the same.
     resume
@@ -177,63 +84,65 @@ def run_corpus(
         stopped goes on without it, too.
     overwrite
         Delete an earlier run in `output` first.
+    months, regions, reading
+        See `spacetime.training.own.read_rows`.
+    words
+        The options by which `spacetime index` reads the same file alike, for the report.
     command
-        How the report says it was made; None: by this function.
-    reading
-        Options by which `spacetime index` reads the same file alike, for the report; None: the names of the columns.
-    show_progress
-        Bars on stderr; None shows them on a terminal.
+        How the run was started, for the report.
     say
-        Called with a line before each part; None: silent.
+        Called with a line before each part.
+
+    Returns
+    -------
+    list of str
+        What was found, in a few lines.
 
     Raises
     ------
     ValueError
-        The file cannot be used (see `read_rows`), or `output` holds another run.
-    ModuleNotFoundError
-        matplotlib or umap-learn is missing.
+        The file cannot be used, or `output` holds another run.
     """
-    for needed in ("matplotlib", "umap"):  # now, not after minutes of training
-        if importlib.util.find_spec(needed) is None:
-            raise ModuleNotFoundError(f"No module named {needed!r}", name=needed)
-    if isinstance(profile, str) and profile not in PROFILES:
-        raise ValueError(f"profile {profile!r} is not known; give one of {', '.join(PROFILES)}")
-    chosen = PROFILES[profile] if isinstance(profile, str) else profile
-    chosen = chosen if steps is None else replace(chosen, steps=steps)
-    options = replace(JOINT, max_steps=chosen.steps, checkpoint_every=CHECKPOINT_EVERY, keep_checkpoints=1, seed=seed)
-    say = say or (lambda line: None)
     folder = Path(output)
-    name = Path(name_of(path)).name
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name a folder for the run")
+    with sole_writer(folder / RUN_LOCK, folder):
+        resume = resume or (not overwrite and (folder / STATE).is_file() and not (folder / REPORT).is_file())
+        _check_folder(folder, resume, overwrite)
+        rows = read_rows(path, months=months, regions=regions, rejects=folder / REJECTS, **reading)
+        sizes = PROFILES[profile] | ({} if steps is None else {"steps": steps})
+        state: dict[str, Any] = {
+            "corpus": Path(name_of(path)).name,
+            "sha256": None if path.startswith(HUB_PREFIX) else fingerprint(path),
+            "columns": {name: reading[name] for name in ("text", "month", "region")},
+            "months": f"{rows.months.start}..{rows.months.end}",
+            "regions": list(rows.regions),
+            "seed": seed,
+            "profile": sizes,
+        }
+        _start_folder(folder, state, resume)
+        _say_rows(rows, say)
+        parameters = {
+            **sizes,
+            "seed": seed,
+            "corpus": path,
+            "reading": reading,
+            "months": [rows.months.start, rows.months.end] if months else [],
+            "regions": list(regions or []),
+            "folder": str(folder),
+            "resume": resume,
+        }
+        say(f"training {sizes['steps']:,} steps, then measuring and drawing the map")
+        notebook = _lesson_for(rows, state, command, _use(path, folder, rows, words))
+        with _bar(folder / LOG_FILE, sizes["steps"]) if sys.stderr.isatty() else nullcontext():
+            executed = _executed(notebook, parameters)
+        write_text(folder / NOTEBOOK, nbformat.writes(executed))
+        write_text(folder / REPORT, _report(executed, state["corpus"]))
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return [f"{rows.used:,} of {rows.report.rows:,} rows in use: {rows.split}", *in_short(metrics)]
 
-    resume = resume or (not overwrite and _is_unfinished(folder))
-    _check_folder(folder, resume, overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = read_rows(
-        path,
-        text=text,
-        month=month,
-        region=region,
-        id=id,
-        encoding=encoding,
-        separator=separator,
-        quoting=quoting,
-        months=months,
-        regions=regions,
-        day_first=day_first,
-        month_first=month_first,
-        strict=strict,
-        rejects=folder / REJECTS,
-    )
-    state = {
-        "corpus": name,
-        "sha256": None if name_of(path).startswith(HUB_PREFIX) else fingerprint(path),
-        "columns": {"text": text, "month": month, "region": region},
-        "months": f"{rows.months.start}..{rows.months.end}",
-        "regions": list(rows.regions),
-        "seed": seed,
-        "profile": asdict(chosen),
-    }
-    _start_folder(folder, state, resume)
+
+def _say_rows(rows: OwnRows, say: Callable[[str], None]) -> None:
     for line in (str(rows.report).split("\n")[0], *rows.report.notes):
         say(line)
     if unknown := rows.unknown_places():
@@ -242,82 +151,12 @@ def run_corpus(
         say(f"{reason}: nothing can be asked about {kind}s, and the report leaves them out")
     say(f"split by {rows.split_made['by']}: {rows.split}")
 
-    began = time.perf_counter()
-    training = _at_most(rows.split.train, chosen.training_rows, seed)
-    encoder = _trained(folder, rows, training, options, state, resume, show_progress, say)
-    say("measuring")
-    tested = _at_most(rows.split.test, chosen.tested_rows, seed)
-    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions)
-    with warnings.catch_warnings():
-        # A probe of many months on few rows is meant to be one of classes; its chance level stands beside it.
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        report = evaluate(
-            encoder,
-            training,
-            tested,
-            pairs=build_pairs(tested, plain, encoder.months, encoder.regions, show_progress=False),
-            plain=plain,
-            max_sentences=chosen.measured,
-            seed=seed,
-            show_progress=bool(show_progress),
-        )
-    say("drawing the map")
-    mapped = _at_most(_with_context(rows), chosen.mapped, seed)
-    space, plane, plain_space, plain_plane = _map(encoder, plain, mapped, seed)
-    fit = distortion(space, plane)
-    write(
-        space,
-        mapped["text"][:],
-        mapped["month"][:],
-        _told_apart(mapped["region"][:]),
-        folder / "map.html",
-        (plane, plain_plane),
-        plain_space,
-        title=f"{name}: sentences by month and region",
-    )
-    metrics: dict[str, Any] = _asked_for(report.metrics, rows.not_asked) | {
-        "asked": _asked(rows, report.metrics.get("decay_table", [])),
-        "map": {"sentences": len(mapped)} | fit,
-        "corpus": {
-            "rows": rows.report.rows,
-            "in_use": rows.used,
-            "left_out": rows.left_out(),
-            "sides": {side: len(getattr(rows.split, side)) for side in ("train", "validation", "test")},
-            "trained_on": len(training),
-        },
-    }
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-    encoder.save(folder / "model")  # again: its card now has the numbers
-    for checkpoint in checkpoints(folder):  # only a training that goes on needs them, and this one is complete
-        shutil.rmtree(checkpoint)
-    write_report(
-        folder / REPORT,
-        rows=rows,
-        metrics=metrics,
-        log=read_log(folder / LOG_FILE),
-        training=json.loads((folder / "training.json").read_text(encoding="utf-8")),
-        state=state,
-        coordinates=plane,
-        mapped=mapped,
-        command=command or f"course.own.run_corpus({name!r}, ...)",
-        use=_use(path, folder, rows, reading or _column_words(text, month, region)),
-        seconds=time.perf_counter() - began,
-    )
-    return OwnRun(folder, encoder, rows, metrics, (plane, plain_plane), mapped)
-
 
 # --- the folder ---------------------------------------------------------------------------------------
 
 
-def _is_unfinished(folder: Path) -> bool:
-    """Whether a run was stopped here: the report is written last."""
-    return (folder / STATE).is_file() and not (folder / REPORT).is_file()
-
-
 def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; name a folder for the run")
-    if not folder.exists() or resume or {path.name for path in folder.iterdir()} <= {REJECTS, LOCK}:
+    if resume or {path.name for path in folder.iterdir()} <= {REJECTS, RUN_LOCK}:
         return  # a file that was refused leaves its rejected rows behind, and nothing else
     if not (folder / STATE).is_file():
         raise ValueError(f"{folder} holds something else; name an empty or a new folder for the run")
@@ -328,7 +167,7 @@ def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         )
     for left in ("model", *(checkpoint.name for checkpoint in checkpoints(folder))):
         shutil.rmtree(folder / left, ignore_errors=True)
-    for left in (STATE, LOG_FILE, "training.json", "metrics.json", REPORT, "map.html", REJECTS):
+    for left in WRITTEN:
         (folder / left).unlink(missing_ok=True)
 
 
@@ -345,127 +184,104 @@ def _start_folder(folder: Path, state: dict[str, Any], resume: bool) -> None:
     write_text(file, json.dumps(state, indent=2, ensure_ascii=False) + "\n")
 
 
-# --- the parts ----------------------------------------------------------------------------------------
+# --- the notebook and the report ----------------------------------------------------------------------
 
 
-def _column_words(*columns: str | None) -> list[str]:
-    """The names of the columns as options, where they are not the roles' own."""
-    words = []
-    for role, column in zip(("text", "month", "region"), columns, strict=True):
-        if column != role:
-            words += [f"--no-{role}"] if column is None else [f"--{role}", column]
-    return words
+def _lesson_for(rows: OwnRows, state: dict[str, Any], command: str, use: Sequence[str]) -> Any:
+    """The lesson without what only teaches, between a title and how it was made."""
+    lesson = nbformat.read(LESSON, as_version=4)
+    cells = [cell for cell in lesson.cells if ONLY_TEACHES not in cell.metadata.get("tags", [])]
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    title = (
+        f"# {literal(state['corpus'])}: a space-time model of your own corpus\n\n"
+        f"{rows.used:,} rows, {rows.months.start} to {rows.months.end}, {len(rows.regions):,} regions; "
+        f"{state['profile']['steps']:,} steps of training. The model is in `model/`, and "
+        "[the map to explore is map.html](map.html)."
+    )
+    made = (
+        f"## How this was made\n\n<pre>{literal(command)}</pre>\n\n"
+        'Use it: `SpaceTimeEncoder.load("model")` in Python, or\n\n'
+        f"<pre>{'&#10;'.join(map(literal, use))}</pre>\n\n"
+        f"Seed {state['seed']}" + (f"; SHA-256 of the file {state['sha256']}" if state["sha256"] else "") + ". Every "
+        f"number is in metrics.json, every step in {LOG_FILE}, the settings in {STATE} and training.json, and the code "
+        f"in {NOTEBOOK}."
+    )
+    first, last = (nbformat.v4.new_markdown_cell(text) for text in (title, made))
+    lesson.cells, lesson.metadata = [first, *cells, last], nbformat.from_dict(LESSON_METADATA)
+    return lesson
 
 
-def _use(path: Any, folder: Path, rows: OwnRows, reading: Sequence[str]) -> list[str]:
-    """The commands that search the same file with the model, to be pasted; of a table in memory, lines of Python."""
+def _use(path: str, folder: Path, rows: OwnRows, words: Sequence[str]) -> list[str]:
+    """The commands that search the same file with the model, to be pasted."""
     model, index, region = str(folder / "model"), str(folder / "search"), next(iter(rows.regions))
-    if is_table(path):
-        return [
-            f"encoder = spacetime.SpaceTimeEncoder.load({model!r})",
-            f"rows = spacetime.load_corpus({type(path).__name__.lower()}, months=encoder.months, "
-            'regions=encoder.regions, outside="skip", any_spelling=True)',
-            "index = spacetime.SpaceTimeIndex.build(rows, encoder)",
-            f'index.search("some text", {rows.months.end!r}, {region!r})',
-        ]
-    how = [*reading, *(["--any-spelling"] if "--any-spelling" not in reading else [])]
-    how += [] if "--outside" in reading else ["--outside", "skip"]
+    how = [*words, *(word for word in ("--any-spelling",) if word not in words)]
+    how += [] if "--outside" in words else ["--outside", "skip"]
     return [
-        shlex.join(["spacetime", "index", os.fspath(path), *how, "--model", model, "--output", index]),
+        shlex.join(["spacetime", "index", path, *how, "--model", model, "--output", index]),
         shlex.join(["spacetime", "search", index, "some text", "--month", rows.months.end, "--region", region]),
     ]
 
 
-def _at_most(dataset: datasets.Dataset, count: int | None, seed: int) -> datasets.Dataset:
-    if count is None or len(dataset) <= count:
-        return dataset
-    chosen = np.random.default_rng(seed).choice(len(dataset), size=count, replace=False)
-    return dataset.select(np.sort(chosen))
+def _executed(notebook: Any, parameters: dict[str, Any]) -> Any:
+    """Run a notebook in the present folder; an error in a cell is raised here as it was there."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it takes `int | None` for no annotation, and says so
+    try:
+        return papermill.execute_notebook(
+            notebook,
+            None,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],  # it warns of its own ports
+        )
+    except PapermillExecutionError as error:
+        raise _as_raised(error.ename, error.evalue) from error
 
 
-def _trained(
-    folder: Path,
-    rows: OwnRows,
-    training: datasets.Dataset,
-    options: Any,
-    state: dict[str, Any],
-    resume: bool,
-    show_progress: bool | None,
-    say: Callable[[str], None],
-) -> SpaceTimeEncoder:
-    """The trained encoder: loaded if this very run has trained it already, trained on from a checkpoint, or anew."""
-    if resume and (folder / "training.json").is_file() and (folder / "model").is_dir():
-        say("trained already")
-        return SpaceTimeEncoder.load(folder / "model")
-    encoder = released_start(rows.months, rows.regions, options.seed)
-    say(f"fitting the locator on {len(training):,} rows")
-    # First, and not last: it reads the plain vectors, which the training below leaves as they are.
-    fit_locator(encoder, training, validation=rows.split.validation, seed=options.seed, show_progress=show_progress)
-    say(f"training {options.max_steps:,} steps")
-    labelled = training.select_columns(["text", "month", "region"])
-    dated = labelled.select(np.flatnonzero([month is not None for month in labelled["month"]]))
-    train_joint(
-        labelled,
-        dated,  # their share in the loss is 0
-        encoder,
-        folder,
-        options,
-        recipe=RECIPE,
-        loss=LOSS,
-        max_length=TRAINED_LENGTH,
-        resume=resume,
-        show_progress=show_progress,
-        note={"corpus": state["corpus"], "split": rows.split_made},
-    )
-    return encoder
+def _as_raised(kind: str, message: str) -> Exception:
+    """An error as the cell raised it, if it is of a kind whose message is written for a reader."""
+    if kind in _names(ValueError):
+        return ValueError(message)
+    if kind in _names(OSError) and (told := re.fullmatch(r"\[Errno (\d+)\] ([^:]*)(?:: '(.*)')?", message)):
+        return OSError(int(told[1]), *told.groups()[1:])
+    return RuntimeError(f"in the notebook: {kind}: {message}")
 
 
-def _told_apart(regions: Sequence[str]) -> list[str]:
-    """Regions as the viewer can show them: the rarest of very many are one."""
-    if len(set(regions)) <= MOST_REGIONS:
-        return list(regions)
-    common = {label for label, _ in Counter(regions).most_common(MOST_REGIONS - 1)}
-    return [label if label in common else "other regions" for label in regions]
+def _names(kind: type[Exception]) -> set[str]:
+    return {kind.__name__}.union(*(_names(below) for below in kind.__subclasses__()))
 
 
-def _with_context(rows: OwnRows) -> datasets.Dataset:
-    """Every row of the three sides that has a month and a region."""
-    whole = datasets.concatenate_datasets([rows.split.train, rows.split.validation, rows.split.test])
-    whole = whole.select_columns(["text", "month", "region"])
-    known = [None not in row for row in zip(whole["month"], whole["region"], strict=True)]
-    return whole.select(np.flatnonzero(known))
+def _report(executed: Any, name: str) -> str:
+    """The page: the findings first, and no code."""
+    notebook = deepcopy(executed)
+    short = [cell for cell in notebook.cells if IN_SHORT in cell.metadata.get("tags", [])]
+    others = [cell for cell in notebook.cells if cell not in short]
+    notebook.cells = [others[0], *short, *others[1:]]
+    for cell in notebook.cells:  # progress and warnings
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return single_page(notebook, f"{shown(name)}: report of a space-time model")
 
 
-def _asked_for(metrics: dict[str, Any], not_asked: dict[str, str]) -> dict[str, Any]:
-    """The metrics without those about months, or regions, where nearly all rows have the same one."""
-    metrics = metrics | {"skipped": dict(metrics["skipped"])}
-    for kind, reason in not_asked.items():
-        for section in ("decay", "pair_response", "probes", "locate"):
-            numbers = metrics.pop(section, {})
-            about = ("month", "year", "decay_") if kind == "month" else ("region",)
-            if kept := {key: value for key, value in numbers.items() if not any(word in key for word in about)}:
-                metrics[section] = kept
-        table = [line for line in metrics.pop("decay_table", []) if kind == "region" and line["region"] == "same"]
-        metrics |= {"decay_table": table} if table else {}
-        metrics["skipped"][f"{kind}s"] = f"{reason}: nothing can be asked about the others"
-    return metrics
+@contextmanager
+def _bar(log: Path, steps: int | None) -> Iterator[None]:
+    """A bar over the steps that the training in the notebook's process logs."""
+    ended = threading.Event()
 
+    def follow() -> None:
+        with tqdm(total=steps, desc="train", unit="step") as bar:
+            while not ended.wait(0.5):
+                bar.update((log.read_bytes().count(b"\n") if log.exists() else 0) - bar.n)
 
-def _asked(rows: OwnRows, decay_table: list[dict[str, Any]]) -> dict[str, float]:
-    """What the label asks of a sentence and itself: its cosine at the farthest measured month, and its region gap."""
-    recipe = RECIPE.pairs
-    apart = max((line["months_apart"] for line in decay_table), default=0)
-    time, place = recipe.time_similarity(rows.months)[0], recipe.region_similarity(rows.regions)[0]
-    return {
-        "decay_cosine_farthest": float(1 - recipe.time_weight * (time[0] - time[apart])),
-        "region_gap": float(recipe.region_weight * (place[0] - place[-1])),
-    }
-
-
-def _map(encoder: SpaceTimeEncoder, plain: SpaceTimeEncoder, mapped: datasets.Dataset, seed: int) -> tuple[Any, ...]:
-    """Embeddings and their plane, by this model and by the plain one, whose map is turned to lie near to the first."""
-    texts = mapped["text"][:]
-    space = encoder.encode(texts, mapped["month"][:], mapped["region"][:], show_progress=False)
-    plain_space = plain.encode(texts, show_progress=False)
-    plane = umap_map(space, seed=seed)
-    return space, plane, plain_space, turned(umap_map(plain_space, seed=seed), plane)
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,114 +1,115 @@
-"""The report as one HTML page that needs nothing else: numbers in tables, figures inside, and what they mean in words.
+"""What a run on one's own corpus found, in tables and sentences chosen by its numbers (lesson 12, `spacetime run`).
 
-Everything that comes from the file (names, values, reasons) is escaped by Jinja2; the page's content security policy
-forbids every request and every script.
+Whatever comes from the file (names, values, reasons) stands in tables, whose cells pandas escapes.
 """
 
-import base64
-import hashlib
-import os
+import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
-import datasets
-from jinja2 import Environment, StrictUndefined
-from numpy.typing import NDArray
+import pandas as pd
 
-from course.own import figures
-from spacetime.folders import write_text
-from spacetime.terminal import shown
-from spacetime.training.own import LEAST_OF_REGION, OwnRows
+from spacetime.terminal import shortened, shown
+from spacetime.training.own import RECIPE, OwnRows
 
-_SHOWN_REJECTS = 20
+_SHOWN = 20  # rejected rows, and regions that were left out
+_CHARACTERS = 200  # of a cell
 _FEW_TESTED = 300
 _FEW_STEPS = 500
 
 
-def write_report(
-    path: str | os.PathLike[str],
-    *,
-    rows: OwnRows,
-    metrics: Mapping[str, Any],
-    log: Sequence[Mapping[str, Any]],
-    training: Mapping[str, Any],
-    state: Mapping[str, Any],
-    coordinates: NDArray[Any],
-    mapped: datasets.Dataset,
-    command: str,
-    use: Sequence[str],
-    seconds: float,
-) -> Path:
-    """Write `report.html`.
+# --- what was read ------------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    rows
-        What was read and how it was split.
-    metrics
-        As `metrics.json` holds them: `spacetime.evaluation.Report.metrics` with `map` and `corpus`.
-    log
-        Lines of the training's `log.jsonl`.
-    training, state
-        `training.json` and `run.json`.
-    coordinates, mapped
-        The map (n, 2) and its rows (text, month, region).
-    command, use, seconds
-        How the run was started, commands that use its model, and how long it took.
+
+def whereabouts(rows: OwnRows) -> pd.DataFrame:
+    """Every row of the file: on a side of the split, or left out for a reason."""
+    sides = {side: len(getattr(rows.split, side)) for side in ("train", "validation", "test")}
+    return pd.Series(sides | rows.left_out(), name="rows").rename_axis("where").to_frame()
+
+
+def decisions(rows: OwnRows) -> pd.DataFrame:
+    """What was decided about the file as a whole: how it was read and split, and which regions are known."""
+    rare = [f"{label} ({count:,})" for label, count in list(rows.rare_regions.items())[:_SHOWN]]
+    rare += ["..."] if len(rows.rare_regions) > _SHOWN else []
+    missing = ""
+    if rows.report.missing_month or rows.report.missing_region:
+        missing = (
+            f"{rows.report.missing_month:,} rows have no month and {rows.report.missing_region:,} no region; they are "
+            "trained on with what they have, and not tested where it is needed"
+        )
+    found = [
+        *(("reading", note) for note in rows.report.notes),
+        ("split", rows.split_reason),
+        ("incomplete rows", missing),
+        ("too few rows", ", ".join(rare)),
+        ("kept as regions of their own, as no country is known by this name", ", ".join(rows.unknown_places())),
+        *((f"not asked about: {kind}s", reason) for kind, reason in rows.not_asked.items()),
+    ]
+    return _table(["about", "what was decided"], [line for line in found if line[1]])
+
+
+def rejects(rows: OwnRows) -> pd.DataFrame:
+    """The first rows that could not be read, with their reasons."""
+    first = rows.report.rejects[:_SHOWN]
+    lines = [(str(one.row), str(one.column or ""), str(one.value or ""), one.reason) for one in first]
+    return _table(["row", "column", "value", "reason"], lines)
+
+
+def _table(columns: list[str], rows: Sequence[tuple[str, ...]]) -> pd.DataFrame:
+    """A table of texts, each on one line and without characters that would turn the direction of what follows."""
+    lines = [[shortened(cell, _CHARACTERS) for cell in row] for row in rows]
+    return pd.DataFrame(lines, columns=columns).set_index(columns[0])
+
+
+def literal(text: str) -> str:
+    """A text that means nothing to Markdown and HTML: every sign is written as its number.
+
+    Examples
+    --------
+    >>> literal("<b> *my* $x$")
+    '&#60;b&#62; &#42;my&#42; &#36;x&#36;'
     """
-    pictures: dict[str, Any] = {
-        "months": figures.rows_by_month(rows.by_month, rows.months),
-        "regions": figures.rows_by_region(rows.by_region),
-        "training": figures.training_curves([dict(line) for line in log]),
-        "map": figures.map_by_region(coordinates, mapped["region"][:]),
+    return re.sub(r"[^\w\s.,:/-]|_", lambda sign: f"&#{ord(sign[0])};", shown(text))
+
+
+# --- what was measured --------------------------------------------------------------------------------
+
+
+def asked_for(metrics: Mapping[str, Any], rows: OwnRows) -> dict[str, Any]:
+    """The metrics without those about months, or regions, where nearly all rows have the same one."""
+    metrics = {**metrics, "skipped": dict(metrics["skipped"])}
+    for kind, reason in rows.not_asked.items():
+        for section in ("decay", "pair_response", "probes", "locate"):
+            numbers = metrics.pop(section, {})
+            about = ("month", "year", "decay_") if kind == "month" else ("region",)
+            if kept := {key: value for key, value in numbers.items() if not any(word in key for word in about)}:
+                metrics[section] = kept
+        table = [line for line in metrics.pop("decay_table", []) if kind == "region" and line["region"] == "same"]
+        metrics |= {"decay_table": table} if table else {}
+        metrics["skipped"][f"{kind}s"] = f"{reason}: nothing can be asked about the others"
+    return metrics
+
+
+def label_asks(rows: OwnRows, decay_table: list[dict[str, Any]]) -> dict[str, float]:
+    """What the label asks of a sentence and itself: its cosine at the farthest measured month, and its region gap."""
+    recipe = RECIPE.pairs
+    apart = max((line["months_apart"] for line in decay_table), default=0)
+    time, place = recipe.time_similarity(rows.months)[0], recipe.region_similarity(rows.regions)[0]
+    return {
+        "decay_cosine_farthest": float(1 - recipe.time_weight * (time[0] - time[apart])),
+        "region_gap": float(recipe.region_weight * (place[0] - place[-1])),
     }
-    if "month" not in rows.not_asked:
-        pictures["map_months"] = figures.map_by_month(coordinates, mapped["month"][:], rows.months)
-    if "decay_table" in metrics:
-        pictures["decay"] = figures.decay_curve(metrics["decay_table"], rows.months, rows.regions)
-    folder = resources.files("course.own")
-    template, style = (folder.joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_seen
-    )
-    environment.filters["count"] = lambda number: f"{number:,.0f}"
-    environment.filters["figure"] = _figure
-    page = environment.from_string(template).render(
-        name=state["corpus"],
-        rows=rows,
-        report=rows.report,
-        rejects=rows.report.rejects[:_SHOWN_REJECTS],
-        rejects_file=Path(rows.report.rejects_path).name if rows.report.rejects_path else "",
-        columns=state["columns"],
-        pictures=pictures,
-        metrics=metrics,
-        training=training,
-        state=state,
-        command=command,
-        use=use,
-        minutes=seconds / 60,
-        short=in_short(metrics),
-        table=evaluation_table(metrics),
-        located=location_table(metrics),
-        limits=limits(rows, metrics, training),
-        least_of_region=LEAST_OF_REGION,
-        style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
-    )
-    file = Path(path)
-    write_text(file, page.encode("utf-8", "replace").decode())
-    return file
 
 
-def _seen(value: Any) -> Any:
-    """A value of the page: characters that would turn the direction of what follows are shown in its place."""
-    return shown(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def _figure(value: float | None) -> str:
-    """A number of a table."""
-    return "–" if value is None else f"{round(value, 3) + 0.0:.3f}"  # + 0.0 turns -0.0 into 0.0
+def counts(rows: OwnRows, trained_on: int) -> dict[str, Any]:
+    """Where the rows are, for `metrics.json`."""
+    return {
+        "rows": rows.report.rows,
+        "in_use": rows.used,
+        "left_out": rows.left_out(),
+        "sides": {side: len(getattr(rows.split, side)) for side in ("train", "validation", "test")},
+        "trained_on": trained_on,
+    }
 
 
 def in_short(metrics: Mapping[str, Any]) -> list[str]:
@@ -157,8 +158,8 @@ def in_short(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def evaluation_table(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of measure, this model's number, the plain model's, and how to read them."""
+def evaluation_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """This model's number and the plain model's for each measure, and how to read them."""
     meaning, pairs, decay = (metrics.get(name, {}) for name in ("meaning", "pairs", "decay"))
     rows: list[tuple[str, Any, Any, str]] = []
     if meaning:
@@ -202,30 +203,38 @@ def evaluation_table(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"{decay['region_gap_low']:.3f} to {decay['region_gap_high']:.3f}",
             )
         )
-    return [dict(zip(("measure", "here", "plain", "reading"), row, strict=True)) for row in rows]
+    columns = ["measure", "this model", "plain model", "how to read it"]
+    table = pd.DataFrame(rows, columns=columns).set_index("measure")
+    for column in columns[1:3]:
+        table[column] = ["-" if pd.isna(value) else f"{value:.3f}" for value in table[column]]
+    return table
 
 
-def location_table(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def location_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """Guesses of month and region from the text alone: this model, TF-IDF, and the commonest answer."""
-    located = metrics.get("locate")
-    if not located:
-        return []
-    keys = ("region_accuracy", "region_accuracy_macro", "month_accuracy", "month_error_median")
+    located = metrics.get("locate", {})
+    keys = {
+        "region_accuracy": "region right",
+        "region_accuracy_macro": "mean over regions",
+        "month_accuracy": "month right",
+        "month_error_median": "off by, months",
+    }
     names = {"locate": "this model", "tfidf": "TF-IDF + logistic regression", "majority": "the commonest answer"}
-    return [{"who": who, **{key: located.get(f"{name}_{key}") for key in keys}} for name, who in names.items()]
+    rows = {who: [located.get(f"{name}_{key}") for key in keys] for name, who in names.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(keys.values()), dtype=float)
+    return table.rename_axis("who").dropna(axis="columns").round(3)
 
 
-def limits(rows: OwnRows, metrics: Mapping[str, Any], training: Mapping[str, Any]) -> list[str]:
+def limits(rows: OwnRows, metrics: Mapping[str, Any], steps: int) -> list[str]:
     """What the numbers of this very run do not show, in plain words."""
     tested = metrics["run"]["test_rows"]
-    steps = training["result"]["steps"]
     found = [
         "The label of a pair is a sum of meaning, months and regions that we chose. Codes for month and region, glued "
         "to the plain vector without any training, follow such a label exactly: a high number shows that context is "
         "carried, not that it is understood.",
         "A region is whatever your column says, where a text was written or what it is about, with that column's slips "
         "and gaps. The model learns this corpus and its bias.",
-        "One seed, one split. Another seed gives other numbers; how far they move, this page does not say.",
+        "One seed, one split. Another seed gives other numbers; how far they move, this run does not say.",
     ]
     if tested < _FEW_TESTED:
         found.append(f"Only {tested:,} test rows: differences of a few hundredths mean nothing.")
@@ -235,7 +244,9 @@ def limits(rows: OwnRows, metrics: Mapping[str, Any], training: Mapping[str, Any
             "stand on both sides, which flatters the numbers."
         )
     if steps < _FEW_STEPS:
-        found.append(f"{steps:,} steps are a short training; --profile full trains longer, on more rows.")
+        found.append(
+            f"{steps:,} steps are a short training; `spacetime run --profile full` trains longer, on more rows."
+        )
     if rows.report.too_long:
         found.append(
             f"{rows.report.too_long:,} texts or more are longer than 128 word pieces; what stands behind is not read. "
@@ -252,7 +263,7 @@ def limits(rows: OwnRows, metrics: Mapping[str, Any], training: Mapping[str, Any
     found += [
         "The model reads English, as all-MiniLM-L6-v2 does.",
         "Do not use it to infer where a person lives or comes from.",
-        "map.html holds sentences of your file, and this page and rejects.csv values that could not be read: mind who "
+        "map.html holds sentences of your file, and a report and rejects.csv values that could not be read: mind who "
         "gets them.",
     ]
     return found

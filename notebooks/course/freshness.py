@@ -131,7 +131,7 @@ def _home(origin: str, name: str, root: Path) -> str | None:
         # The front door has a table instead: module -> the names that it holds.
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_PARTS":
             for module, names in ast.literal_eval(node.value).items():
-                if name in names:
+                if name in names.split():
                     return _home(module, name, root)
     return origin if origin not in OURS else None
 

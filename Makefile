@@ -25,7 +25,7 @@ SIDE_BY_SIDE ?= -n 2 --dist loadgroup
 
 # What an environment was installed from: the folder it was made in (a moved or copied .venv still points at its
 # old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.
-WANTED = { pwd -P; cat requirements.lock pyproject.toml; }
+WANTED = { pwd -P; cat requirements.lock pyproject.toml setup.py; }
 
 .PHONY: help setup install course site test test-all test-slow lint unit notebooks api lock clean
 .NOTPARALLEL:

@@ -18,7 +18,7 @@ def root(tmp_path: Path) -> Path:
     """A package of four modules: a lesson uses `one` by the part's door, `one` uses `two`; nobody uses `three`."""
     part = tmp_path / "spacetime/part"
     part.mkdir(parents=True)
-    front = '_PARTS = {"spacetime.part": ("first",), "spacetime.part.three": ("third",)}\n'
+    front = '_PARTS = {"spacetime.part": "first", "spacetime.part.three": "third"}\n'
     (tmp_path / "spacetime/__init__.py").write_text(front)
     (part / "__init__.py").write_text("from spacetime.part.one import first\nfrom spacetime.part.three import third\n")
     (part / "one.py").write_text(

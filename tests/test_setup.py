@@ -182,6 +182,7 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copy(ROOT / "setup.py", folder)
     (folder / "requirements.lock").write_text("torch==2.13.0\ntqdm==4.70.1\n")
     return folder
 

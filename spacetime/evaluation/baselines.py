@@ -182,7 +182,7 @@ class ConcatenatedEncoder(_Baseline):
             )
         self.meaning_weight, self.time_weight, self.region_weight = meaning, time, region
 
-    def _vectors(self, texts: list[str], month_ids: Ids, region_ids: Ids, batch_size: int) -> Floats:
+    def _vectors(self, texts: list[str], month_ids: Ids, region_ids: Ids, batch_size: int) -> NDArray[np.floating]:
         return glued(
             (self.meaning_weight, encode_checked(self.encoder, texts, batch_size=batch_size)),
             (self.time_weight, self._time_codes[month_ids]),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacetime.codes import MEANING_WEIGHT, REGION_WEIGHT, TIME_WEIGHT, codes_by_id, glued
-from spacetime.evaluation.sampling import Encodes, Floats, Ids, check_texts, encode_checked
+from spacetime.evaluation.sampling import Encodes, Ids, check_texts, encode_checked
 from spacetime.inputs import ids_for_each, texts_of
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet

@@ -198,6 +198,8 @@ def fitting(value: Any, name: str, hint: Any) -> Any:
         if name == "level" and not 0 < value < 1:
             raise ValueError(f"level must lie between 0 and 1, as .95 for 95 %, not {quoted(value)}")
         return value
+    if any(kind.__name__ == "SpaceTimeEncoder" for kind in kinds) and not _holds_data(value):
+        return value  # a stand-in with the methods that are used will do
     if any(kind.__name__ == "Dataset" for kind in kinds):
         value = _data_set(value)
     if (
@@ -211,6 +213,11 @@ def fitting(value: Any, name: str, hint: Any) -> Any:
             f"{name} must be a {' or a '.join(names)}, not {quoted(value) if plain else f'a {type(value).__name__}'}"
         )
     return value
+
+
+def _holds_data(value: Any) -> bool:
+    """Whether a value is of Python's own types or of a package of tables and arrays, so that it cannot be a model."""
+    return type(value).__module__.split(".")[0] in {"builtins", "pathlib", "numpy", "pandas", "datasets", "pyarrow"}
 
 
 def _data_set(value: Any) -> Any:

@@ -289,9 +289,9 @@ def test_a_diverged_model_is_refused() -> None:
     "options, message",
     [
         ({"contexts": ("true", "shuffled")}, "contexts has 'shuffled'; known are 'true', 'months exchanged'"),
-        ({"draws": 0}, "draws must be at least 1, not 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
-        ({"max_sentences": 1}, "max_sentences is 1"),
+        ({"draws": 0}, "draws must be a whole number of at least 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, not 0"),
+        ({"max_sentences": 1}, "max_sentences must be a whole number of at least 2, not 1"),
     ],
 )
 def test_options_that_cannot_be_right_are_refused(options: dict[str, Any], message: str) -> None:

@@ -252,7 +252,7 @@ def test_tensorboard_files_are_written_when_asked_for(tmp_path: Path) -> None:
     [
         ({"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0, not nan"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number, not nan"),
         ({"hide_month": 1.2}, "hide_month must lie between 0 and 1"),
         ({"precision": "fp8"}, "precision must be 'auto', 'float32' or 'bfloat16', not 'fp8'"),
     ],

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import datasets
+from filelock import FileLock
 
 from course.freshness import code_hash
 from course.recording import output_folder
@@ -116,15 +117,16 @@ def stage1_encoder(
         Train even if an earlier lesson did.
     """
     folder = output_folder(output) / "models" / f"stage1-{_key(settings)}"
-    if overwrite or not (folder / "training.json").exists():
-        split = lesson_split(settings)
-        encoder = _start(settings)
-        rows = training_sentences(split, settings)
-        held_out = split.validation.select(range(min(100, len(split.validation))))
-        train_stage1(
-            rows, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
-        )
-        _drop_checkpoints(folder)
+    with _one_trains(folder):
+        if overwrite or not (folder / "training.json").exists():
+            split = lesson_split(settings)
+            encoder = _start(settings)
+            rows = training_sentences(split, settings)
+            held_out = split.validation.select(range(min(100, len(split.validation))))
+            train_stage1(
+                rows, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
+            )
+            _drop_checkpoints(folder)
     return SpaceTimeEncoder.load(folder / "model"), folder
 
 
@@ -133,15 +135,16 @@ def stage2_encoder(
 ) -> tuple[SpaceTimeEncoder, Path]:
     """The encoder that stage 2 leaves, trained on from stage 1; see `stage1_encoder`."""
     folder = output_folder(output) / "models" / f"stage2-{_key(settings)}"
-    if overwrite or not (folder / "training.json").exists():
-        encoder, _ = stage1_encoder(settings, output)
-        split = lesson_split(settings)
-        pairs = training_pairs(split, settings)
-        held_out = training_pairs(split, settings, "validation", count=200)
-        train_stage2(
-            pairs, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
-        )
-        _drop_checkpoints(folder)
+    with _one_trains(folder):
+        if overwrite or not (folder / "training.json").exists():
+            encoder, _ = stage1_encoder(settings, output)
+            split = lesson_split(settings)
+            pairs = training_pairs(split, settings)
+            held_out = training_pairs(split, settings, "validation", count=200)
+            train_stage2(
+                pairs, encoder, folder, settings.options(), validation=held_out, overwrite=True, show_progress=False
+            )
+            _drop_checkpoints(folder)
     return SpaceTimeEncoder.load(folder / "model"), folder
 
 
@@ -157,6 +160,12 @@ def _start(settings: LessonSettings, conditioning: str | None = None) -> SpaceTi
         region_encoding=settings.region_encoding,
         seed=settings.seed,
     )
+
+
+def _one_trains(folder: Path) -> FileLock:
+    """A lock for lessons that run at the same time and need the same encoder: one trains it, the others wait."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{folder}.lock")
 
 
 def _drop_checkpoints(folder: Path) -> None:

@@ -15,10 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow.parquet as pq
 import pytest
 
-from data_samples.current_events import build_current_events, extract_events, fetching, find_region, place_event
+from data_samples.current_events import fetching
 from data_samples.current_events.__main__ import main
+from data_samples.current_events.building import build_current_events
+from data_samples.current_events.extracting import extract_events
 from data_samples.current_events.fetching import Wiki, days_of, page_title
 from data_samples.current_events.gazetteer import meanings
+from data_samples.current_events.placing import find_region, place_event
 from spacetime.corpus import load_corpus
 
 NEW_FORM = """{{Current events|year=2019|month=11|day=3|content=

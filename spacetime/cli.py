@@ -953,8 +953,7 @@ def parameters(home: str) -> dict[str, dict[str, Any]]:
 def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) -> dict[str, Any]:
     """Type, choices and default of a parameter."""
     kind = "" if annotation is None else ast.unparse(annotation).removesuffix(" | None")
-    aliases = _source(file)[1]
-    kind = ast.unparse(aliases[kind]) if kind in aliases else kind  # such as `Precision = Literal["float32", ...]`
+    kind = _alias(file, kind)
     settings: dict[str, Any] = {"default": None}
     with contextlib.suppress(ValueError):  # a default that is computed is not shown
         settings["default"] = None if default is None else ast.literal_eval(default)
@@ -966,6 +965,19 @@ def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) 
         "float": {"type": float, "metavar": "X"},
     }
     return settings | kinds.get(kind, {})
+
+
+def _alias(file: str, kind: str) -> str:
+    """What a name for a type stands for, such as `Precision = Literal["float32", ...]`, there or where it comes from."""
+    tree, values = _source(file)
+    if kind in values:
+        return ast.unparse(values[kind])
+    for part in tree.body:
+        if isinstance(part, ast.ImportFrom) and kind in {name.name for name in part.names}:
+            home, _, module = (part.module or "").partition(".")
+            path = f"{module.replace('.', '/')}.py"
+            return _alias(path, kind) if home == "spacetime" and (Path(__file__).parent / path).is_file() else kind
+    return kind
 
 
 def _meanings(docstring: str) -> Iterator[tuple[str, str]]:

@@ -736,3 +736,12 @@ def test_rejected_rows_are_written_beside_the_training(tmp_path: Path, capsys: p
     path = write_corpus(tmp_path / "some.csv", [("a", "2019-01", "UK", "2019-01-01"), ("b", "2019-13", "UK", "")])
     main(["train", "stage1", str(path), "--output", str(tmp_path / "one"), "--split", "hash", "--test", "2"])
     assert "2019-13" in (tmp_path / "one/rejects.csv").read_text()
+
+
+def test_a_choice_is_listed_wherever_its_type_is_named() -> None:
+    """`Precision` stands in spacetime/model/embedding.py, and `encode`, whose option it is, in spacetime/encoder.py."""
+    assert cli.parameters("encoder.py SpaceTimeEncoder encode")["precision"]["choices"] == (
+        "float32",
+        "bfloat16",
+        "auto",
+    )

@@ -24,7 +24,6 @@ from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, pl
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
 from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.embedding import Embedder, Precision, Rows, autocast, known_precision, padded_batches, quickest
-from spacetime.model.embedding import pad as pad  # lesson 01b takes it from here
 from spacetime.model.foreign import warn_of_code
 from spacetime.model.precision import say_where_bfloat16_is_slow, usable_device
 from spacetime.model.saving import check_free, load_saved, save_portable

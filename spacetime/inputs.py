@@ -24,7 +24,6 @@ _LEAST = {
     "seed": 0,
     "warmup_steps": 0,
     "k": 0,
-    "exact_rows": 0,
     "furthest": 0,
     "first": 0,
     "second": 0,

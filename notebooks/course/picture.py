@@ -36,19 +36,20 @@ def draw(path: str | Path) -> None:
     titles = {"plain": "all-MiniLM-L6-v2: the words alone", "space-time": "told month and region as well"}
     drawn = np.random.default_rng(0).permutation(len(almanac.dataset))[:SHOWN]
     region_of = np.array(almanac.dataset["region"][:])[drawn]
+    colours = [region_style(region)["color"] for region in region_of]
+    with np.load(STORED, allow_pickle=False) as maps:
+        planes = {name: maps[map_key(encoder, *inputs)][drawn] for name, (encoder, inputs) in models.items()}
     for axis, (name, title) in zip(axes, titles.items(), strict=False):
-        encoder, inputs = models[name]
-        with np.load(STORED, allow_pickle=False) as maps:
-            plane = maps[map_key(encoder, *inputs)][drawn]
-        colours = [region_style(region)["color"] for region in region_of]
-        axis.scatter(*plane.T, s=3, linewidths=0, c=colours)
+        axis.scatter(*planes[name].T, s=3, linewidths=0, c=colours)
         axis.set_title(title, fontsize=11)
         axis.set_axis_off()
     for region in almanac.regions:
-        label = axes[1].annotate(region, np.median(plane[region_of == region], axis=0), ha="center", fontsize=12)
+        label = axes[1].annotate(
+            region, np.median(planes["space-time"][region_of == region], axis=0), ha="center", fontsize=12
+        )
         label.set(color=region_style(region)["color"], weight="bold")
         label.set_path_effects([patheffects.withStroke(linewidth=4, foreground="white")])
-    _draw_sentence(axes[2], encoder)
+    _draw_sentence(axes[2], models["space-time"][0])
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)

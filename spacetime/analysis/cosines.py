@@ -55,8 +55,6 @@ def cosine_by_months_apart(
     whatever the texts say.
     """
     unit, month, region, group = labelled_rows(embeddings, month_ids, regions, groups)
-    if furthest is not None and furthest < 0:
-        raise ValueError(f"furthest={furthest} must be 0 months or more")
     reach = int(np.ptp(month)) if furthest is None else min(furthest, int(np.ptp(month)))
     curves = [(ALL, np.ones(len(unit), dtype=bool))]
     if regions is not None:

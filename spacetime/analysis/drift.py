@@ -73,7 +73,7 @@ def centroid_paths(
     ValueError
         If there are not as many labels as embeddings, the window is even, or there are fewer than two rows.
     """
-    if window < 1 or window % 2 == 0 or least < 2:
+    if window % 2 == 0 or least < 2:
         raise ValueError(f"window={window} must be an odd number of months and least={least} at least 2")
     unit, month, region, _ = labelled_rows(embeddings, month_ids, regions)
     reach = window // 2
@@ -143,8 +143,6 @@ def moving_months(
     """
     from scipy.stats import false_discovery_control
 
-    if apart < 1:
-        raise ValueError(f"apart={apart} must be 1 month or more")
     unit, month, region, group = labelled_rows(embeddings, month_ids, regions, groups)
     draw = np.random.default_rng(seed)
     rows = []

@@ -138,8 +138,6 @@ def principal_components(embeddings: ArrayLike, dimensions: int = 10) -> Floats:
     """
     from sklearn.decomposition import PCA
 
-    if dimensions < 1:
-        raise ValueError(f"dimensions must be at least 1, not {dimensions}")
     unit = unit_vectors(embeddings)
     # By the covariances, (width, width), where points are many: the full way holds four tables of their size.
     solver = "full" if len(unit) <= EXACT_ROWS else "covariance_eigh"

@@ -100,9 +100,6 @@ def masked_word_losses(
     for context in contexts:
         if context not in CONTEXTS:
             raise ValueError(f"contexts has {context!r}; known are {', '.join(map(repr, CONTEXTS))}")
-    for name, count in (("draws", draws), ("batch_size", batch_size)):
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, not {count}")
     sample = draw_sample(dataset, max_sentences=max_sentences, seed=seed)
     pieces, place_pieces, cut = _word_pieces(encoder, sample.texts, places)
     words = np.array([len(ids) - 2 for ids in pieces])  # without [CLS] and [SEP]

@@ -214,9 +214,8 @@ class PackedModel:
         parts = [conditioning.table(context, part) for part, context in enumerate(self._alone())]
         if unknown := set(parts[0]) - set(TABLES):
             raise ValueError(f"{type(conditioning).__name__}.table gives {min(unknown)!r}, not {', '.join(TABLES)}")
-        if (
-            "query" in parts[0]
-        ):  # the scores' scale stands in the query's weights, so what is added to it is scaled, too
+        # The scores' scale stands in the query's weights, so what is added to a query is scaled, too.
+        if "query" in parts[0]:
             parts = [part | {"query": part["query"] * self.head_size**-0.5} for part in parts]
         return {name: self._rows([part[name] for part in parts], float(name == "temperature")) for name in parts[0]}
 

@@ -968,7 +968,7 @@ def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) 
 
 
 def _alias(file: str, kind: str) -> str:
-    """What a name for a type stands for, such as `Precision = Literal["float32", ...]`, there or where it comes from."""
+    """What a name for a type stands for, such as `Precision = Literal["float32", ...]`, here or where it is from."""
     tree, values = _source(file)
     if kind in values:
         return ast.unparse(values[kind])

@@ -72,6 +72,8 @@ def browser(window: Chromium, site: Site) -> Iterator[Chromium]:
 
 def look_for(browser: Chromium, words: str) -> list[str]:
     """Type into the search box and read the headings of what is found."""
+    # A page that still loads listens to nothing yet, and takes the focus for its address's section when it is there.
+    browser.wait("document.readyState === 'complete' && !document.getElementById('Search').hidden")
     browser.run("document.getElementById('Query').value = ''; document.getElementById('Query').focus()")
     browser.page.keyboard.insert_text(words)
     browser.wait("!document.getElementById('Found').hidden")

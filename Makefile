@@ -22,6 +22,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Two test files (or lessons) at a time: imports, tables and the start of kernels leave a second core idle otherwise.
 SIDE_BY_SIDE ?= -n 2 --dist loadfile
+# Half of the cores each: threads of two files on one core would wait for each other.
+unit notebooks: export OMP_NUM_THREADS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )))
 
 # What an environment was installed from: the folder it was made in (a moved or copied .venv still points at its
 # old home), the lock and the package's own set-up. The environment is current while this text is the stamp's text.

@@ -240,6 +240,15 @@ def test_nothing_to_train_is_said(tmp_path: Path) -> None:
         train_stage2(pairs, encoder, tmp_path, replace(STAGE2, freeze_backbone=True), show_progress=False)
 
 
+def test_frozen_words_stay_and_the_rest_of_the_backbone_moves(tmp_path: Path) -> None:
+    encoder = SpaceTimeEncoder.from_plain("prefix")
+    before = {name: weight.detach().clone() for name, weight in encoder.model.named_parameters()}
+    options = replace(STAGE1, batch_size=4, max_steps=2, learning_rate=1e-3, freeze_words=True)
+    train_stage1(corpus(8), encoder, tmp_path, options, show_progress=False)
+    same = {name for name, weight in encoder.model.named_parameters() if torch.equal(weight, before[name])}
+    assert {name for name in same if name.startswith("bert.")} == {"bert.embeddings.word_embeddings.weight"}
+
+
 def test_tensorboard_files_are_written_when_asked_for(tmp_path: Path) -> None:
     encoder = SpaceTimeEncoder.from_plain("late")
     options = replace(STAGE1, batch_size=4, max_steps=1, tensorboard=True)

@@ -260,6 +260,11 @@ def run_course(
     return run
 
 
+def threads_each(jobs: int) -> int:
+    """Threads of a lesson beside others: those of two lessons on each core would wait for each other."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
 def _run_all(
     chosen: list[Lesson], given: dict[str, dict[str, Any]], target: Path, profile: str, limit: float, jobs: int
 ) -> list[LessonResult]:
@@ -268,6 +273,7 @@ def _run_all(
     # In a log file, where each refresh is a new line, the bar speaks four times a minute.
     interval = 0.5 if sys.stderr.isatty() else 15.0
     halt = threading.Event()
+    threads = threads_each(min(jobs, len(lanes(chosen))))
     with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
 
         def run_lane(lane: list[Lesson]) -> list[LessonResult]:
@@ -282,7 +288,7 @@ def _run_all(
                     "commit": commit(lesson.path.parent),
                     "made_from": fingerprint(lesson.path),
                 }
-                result = _run(lesson, given[lesson.number], target, limit, bar, halt)
+                result = _run(lesson, given[lesson.number], target, limit, threads, bar, halt)
                 _complete(target, lesson, given[lesson.number], profile, result, origin)
                 results.append(result)
                 said = result.headline if result.status == "ok" else f"{result.status.upper()} {result.reason}"
@@ -419,7 +425,13 @@ def _read_text(lesson: Lesson, name: str, value: Any) -> Any:
 
 
 def _run(
-    lesson: Lesson, given: dict[str, Any], output: Path, limit: float, bar: tqdm, halt: threading.Event
+    lesson: Lesson,
+    given: dict[str, Any],
+    output: Path,
+    limit: float,
+    threads: int,
+    bar: tqdm,
+    halt: threading.Event,
 ) -> LessonResult:
     """Run one lesson in a process of its own and read what it left."""
     finished, own = output / lesson.path.name, output / lesson.number
@@ -451,6 +463,7 @@ def _run(
             env={
                 **quiet,
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                "OMP_NUM_THREADS": str(threads),
                 **os.environ,
                 LESSONS_VARIABLE: str(lesson.path.parent.resolve()),
             },

@@ -55,6 +55,8 @@ class TrainingOptions:
         Peak rate of conditioning, encodings and heads: 2e-4 in stage 1, 2e-5 in stage 2.
     freeze_backbone
         Train only what is new.
+    freeze_words
+        Leave the word embeddings as they are: on a processor a short stage 1 takes a third less time.
     warmup_share
         Share of the steps over which the rates rise from 0. They fall to 0 over the rest, both linearly.
     warmup_steps
@@ -88,6 +90,7 @@ class TrainingOptions:
     learning_rate: float = 1e-5
     new_learning_rate: float = 2e-4
     freeze_backbone: bool = False
+    freeze_words: bool = False
     warmup_share: float = 0.1
     warmup_steps: int | None = None
     weight_decay: float = 0.01
@@ -359,9 +362,10 @@ def parameter_groups(
     """The backbone and what is new, each with its peak rate; frozen and idle parameters are left out."""
     backbone: list[nn.Parameter] = []
     new: list[nn.Parameter] = []
+    frozen = (*idle, "bert.embeddings.word_embeddings.") if options.freeze_words else idle
     for name, parameter in model.named_parameters():
         is_backbone = name.startswith("bert.") and ".conditioning." not in name
-        if parameter.requires_grad and not name.startswith(idle) and not (is_backbone and options.freeze_backbone):
+        if parameter.requires_grad and not name.startswith(frozen) and not (is_backbone and options.freeze_backbone):
             (backbone if is_backbone else new).append(parameter)
     groups = [
         {"params": backbone, "lr": options.learning_rate, "peak": options.learning_rate},

@@ -64,6 +64,21 @@ def _gather(options: argparse.Namespace) -> int:
     return 1 if gathered.left_out else 0
 
 
+def _compare(options: argparse.Namespace) -> int:
+    """Two runs on one page: parameters that differ, headlines and metrics side by side, figures in pairs.
+
+    examples:
+      python -m course run --lesson 06 -p seed 3
+      python -m course compare runs/quick runs/quick-changed/1a2b3c4d --lesson 06
+    """
+    from course.comparing import compare
+
+    page = options.output or NOTEBOOKS.parent / "runs/compare.html"
+    print("\n".join(compare(options.one, options.two, page, options.lesson)))
+    print(f"\n{page}: open it in a browser")
+    return 0
+
+
 def _refresh(options: argparse.Namespace) -> int:
     """Put the outputs of a clean run into the lessons, with hashes of what they were made from.
 
@@ -139,6 +154,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     gather.add_argument("--lesson", default="10", metavar="NN", help="whose runs (default: 10)")
     gather.add_argument("--output", type=Path, metavar="FILE", help="write a row a run as CSV, too")
+
+    compare = add_command(commands, "compare", _compare)
+    compare.add_argument("one", type=Path, metavar="RUN", help="output folder of a run, such as runs/quick")
+    compare.add_argument("two", type=Path, metavar="RUN", help="output folder of another run")
+    compare.add_argument("--lesson", metavar="NN", help="only this lesson (default: all that both folders hold)")
+    compare.add_argument("--output", type=Path, metavar="FILE", help="the page (default: runs/compare.html)")
 
     site = add_command(commands, "site", _site)
     site.set_defaults(way_on=BEGINS_ANEW)

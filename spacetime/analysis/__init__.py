@@ -1,8 +1,8 @@
 """Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
 
 `geometry` holds what all others stand on (unit vectors, principal components, true neighbours). `maps` flattens
-embeddings to a plane and measures what that cost, `aligned` makes one map a period, `drift` and `cosines` say in
-numbers what changes with the months and between regions (lesson 08). `clusters` groups and names them (lesson 09).
+embeddings to a plane and measures what that cost, `drift` and `cosines` say in numbers what changes with the months
+and between regions (lesson 08). `clusters` groups and names them (lesson 09).
 
 Where a function has them, these parameters mean the same everywhere:
 

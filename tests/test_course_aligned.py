@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spacetime.analysis.aligned import AlignedMap, aligned_maps, alignment
+from course.aligned import AlignedMap, aligned_maps, alignment
 
 
 def cloud(periods: int = 3, size: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

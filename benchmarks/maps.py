@@ -20,14 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.tables import write_between
+from course.drift import ChangePoints, moving_months
 from course.figures import region_style
 from spacetime.analysis import (
-    ChangePoints,
     StableKMeans,
     cluster_names,
     distortion_by,
     label_codes,
-    moving_months,
     nearest,
     neighbour_agreement,
     over_representation,

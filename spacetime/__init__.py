@@ -30,9 +30,8 @@ _PARTS = {
     """,
     "spacetime.search": "SpaceTimeIndex",
     "spacetime.analysis": """
-        ChangePoints StableKMeans centroid_paths cluster_names cosine_by_months_apart cosine_of_regions density_clusters
-        distortion distortion_by label_codes moving_months nearest neighbour_agreement over_representation
-        principal_components topic_lives umap_map unit_vectors
+        StableKMeans cluster_names density_clusters distortion distortion_by label_codes nearest neighbour_agreement
+        over_representation principal_components topic_lives umap_map unit_vectors
     """,
 }
 _HOME = {name: module for module, names in _PARTS.items() for name in names.split()}

@@ -17,16 +17,9 @@ import pytest
 import torch
 from portability import small_encoder
 
-from spacetime.analysis import (
-    centroid_paths,
-    cluster_names,
-    cosine_by_months_apart,
-    cosine_of_regions,
-    distortion_by,
-    label_codes,
-    moving_months,
-    unit_vectors,
-)
+from course.cosines import cosine_by_months_apart, cosine_of_regions
+from course.drift import centroid_paths, moving_months
+from spacetime.analysis import cluster_names, distortion_by, label_codes, unit_vectors
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import decay, rank_agreement

@@ -1,8 +1,8 @@
 """Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
 
 `geometry` holds what all others stand on (unit vectors, principal components, true neighbours). `maps` flattens
-embeddings to a plane and measures what that cost, `drift` and `cosines` say in numbers what changes with the months
-and between regions (lesson 08). `clusters` groups and names them (lesson 09).
+embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09). What a
+lesson alone looks at is in `notebooks/course/`: paths and change points (`drift`), mean `cosines`, `aligned` maps.
 
 Where a function has them, these parameters mean the same everywhere:
 
@@ -22,23 +22,16 @@ from spacetime.analysis.clusters import (
     over_representation,
     topic_lives,
 )
-from spacetime.analysis.cosines import cosine_by_months_apart, cosine_of_regions
-from spacetime.analysis.drift import ChangePoints, centroid_paths, moving_months
 from spacetime.analysis.geometry import nearest, principal_components, unit_vectors
 from spacetime.analysis.maps import distortion, distortion_by, label_codes, neighbour_agreement, umap_map
 
 __all__ = [
-    "ChangePoints",
     "StableKMeans",
-    "centroid_paths",
     "cluster_names",
-    "cosine_by_months_apart",
-    "cosine_of_regions",
     "density_clusters",
     "distortion",
     "distortion_by",
     "label_codes",
-    "moving_months",
     "nearest",
     "neighbour_agreement",
     "over_representation",

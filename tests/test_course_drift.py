@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from spacetime.analysis import ChangePoints, centroid_paths, moving_months
-from spacetime.analysis.drift import moved_sentences
+from course.drift import ChangePoints, centroid_paths, moved_sentences, moving_months
 
 
 def corpus(
@@ -46,7 +45,7 @@ def test_without_a_change_one_is_found_at_the_stated_rate() -> None:
 
 
 def test_the_gain_of_a_cut_is_the_weighted_sum_of_squares_it_takes_off() -> None:
-    from spacetime.analysis.drift import _best_cut
+    from course.drift import _best_cut
 
     random = np.random.default_rng(0)
     means, weight = random.normal(size=(7, 3)), random.integers(1, 9, 7).astype(float)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import write_between
 from course.drift import ChangePoints, moving_months
 from course.figures import region_style
+from course.topics import compare_spaces, over_representation, topic_lives
 from spacetime.analysis import (
     StableKMeans,
     cluster_names,
@@ -29,13 +30,10 @@ from spacetime.analysis import (
     label_codes,
     nearest,
     neighbour_agreement,
-    over_representation,
     principal_components,
-    topic_lives,
     umap_map,
     unit_vectors,
 )
-from spacetime.analysis.clusters import compare_spaces
 from spacetime.analysis.maps import share_explained, turned
 from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder

@@ -31,7 +31,7 @@ _PARTS = {
     "spacetime.search": "SpaceTimeIndex",
     "spacetime.analysis": """
         StableKMeans cluster_names density_clusters distortion distortion_by label_codes nearest neighbour_agreement
-        over_representation principal_components topic_lives umap_map unit_vectors
+        principal_components umap_map unit_vectors
     """,
 }
 _HOME = {name: module for module, names in _PARTS.items() for name in names.split()}

@@ -1,8 +1,8 @@
 """Looking at embeddings along two axes, month and region: arrays in, arrays and tables out; nothing is drawn here.
 
 `geometry` holds what all others stand on (unit vectors, principal components, true neighbours). `maps` flattens
-embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09). What a
-lesson alone looks at is in `notebooks/course/`: paths and change points (`drift`), mean `cosines`, `aligned` maps.
+embeddings to a plane and measures what that cost (lesson 08), `clusters` groups and names them (lesson 09). What only
+lessons look at is in `notebooks/course/`: `drift`, mean `cosines`, `aligned` maps, and what `topics` follow.
 
 Where a function has them, these parameters mean the same everywhere:
 
@@ -15,13 +15,7 @@ Where a function has them, these parameters mean the same everywhere:
 - `resamples`, `seed`: how many draws or exchanges, and of which random numbers.
 """
 
-from spacetime.analysis.clusters import (
-    StableKMeans,
-    cluster_names,
-    density_clusters,
-    over_representation,
-    topic_lives,
-)
+from spacetime.analysis.clusters import StableKMeans, cluster_names, density_clusters
 from spacetime.analysis.geometry import nearest, principal_components, unit_vectors
 from spacetime.analysis.maps import distortion, distortion_by, label_codes, neighbour_agreement, umap_map
 
@@ -34,9 +28,7 @@ __all__ = [
     "label_codes",
     "nearest",
     "neighbour_agreement",
-    "over_representation",
     "principal_components",
-    "topic_lives",
     "umap_map",
     "unit_vectors",
 ]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.tables import write_between
 from course.drift import ChangePoints, moving_months
 from course.figures import region_style
-from course.topics import compare_spaces, over_representation, topic_lives
+from course.topics import compare_spaces, over_representation, share_explained, topic_lives
 from spacetime.analysis import (
     StableKMeans,
     cluster_names,
@@ -34,7 +34,7 @@ from spacetime.analysis import (
     umap_map,
     unit_vectors,
 )
-from spacetime.analysis.maps import share_explained, turned
+from spacetime.analysis.maps import turned
 from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.environment import environment

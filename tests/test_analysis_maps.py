@@ -16,7 +16,7 @@ from spacetime.analysis import (
     unit_vectors,
 )
 from spacetime.analysis.geometry import nearest_on_plane, true_neighbours
-from spacetime.analysis.maps import share_explained, turned
+from spacetime.analysis.maps import turned
 
 LINE = np.array([[0.0, 0], [1, 0], [2.1, 0], [3.3, 0], [4.6, 0]])  # each nearest to the one before it
 
@@ -194,12 +194,6 @@ def test_label_codes_have_the_cosines_they_promise() -> None:
 def test_label_codes_refuse_missing_labels() -> None:
     with pytest.raises(ValueError, match="missing"):
         label_codes([0, -1], [0, 1])
-
-
-def test_share_explained_is_one_for_codes_and_near_none_for_noise() -> None:
-    codes = label_codes(np.arange(60) % 12, np.arange(60) % 4)
-    assert share_explained(codes, codes) == pytest.approx(1.0)
-    assert share_explained(cloud(), codes) < 0.25  # 6 features of 60 rows fit a tenth of pure noise
 
 
 def test_vectors_that_are_not_numbers_are_refused() -> None:

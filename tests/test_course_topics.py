@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from test_analysis_clusters import groups
 
-from course.topics import compare_spaces, label_agreement, over_representation, topic_lives
+from course.topics import compare_spaces, label_agreement, over_representation, share_explained, topic_lives
+from spacetime.analysis import label_codes
 
 
 def test_label_agreement_is_near_zero_for_a_label_by_lot() -> None:
@@ -162,3 +163,10 @@ def test_models_and_clusters_have_the_same_names() -> None:
 def test_one_cluster_has_no_table() -> None:
     with pytest.raises(ValueError, match="a table of 1 clusters and 2 labels"):
         over_representation([0, 0, -1], ["UK", "US", "US"])
+
+
+def test_share_explained_is_one_for_codes_and_near_none_for_noise() -> None:
+    codes = label_codes(np.arange(60) % 12, np.arange(60) % 4)
+    noise = np.random.default_rng(0).normal(size=(60, 8))
+    assert share_explained(codes, codes) == pytest.approx(1.0)
+    assert share_explained(noise, codes) < 0.25  # 6 features of 60 rows fit a tenth of pure noise

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from spacetime.analysis.geometry import ALL, Floats, Ids, labelled_rows, parts
+from course.drift import ALL, labelled_rows
+from spacetime.analysis.geometry import Floats, Ids, parts
 from spacetime.inputs import as_annotated
 
 

@@ -3,26 +3,25 @@
 Read it on embeddings that were not told the month (the plain model, or `encode` without months). With the month told,
 the middle moves because the month does. All distances are between means of unit vectors, less what the draw of
 sentences alone gives: fewer sentences make a mean that lies farther off, and a path that wanders for no reason.
-Sentences of one day often tell of one event, so give days as `groups` (lesson 09).
+
+As in `spacetime.analysis`, whose parameters these functions share. Besides, here and in `cosines` and `topics`,
+
+- `groups` (n,) : what belongs together, such as the day, document or template of a sentence, whose sentences are not
+  independent. Whole groups are drawn or exchanged. Without them every sentence counts by itself;
+- `resamples`, `seed` : how many draws or exchanges, and of which random numbers.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from spacetime.analysis.geometry import (
-    Floats,
-    Ids,
-    checked_months,
-    group_sums,
-    labelled_rows,
-    move_of_halves,
-    unit_vectors,
-)
+from spacetime.analysis.geometry import Floats, Ids, checked_labels, checked_months, unit_vectors
 from spacetime.inputs import as_annotated
+
+ALL = "all"  # the region of a result that is not of one region
 
 
 class CentroidPaths(NamedTuple):
@@ -341,3 +340,56 @@ def _plane(centroids: Floats, weight: Floats) -> tuple[Floats, float]:
     strongest = np.abs(plane).argmax(axis=0)
     plane *= np.where(plane[strongest, [0, 1]] < 0, -1.0, 1.0)
     return plane, float((values[:2] ** 2).sum() / max((values**2).sum(), 1e-300))
+
+
+def labelled_rows(
+    embeddings: ArrayLike, month_ids: ArrayLike | None, regions: Any = None, groups: Any = None
+) -> tuple[Floats, Ids, NDArray[Any], Ids]:
+    """Unit vectors (m, width), months, regions and groups (m,) of the m rows that have a month and a region.
+
+    Where an argument is None, all rows have month 0, region "all", and a group each.
+    """
+    unit = unit_vectors(embeddings)
+    used = np.ones(len(unit), dtype=bool)
+    month, region, group = np.zeros(len(unit), dtype=np.int64), np.full(len(unit), ALL), np.arange(len(unit))
+    if month_ids is not None:
+        month, dated = checked_months(month_ids, len(unit))
+        used &= dated
+    if regions is not None:
+        region, placed = checked_labels(regions, len(unit), "regions")
+        used &= placed
+    if groups is not None:
+        values, grouped = checked_labels(groups, len(unit), "groups")
+        if not grouped[used].all():
+            raise ValueError(f"groups: {int((used & ~grouped).sum())} of {int(used.sum())} points have none")
+        group = np.zeros(len(unit), dtype=np.int64)
+        group[used] = np.unique(values[used], return_inverse=True)[1]
+    if used.sum() < 2:
+        raise ValueError(f"{int(used.sum())} of {len(unit)} points have a month and a region; give two at least")
+    return unit[used], month[used], region[used], group[used]
+
+
+def group_sums(unit: Floats, group: Ids) -> tuple[Floats, Floats]:
+    """Sum of vectors, (groups, width), and number of sentences, (groups,)."""
+    codes = np.unique(group, return_inverse=True)[1]
+    total = np.zeros((codes.max() + 1, unit.shape[1]))
+    np.add.at(total, codes, unit)
+    return total, np.bincount(codes).astype(np.float64)
+
+
+def move_of_halves(total: Floats, size: Floats, later: NDArray[np.bool_]) -> tuple[float, float]:
+    """Distance between the means of two halves of groups, less what exchanges give (0 where that is more), and its p.
+
+    Parameters
+    ----------
+    total, size : arrays (groups, width), (groups,)
+        Of `group_sums`.
+    later : array of bool (1 + exchanges, groups)
+        Which groups are the later half: in truth, then in each exchange.
+    """
+    weight = np.stack([later, ~later]).astype(np.float64)  # (2, 1 + exchanges, groups)
+    means = (weight @ total) / (weight @ size)[..., None]
+    distance = ((means[0] - means[1]) ** 2).sum(axis=-1)
+    # 1e-9: exchanges that give the same halves again, summed in another order
+    p = (1 + (distance[1:] >= distance[0] * (1 - 1e-9)).sum()) / len(distance)
+    return float(np.sqrt(max(0.0, distance[0] - distance[1:].mean()))), float(p)

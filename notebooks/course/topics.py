@@ -1,4 +1,4 @@
-"""What clusters follow: month, region and topic, and which topics appear, end or move (lesson 09)."""
+"""What embeddings and their clusters follow: month, region and topic; and which topics appear, end or move."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from course.drift import group_sums, move_of_halves
 from spacetime.analysis.geometry import (
     Floats,
     Ids,
     checked,
     checked_labels,
     checked_months,
-    group_sums,
-    move_of_halves,
     named_labels,
+    unit_vectors,
 )
 from spacetime.inputs import as_annotated
 
@@ -244,6 +244,25 @@ def topic_lives(
         table[name] = table[f"q_{name}"] < level
     order = ["sentences", "first", "last", "appears", "ends", "moves", "moved", "q_appears", "q_ends", "q_moves"]
     return table[order]
+
+
+def share_explained(embeddings: ArrayLike, codes: ArrayLike) -> float:
+    """Share of the unit vectors' variance that a linear function of the codes accounts for, between 0 and 1.
+
+    With `spacetime.label_codes`: how much of what varies among the embeddings is the label's. Near 1, the vectors are
+    little more than their month and region.
+
+    Parameters
+    ----------
+    embeddings : array (n, width)
+    codes : array (n, features), fewer features than points
+    """
+    vectors, terms = unit_vectors(embeddings), checked(codes, "codes")
+    if len(vectors) != len(terms):
+        raise ValueError(f"{len(vectors)} embeddings and {len(terms)} codes; give one for each")
+    terms = np.column_stack([np.ones(len(terms)), terms])
+    rest = vectors - terms @ np.linalg.lstsq(terms, vectors, rcond=None)[0]
+    return float(1 - (rest**2).sum() / max(((vectors - vectors.mean(axis=0)) ** 2).sum(), 1e-12))
 
 
 def _move(vectors: Floats, month: Ids, unit: Ids, resamples: int, draw: np.random.Generator) -> tuple[float, float]:

@@ -8,11 +8,8 @@ Where a function has them, these parameters mean the same everywhere:
 
 - `embeddings` : array (n, width), of any length: their directions are compared;
 - `month_ids` : array of int (n,), ids that `MonthRange.ids` gives, not labels;
-- `regions`, `labels`, `groups`, `clusters` : (n,) in anything that holds a column. None, NaN and -1 are unknown, and a
-  row without the label that is asked about is left out. A cluster of -1 is noise;
-- `groups`: what belongs together, such as the day, document or template of a sentence, whose sentences are not
-  independent. Whole groups are drawn or exchanged. Without them every sentence counts by itself;
-- `resamples`, `seed`: how many draws or exchanges, and of which random numbers.
+- `regions`, `labels`, `clusters` : (n,) in anything that holds a column. None, NaN and -1 are unknown, and a
+  row without the label that is asked about is left out. A cluster of -1 is noise.
 """
 
 from spacetime.analysis.clusters import StableKMeans, cluster_names, density_clusters

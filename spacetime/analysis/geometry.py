@@ -17,8 +17,6 @@ Ids = NDArray[np.int64]
 LARGEST_ID = 9999 * 12  # months of all years that a label can have; 201911 is no id
 MAP_PROBES = 32  # lists of the index that a point is compared with
 
-ALL = "all"  # the region of a result that is not of one region
-
 
 def checked(points: ArrayLike, name: str = "embeddings") -> Floats:
     """Points as a float64 array (n, width), or a ValueError that says what is wrong with them."""
@@ -72,33 +70,6 @@ def named_labels(labels: Any) -> Iterable[tuple[str, Any]]:
     if not isinstance(labels, Mapping | pd.DataFrame):
         raise ValueError(f"labels must have names, such as {{'region': regions}}, not {quoted(labels)}")
     return labels.items()  # type: ignore[return-value]
-
-
-def labelled_rows(
-    embeddings: ArrayLike, month_ids: ArrayLike | None, regions: Any = None, groups: Any = None
-) -> tuple[Floats, Ids, NDArray[Any], Ids]:
-    """Unit vectors (m, width), months, regions and groups (m,) of the m rows that have a month and a region.
-
-    Where an argument is None, all rows have month 0, region "all", and a group each.
-    """
-    unit = unit_vectors(embeddings)
-    used = np.ones(len(unit), dtype=bool)
-    month, region, group = np.zeros(len(unit), dtype=np.int64), np.full(len(unit), ALL), np.arange(len(unit))
-    if month_ids is not None:
-        month, dated = checked_months(month_ids, len(unit))
-        used &= dated
-    if regions is not None:
-        region, placed = checked_labels(regions, len(unit), "regions")
-        used &= placed
-    if groups is not None:
-        values, grouped = checked_labels(groups, len(unit), "groups")
-        if not grouped[used].all():
-            raise ValueError(f"groups: {int((used & ~grouped).sum())} of {int(used.sum())} points have none")
-        group = np.zeros(len(unit), dtype=np.int64)
-        group[used] = np.unique(values[used], return_inverse=True)[1]
-    if used.sum() < 2:
-        raise ValueError(f"{int(used.sum())} of {len(unit)} points have a month and a region; give two at least")
-    return unit[used], month[used], region[used], group[used]
 
 
 def unit_vectors(embeddings: ArrayLike) -> Floats:
@@ -269,32 +240,6 @@ def _allowed(k: int, count: int, least: int) -> int:
     if not least <= k < count:
         raise ValueError(f"k={k} neighbours of {count} points: give k from {least} to {count - 1}")
     return k
-
-
-def group_sums(unit: Floats, group: Ids) -> tuple[Floats, Floats]:
-    """Sum of vectors, (groups, width), and number of sentences, (groups,)."""
-    codes = np.unique(group, return_inverse=True)[1]
-    total = np.zeros((codes.max() + 1, unit.shape[1]))
-    np.add.at(total, codes, unit)
-    return total, np.bincount(codes).astype(np.float64)
-
-
-def move_of_halves(total: Floats, size: Floats, later: NDArray[np.bool_]) -> tuple[float, float]:
-    """Distance between the means of two halves of groups, less what exchanges give (0 where that is more), and its p.
-
-    Parameters
-    ----------
-    total, size : arrays (groups, width), (groups,)
-        Of `group_sums`.
-    later : array of bool (1 + exchanges, groups)
-        Which groups are the later half: in truth, then in each exchange.
-    """
-    weight = np.stack([later, ~later]).astype(np.float64)  # (2, 1 + exchanges, groups)
-    means = (weight @ total) / (weight @ size)[..., None]
-    distance = ((means[0] - means[1]) ** 2).sum(axis=-1)
-    # 1e-9: exchanges that give the same halves again, summed in another order
-    p = (1 + (distance[1:] >= distance[0] * (1 - 1e-9)).sum()) / len(distance)
-    return float(np.sqrt(max(0.0, distance[0] - distance[1:].mean()))), float(p)
 
 
 def parts(count: int, size: int) -> list[Ids]:

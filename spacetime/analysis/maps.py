@@ -262,25 +262,6 @@ def neighbour_agreement(neighbours: NDArray[np.int64], labels: Any, within: floa
     return Agreement(float(share.mean()), float(chance.mean()))
 
 
-def share_explained(embeddings: ArrayLike, codes: ArrayLike) -> float:
-    """Share of the unit vectors' variance that a linear function of the codes accounts for, between 0 and 1.
-
-    With `label_codes`: how much of what varies among the embeddings is the label's. Near 1, the vectors are little
-    more than their month and region.
-
-    Parameters
-    ----------
-    embeddings : array (n, width)
-    codes : array (n, features), fewer features than points
-    """
-    vectors, terms = unit_vectors(embeddings), checked(codes, "codes")
-    if len(vectors) != len(terms):
-        raise ValueError(f"{len(vectors)} embeddings and {len(terms)} codes; give one for each")
-    terms = np.column_stack([np.ones(len(terms)), terms])
-    rest = vectors - terms @ np.linalg.lstsq(terms, vectors, rcond=None)[0]
-    return float(1 - (rest**2).sum() / max(((vectors - vectors.mean(axis=0)) ** 2).sum(), 1e-12))
-
-
 @as_annotated
 def label_codes(month_ids: ArrayLike, region_ids: ArrayLike, month_weight: float = 0.5) -> Floats:
     """Vectors made of month and region alone: the control for a map by time and region.

@@ -457,6 +457,7 @@ def _run_corpus(options: argparse.Namespace) -> int:
     counted. Open DIR/report.html, then DIR/map.html.
     """
     try:
+        from course.own.rows import NothingToLearn
         from course.own.running import run_corpus
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("course"):
@@ -465,7 +466,6 @@ def _run_corpus(options: argparse.Namespace) -> int:
             "`spacetime run` runs a notebook of the course, which lies in a clone of the repository and not in the "
             "installed package; clone it, run `make setup` there, and give the command in that environment"
         ) from error
-    from spacetime.training.own import NothingToLearn
 
     options.any_spelling = True
     try:

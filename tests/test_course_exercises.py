@@ -160,7 +160,7 @@ def test_split_by_days_of_the_exercise_is_the_packages() -> None:
 
 def test_accounting_of_the_exercise_is_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from course.exercises.lesson_12 import account_for, month_of
-    from spacetime.training.own import LEAST_OF_REGION, read_rows
+    from course.own.rows import LEAST_OF_REGION, read_rows
 
     monkeypatch.setenv("SPACETIME_CACHE", str(tmp_path / "cache"))
     # NZ has 20 rows, one of which cannot be read; FR has 20 that can.

@@ -21,6 +21,7 @@ from test_folders import after
 
 from course.own import findings, running
 from course.own.figures import told_apart
+from course.own.rows import LEAST_ROWS, NothingToLearn, OwnRows, read_rows, train_own
 from course.site import single_page
 from course.viewer import MOST_REGIONS
 from spacetime.cli import main
@@ -29,7 +30,6 @@ from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training import own
 from spacetime.training.loop import read_log
-from spacetime.training.own import LEAST_ROWS, NothingToLearn, OwnRows, read_rows, train_own
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")
 DEEDS = ("opens its doors", "closes early", "raises its prices", "hires ten people", "is painted green", "floods again")

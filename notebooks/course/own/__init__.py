@@ -1,4 +1,4 @@
 """From a reader's own file to a trained model, a report and a map (lesson 12, `spacetime run`).
 
-`running` is the command, `figures` and `findings` are what the lesson shows.
+`rows` reads, splits and trains, `running` is the command, `figures` and `findings` are what the lesson shows.
 """

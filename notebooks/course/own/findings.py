@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from course.own.rows import RECIPE, OwnRows
 from spacetime.terminal import shortened, shown
-from spacetime.training.own import RECIPE, OwnRows
 
 _SHOWN = 20  # rejected rows, and regions that were left out
 _CHARACTERS = 200  # of a cell

@@ -24,6 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from course.own.findings import in_short, literal
+from course.own.rows import OwnRows, read_rows
 from course.refreshing import LESSON_METADATA
 from course.site import single_page
 from spacetime.corpus.reading import HUB_PREFIX, fingerprint, name_of
@@ -32,7 +33,6 @@ from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.terminal import shown
 from spacetime.training.loop import LOG_FILE, checkpoints
-from spacetime.training.own import OwnRows, read_rows
 
 LESSON = Path(__file__).parents[2] / "12_your_own_corpus.ipynb"
 ONLY_TEACHES = "lesson-only"  # the tag of a cell that a run leaves out
@@ -85,7 +85,7 @@ def run_corpus(
     overwrite
         Delete an earlier run in `output` first.
     months, regions, reading
-        See `spacetime.training.own.read_rows`.
+        See `course.own.rows.read_rows`.
     words
         The options by which `spacetime index` reads the same file alike, for the report.
     command

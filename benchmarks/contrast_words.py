@@ -1,4 +1,4 @@
-"""The contrast questions of `spacetime.evaluation.contrast`, answered by the masked-word head."""
+"""The contrast questions of `course.contrast`, answered by the masked-word head."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from course.contrast import ContrastAnswers, answered
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.evaluation.contrast import ContrastAnswers, answered
 from spacetime.evaluation.sampling import Floats
 from spacetime.model.embedding import pad
 
@@ -28,7 +28,7 @@ def contrast_by_masked_words(
     Parameters
     ----------
     questions
-        From `spacetime.evaluation.contrast_questions`.
+        From `course.contrast.contrast_questions`.
     batch_size
         Masked sentences a step. Runs in bfloat16 where `encoder.precision` says so.
     """

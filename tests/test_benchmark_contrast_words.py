@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from test_evaluation_contrast import JUNE, MONTHS, SUMMER, seasons
+from test_course_contrast import JUNE, MONTHS, SUMMER, seasons
 
 from benchmarks.contrast_words import contrast_by_masked_words, pseudo_log_likelihood
+from course.contrast import contrast_questions
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.evaluation.contrast import contrast_questions
 from spacetime.regions import RegionSet
 
 

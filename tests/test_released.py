@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import released
+from course.contrast import contrast_by_embedding, contrast_questions
 from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
-from spacetime.evaluation import contrast_by_embedding, contrast_questions
 from spacetime.model import precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet

@@ -17,8 +17,8 @@ from benchmarks.science.material import PROFILES, Material, PlainVectors, Settin
 from benchmarks.science.processes import finished
 from benchmarks.science.rows import ROWS, STAGE, rows_named
 from benchmarks.science.runs import RESULT, _seen, _with_prefixes, run, run_folder
+from course.contrast import contrast_questions
 from spacetime.corpus.almanac import load_almanac
-from spacetime.evaluation.contrast import contrast_questions
 from spacetime.model.modeling import SpaceTimeConfig
 
 BY_NAME = {row.name: row for row in ROWS}

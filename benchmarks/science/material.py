@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.release import COLUMNS, almanac_rows, training_rows
+from course.contrast import contrast_questions
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.corpus.almanac import ALMANAC, load_almanac
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
-from spacetime.evaluation.contrast import contrast_questions
 from spacetime.model.precision import quick_precision
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet

@@ -26,11 +26,11 @@ from benchmarks.retrieval import (
 from benchmarks.science.material import Material, Settings
 from benchmarks.text_shift import text_dependent_shift
 from benchmarks.unseen import unseen_response
+from course.contrast import contrast_by_embedding
 from data_samples.current_events.places import hide_places, place_spans
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, Location, SpaceTimeEncoder
 from spacetime.evaluation import decay, location_scores, pair_metrics, rank_agreement, sts
 from spacetime.evaluation.context import probes
-from spacetime.evaluation.contrast import contrast_by_embedding
 from spacetime.evaluation.location import TfidfLocator
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.model.precision import best_device, quick_precision

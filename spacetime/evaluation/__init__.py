@@ -1,6 +1,6 @@
 """Measure an encoder: is meaning kept, is the context carried, are month and region inferred?
 
-`evaluate` calls the measures that any corpus has the data for; masked words and contrast sets are asked for by name.
+`evaluate` calls the measures that any corpus has the data for; masked words are asked for by name.
 Lesson 07 teaches what each number can and cannot show. Every measure returns named numbers, some with a table beside
 them. Where it has them, these parameters mean the same everywhere:
 
@@ -15,7 +15,6 @@ them. Where it has them, these parameters mean the same everywhere:
 
 from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
 from spacetime.evaluation.context import decay
-from spacetime.evaluation.contrast import contrast_by_embedding, contrast_questions
 from spacetime.evaluation.location import location_scores
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
 from spacetime.evaluation.report import evaluate
@@ -26,8 +25,6 @@ __all__ = [
     "PlainEncoder",
     "TextPrefixEncoder",
     "context_gains",
-    "contrast_by_embedding",
-    "contrast_questions",
     "decay",
     "evaluate",
     "location_scores",

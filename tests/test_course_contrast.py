@@ -8,8 +8,8 @@ from known_geometry import KnownEncoder, rows
 from numpy.typing import NDArray
 
 from benchmarks.text_shift import text_dependent_shift
+from course.contrast import contrast_by_embedding, contrast_questions
 from spacetime.corpus.almanac import load_almanac
-from spacetime.evaluation.contrast import contrast_by_embedding, contrast_questions
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 

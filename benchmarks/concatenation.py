@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder
+from course.baselines import ConcatenatedEncoder, PlainEncoder
 from spacetime.evaluation.sampling import Encodes, Floats, Ids
 from spacetime.inputs import ids_for_each
 

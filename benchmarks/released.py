@@ -39,6 +39,7 @@ from benchmarks.retrieval import (
 )
 from benchmarks.tables import write_between
 from benchmarks.text_shift import text_dependent_shift
+from course.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
 from course.contrast import contrast_by_embedding, contrast_questions
 from data_samples.current_events.places import hide_places, place_spans
 from spacetime.corpus import load_corpus, split_corpus
@@ -46,7 +47,6 @@ from spacetime.corpus.almanac import load_almanac
 from spacetime.encoder import RELEASED, SpaceTimeEncoder
 from spacetime.environment import environment
 from spacetime.evaluation import decay, location_scores, pair_metrics, rank_agreement, sts
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
 from spacetime.evaluation.context import probes
 from spacetime.evaluation.location import TfidfLocator
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses

@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from course.baselines import PlainEncoder
 from spacetime.corpus.splits import word_triples
-from spacetime.evaluation.baselines import PlainEncoder
 from spacetime.evaluation.sampling import (
     ContextEncoder,
     Encodes,

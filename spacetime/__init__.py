@@ -25,8 +25,7 @@ _PARTS = {
     "spacetime.training.pairs": "PairRecipe build_pairs",
     "spacetime.training": "TrainingOptions train_stage1 train_stage2",
     "spacetime.evaluation": """
-        ConcatenatedEncoder PlainEncoder TextPrefixEncoder context_gains decay evaluate location_scores
-        masked_word_losses pair_metrics rank_agreement sts
+        context_gains decay evaluate location_scores masked_word_losses pair_metrics rank_agreement sts
     """,
     "spacetime.search": "SpaceTimeIndex",
     "spacetime.analysis": """

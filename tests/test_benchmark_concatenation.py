@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
-from test_evaluation_baselines import KNOWN, TEXTS, TextOnly, cosines
+from test_course_baselines import KNOWN, TEXTS, TextOnly, cosines
 
 from benchmarks.concatenation import TunedConcatenation
-from spacetime.evaluation.baselines import ConcatenatedEncoder
+from course.baselines import ConcatenatedEncoder
 
 
 def test_cut_vectors_are_the_projection_on_the_leading_principal_directions() -> None:

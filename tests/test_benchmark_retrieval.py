@@ -19,7 +19,7 @@ from benchmarks.retrieval import (
     tune_decay,
     tune_dial,
 )
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder
+from course.baselines import ConcatenatedEncoder, PlainEncoder
 from spacetime.evaluation.sampling import TooFewLabels
 
 COLUMNS = ("text", "day", "region", "topic")

@@ -20,9 +20,9 @@ from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Setti
 from benchmarks.science.measures import Contender, Measured
 from benchmarks.science.rows import Row
 from benchmarks.tables import commit
+from course.baselines import PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.environment import environment
-from spacetime.evaluation.baselines import PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.months import MonthRange
 from spacetime.training import JOINT, TrainingOptions, train_joint, train_stage1, train_stage2
 from spacetime.training.locator import fit_locator

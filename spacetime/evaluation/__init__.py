@@ -13,7 +13,6 @@ them. Where it has them, these parameters mean the same everywhere:
 - `resamples`: draws of a bootstrap, also made with `seed`.
 """
 
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder
 from spacetime.evaluation.context import decay
 from spacetime.evaluation.location import location_scores
 from spacetime.evaluation.masked_words import context_gains, masked_word_losses
@@ -21,9 +20,6 @@ from spacetime.evaluation.report import evaluate
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
 
 __all__ = [
-    "ConcatenatedEncoder",
-    "PlainEncoder",
-    "TextPrefixEncoder",
     "context_gains",
     "decay",
     "evaluate",

@@ -4,7 +4,7 @@
 - `TextPrefixEncoder`: month and region written before the text, for the plain model to read.
 - `ConcatenatedEncoder`: codes for month and region beside the plain vector, in closed form, without training.
 
-All three fit wherever `spacetime.evaluation` takes an encoder. Lesson 07 compares them.
+All three fit wherever `spacetime.evaluation` takes an encoder. Lessons 07 and 10 compare them.
 """
 
 from abc import ABC, abstractmethod

@@ -6,8 +6,8 @@ import pytest
 from known_geometry import KnownEncoder
 from numpy.typing import NDArray
 
+from course.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.codes import kernel_factor
-from spacetime.evaluation.baselines import ConcatenatedEncoder, PlainEncoder, TextPrefixEncoder, with_text_prefix
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.pairs import PairRecipe

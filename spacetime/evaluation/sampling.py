@@ -44,14 +44,8 @@ class ContextEncoder(Encodes, Protocol):
 
 
 @runtime_checkable
-class Locates(Protocol):
-    """`locate(sentences, batch_size=...)` returns a `spacetime.encoder.Location`."""
-
-    @property
-    def months(self) -> MonthRange: ...
-
-    @property
-    def regions(self) -> RegionSet: ...
+class Locates(ContextEncoder, Protocol):
+    """A `ContextEncoder` whose `locate(sentences, batch_size=...)` returns a `spacetime.encoder.Location`."""
 
     def locate(self, sentences: Any, *args: Any, **options: Any) -> Any: ...
 
@@ -90,7 +84,7 @@ def draw_sample(
     max_sentences: int | None = None,
     seed: int = 0,
 ) -> Sample:
-    """Draw rows at random, without those whose labels are missing or that a column excludes.
+    """Draw rows at random, in the data set's order, without those whose labels are missing or that a column excludes.
 
     Parameters
     ----------
@@ -103,8 +97,6 @@ def draw_sample(
         Columns of yes/no values; a row with a yes in any of them is left out.
     mask
         Changes each text, for example to hide place names.
-    max_sentences
-        At most so many rows, drawn without replacement with `seed` and kept in the data set's order.
 
     Raises
     ------
@@ -115,38 +107,26 @@ def draw_sample(
     columns = [exclude] if isinstance(exclude, str) else list(exclude)
     check_columns(dataset, ["text", "month", "region", *columns], name)
     # Labels of all rows fit in memory even for millions of them; texts are read for the drawn rows only.
-    labels = dataset.select_columns(["month", "region", *columns]).to_pandas()
-    has = {label: (labels[label].notna() & (labels[label] != "")).to_numpy(bool) for label in ("month", "region")}
-    wanted = has["month"] | has["region"]
-    for label in need:
-        wanted = wanted & has[label]
-    excluded = np.zeros(len(labels), dtype=bool)
+    table = dataset.select_columns(["month", "region", *columns]).to_pandas()
+    labels = table[["month", "region"]].astype(object)
+    has = labels.notna() & (labels != "")
+    wanted = has.any(axis=1) & has[list(need)].all(axis=1)
+    excluded = np.zeros(len(table), dtype=bool)
     for column in columns:
-        excluded |= np.array([_yes(value, column, name) for value in labels[column]], dtype=bool)
-    rows = np.flatnonzero(wanted & ~excluded)
-    left_out = {f"missing_{label}": int((~has[label]).sum()) for label in has}
-    left_out["excluded"] = int(excluded.sum())
+        excluded |= np.array([_yes(value, column, name) for value in table[column]])
+    rows = np.flatnonzero(wanted.to_numpy(bool) & ~excluded)
+    left_out = {f"missing_{label}": int((~has[label]).sum()) for label in has} | {"excluded": int(excluded.sum())}
     if len(rows) == 0:
         what = " and ".join(need) or "month or region"
-        raise TooFewLabels(
-            f"{name}: none of its {len(labels)} rows can be used; left out: {left_out}; rows need {what}"
-        )
-    left_out["beyond_max"] = 0
-    if max_sentences is not None and len(rows) > max_sentences:
-        left_out["beyond_max"] = len(rows) - max_sentences
+        raise TooFewLabels(f"{name}: none of its {len(table)} rows can be used; left out: {left_out}; rows need {what}")
+    left_out["beyond_max"] = max(0, len(rows) - (max_sentences or len(rows)))
+    if left_out["beyond_max"]:
         rows = np.sort(np.random.default_rng(seed).choice(rows, size=max_sentences, replace=False))
     texts = check_texts(dataset.select(rows)["text"][:], name)
-    return Sample(
-        texts=texts if mask is None else check_texts([mask(text) for text in texts], f"{name} after mask"),
-        months=[
-            label if known else None for label, known in zip(labels["month"][rows], has["month"][rows], strict=True)
-        ],
-        regions=[
-            label if known else None for label, known in zip(labels["region"][rows], has["region"][rows], strict=True)
-        ],
-        rows=rows,
-        left_out=left_out,
-    )
+    if mask is not None:
+        texts = check_texts([mask(text) for text in texts], f"{name} after mask")
+    drawn = labels.where(has, None).iloc[rows]
+    return Sample(texts, drawn["month"].tolist(), drawn["region"].tolist(), rows, left_out)
 
 
 def _yes(value: Any, column: str, name: str) -> bool:
@@ -161,7 +141,7 @@ def _yes(value: Any, column: str, name: str) -> bool:
     )
 
 
-def label_ids(encoder: ContextEncoder | Locates, sample: Sample) -> tuple[Ids, Ids]:
+def label_ids(encoder: ContextEncoder, sample: Sample) -> tuple[Ids, Ids]:
     """Return the ids of a sample's months and regions, int64 arrays of shape (n,); unknown ones are a ValueError."""
     return np.asarray(encoder.months.ids(sample.months)), np.asarray(encoder.regions.ids(sample.regions))
 
@@ -172,12 +152,7 @@ def encode_checked(
     """Encode and return unit vectors, (n, width), so that a dot product is a cosine.
 
     `months` and `regions` are left out of the call where both are None, so that a plain `SentenceTransformer` fits as
-    well.
-
-    Raises
-    ------
-    ValueError
-        If a vector holds NaN or infinity, which a model whose training diverged gives.
+    well. ValueError if a vector holds NaN or infinity, which a model whose training diverged gives.
     """
     context = {} if months is None and regions is None else {"months": months, "regions": regions}
     vectors = np.asarray(encoder.encode(list(texts), batch_size=batch_size, **context), dtype=np.float64)
@@ -194,16 +169,12 @@ def encode_checked(
 def bootstrap_interval(
     values: Any, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Return the bootstrap percentile interval of each column's mean; rows (sentences) are resampled, NaN left out.
+    """Return the ends, (columns,) each, of the bootstrap percentile interval of each column's mean; NaN is left out.
 
     Parameters
     ----------
     values : array (n, columns)
-        One row a sentence. All columns share each resample, so differences between columns stay paired.
-
-    Returns
-    -------
-    low, high : arrays (columns,)
+        One row a sentence. All columns share each resample of the rows, so differences between columns stay paired.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 0:
@@ -224,14 +195,9 @@ def ratio_interval(drawn: Ids, total: Any, number: Any, *, level: float = 0.95) 
     Parameters
     ----------
     drawn
-        Of `times_drawn`, which is all that a mean needs: a matrix product, not a loop over resamples.
+        From `times_drawn`, which is all that a mean needs: a matrix product, not a loop over resamples.
     total, number : arrays (n,) or (n, columns)
-        Each row's sum of values, and how many they are.
-
-    Returns
-    -------
-    low, high : numbers or arrays (columns,)
-        A resample that holds no value is left out.
+        Each row's sum of values, and how many they are. A resample that holds no value is left out.
     """
     with np.errstate(invalid="ignore"):  # 0/0 = NaN where a resample holds no value
         means = (drawn @ total) / (drawn @ number)

@@ -27,25 +27,21 @@ Vectors = NDArray[np.float32]
 class _Baseline(ABC):
     """An encoder that is built on another one and checks labels as every encoder does."""
 
+    months: MonthRange
+    regions: RegionSet
+
     def __init__(self, encoder: Encodes, months: MonthRange | None = None, regions: RegionSet | None = None) -> None:
         self.encoder = encoder
-        self.months: MonthRange = _labels(encoder, "months", months)
-        self.regions: RegionSet = _labels(encoder, "regions", regions)
+        for name, given in (("months", months), ("regions", regions)):
+            labels = given if given is not None else getattr(encoder, name, None)
+            if labels is None:
+                raise ValueError(f"a {type(encoder).__name__} has no {name} of its own; give {name}=")
+            setattr(self, name, labels)
 
     def encode(
         self, sentences: str | Sequence[str], months: Any = None, regions: Any = None, *, batch_size: int = 64
     ) -> Vectors:
-        """Return unit vectors, shape (n, width), or (width,) for a single text.
-
-        Parameters
-        ----------
-        sentences
-            One text or several.
-        months, regions
-            One label for all, one each, or None.
-        batch_size
-            Texts a step.
-        """
+        """Return unit vectors, shape (n, width), or (width,) for a single text; parameters as of `SpaceTimeEncoder`."""
         texts = check_texts(texts_of(sentences), "sentences")
         month_ids = ids_for_each(self.months, months, len(texts), "months")
         region_ids = ids_for_each(self.regions, regions, len(texts), "regions")
@@ -65,7 +61,7 @@ class PlainEncoder(_Baseline):
     encoder
         Its `encode` is called without months and regions.
     months, regions
-        Labels that are accepted; those of `encoder` by default.
+        Labels that are accepted; by default those of `encoder`, here and below.
     remember
         Keep every text's vector (1.5 kB each), so that the baselines built on one plain model, and the settings of
         one measurement, encode a text once.
@@ -121,7 +117,7 @@ class TextPrefixEncoder(_Baseline):
         Reads the prefixed text, without months and regions. Untrained it is the plain model; the trained variant
         is a plain model trained on texts that `with_text_prefix` wrote.
     months, regions
-        Labels that are accepted; those of `encoder` by default.
+        Labels that are accepted.
     """
 
     def _vectors(self, texts: list[str], month_ids: Ids, region_ids: Ids, batch_size: int) -> NDArray[np.floating]:
@@ -143,7 +139,7 @@ class ConcatenatedEncoder(_Baseline):
     encoder
         Gives the meaning; called without months and regions.
     months, regions
-        What the codes span; those of `encoder` by default.
+        What the codes span.
     meaning_weight, time_weight, region_weight
         At least 0, adding up to 1; the meaning's above 0.
     recipe
@@ -173,7 +169,7 @@ class ConcatenatedEncoder(_Baseline):
         Parameters
         ----------
         meaning, time, region
-            At least 0, adding up to 1; the meaning's above 0.
+            As of the class.
         """
         if not (meaning > 0 and time >= 0 and region >= 0 and abs(meaning + time + region - 1) < 1e-6):
             raise ValueError(
@@ -188,11 +184,3 @@ class ConcatenatedEncoder(_Baseline):
             (self.time_weight, self._time_codes[month_ids]),
             (self.region_weight, self._region_codes[region_ids]),
         )
-
-
-def _labels(encoder: Encodes, name: str, given: Any) -> Any:
-    """The labels given, or else the encoder's own."""
-    labels = given if given is not None else getattr(encoder, name, None)
-    if labels is None:
-        raise ValueError(f"a {type(encoder).__name__} has no {name} of its own; give {name}=")
-    return labels

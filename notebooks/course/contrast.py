@@ -8,20 +8,13 @@ are only added up (late fusion) cannot answer them all: `contrast_by_embedding` 
 """
 
 from collections.abc import Callable, Collection
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.evaluation.sampling import (
-    ContextEncoder,
-    Floats,
-    encode_checked,
-    ratio_interval,
-    times_drawn,
-)
+from spacetime.evaluation.sampling import ContextEncoder, Floats, encode_checked, ratio_interval, times_drawn
 from spacetime.inputs import as_annotated, check_columns
 
 TIE = 1e-6
@@ -42,15 +35,14 @@ class ContrastAnswers(NamedTuple):
     metrics
         Names begin with `contrast_embedding_`:
 
-        - `accuracy`, `accuracy_low`, `accuracy_high`: mean score over the questions, with its 95 % bootstrap
-          interval by contrast text. Guessing gives .5, and so does a model whose preferred month is the same
-          everywhere.
-        - `both_right`, `both_right_low`, `both_right_high`: over mirrored pairs, both questions right (a tie counts
-          .5 of a question, so two ties .25: what guessing gives).
+        - `accuracy`: mean score over the questions; guessing gives .5, and so does a model whose preferred month is
+          the same everywhere;
+        - `both_right`: over mirrored pairs, both questions right; guessing gives .25, and so do two ties;
         - `four_right`: over two mirrored pairs with opposite answers ("summer" and "winter", the same two months and
-          regions), all four right. 0 for additive vectors; guessing gives .06.
-        - `ties`: share of the questions.
-        - `questions`, `pairs`, `fours`, `texts`: how many.
+          regions), all four right. 0 for additive vectors; guessing gives .06;
+        - `ties`: share of the questions; `questions`, `pairs`, `fours`, `texts`: how many.
+
+        The first two have `_low` and `_high` besides, the 95 % bootstrap interval by contrast text.
     """
 
     questions: pd.DataFrame
@@ -164,13 +156,8 @@ def contrast_by_embedding(
     def cosines(texts: list[str], months: list[str], regions: list[str]) -> Floats:
         # Each sentence has one anchor a region, but stands in many months.
         anchors = sorted(set(zip(texts, regions, strict=True)))
-        alone = encode_checked(
-            encoder,
-            [text for text, _ in anchors],
-            [None] * len(anchors),
-            [region for _, region in anchors],
-            batch_size=batch_size,
-        )
+        words, places = zip(*anchors, strict=True)
+        alone = encode_checked(encoder, words, [None] * len(anchors), list(places), batch_size=batch_size)
         number = {anchor: i for i, anchor in enumerate(anchors)}
         told = encode_checked(encoder, texts, months, regions, batch_size=batch_size)
         which = [number[anchor] for anchor in zip(texts, regions, strict=True)]
@@ -212,7 +199,9 @@ def answered(
         preference=preference, score=np.where(np.abs(preference) < tie, 0.5, (preference > 0).astype(float))
     )
     pairs = _mirrored_pairs(table)
-    fours = _four_right(pairs)
+    sides = ["region", "other_region", "year"]
+    opposite = pairs[[*sides, "right", "wrong", "both_right"]].rename(columns={"right": "wrong", "wrong": "right"})
+    fours = pairs.merge(opposite, on=[*sides, "right", "wrong"], suffixes=("", "_opposite"))  # each from both its sides
     by_text = _by_text(table, pairs)
     metrics: dict[str, float] = {}
     for key, part, score in (("accuracy", table, "score"), ("both_right", pairs, "both_right")):
@@ -220,12 +209,12 @@ def answered(
             low, high = _interval_by_text(part[score], part["text"], resamples, seed)
             metrics |= {key: float(part[score].mean()), f"{key}_low": low, f"{key}_high": high}
     if len(fours):
-        metrics["four_right"] = float(fours.mean())
+        metrics["four_right"] = float((fours["both_right"] * fours["both_right_opposite"]).mean())
     metrics |= {
         "ties": float((table["score"] == 0.5).mean()),
         "questions": float(len(table)),
         "pairs": float(len(pairs)),
-        "fours": float(len(fours)),
+        "fours": len(fours) / 2,
         "texts": float(len(by_text)),
     }
     return ContrastAnswers(table, by_text, {f"{name}_{key}": number for key, number in metrics.items()})
@@ -237,16 +226,6 @@ def _mirrored_pairs(answered: pd.DataFrame) -> pd.DataFrame:
     second = answered.loc[answered["region"] > answered["other_region"], ["mirror", "score"]]
     pairs = first.merge(second, on="mirror", suffixes=("", "_mirror"), validate="one_to_one")
     return pairs.assign(both_right=pairs["score"] * pairs["score_mirror"])
-
-
-def _four_right(pairs: pd.DataFrame) -> Floats:
-    """For every two mirrored pairs of the same regions and months with opposite answers: are all four right?"""
-    together = []
-    for _, one in pairs.groupby(["region", "other_region", pairs[["right", "wrong"]].min(axis=1), "year"]):
-        for (_, a), (_, b) in combinations(one.iterrows(), 2):
-            if (a["right"], a["wrong"]) == (b["wrong"], b["right"]):
-                together.append(a["both_right"] * b["both_right"])
-    return np.array(together, dtype=np.float64)
 
 
 def _by_text(answered: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -2,17 +2,14 @@
 
 Read these numbers with care:
 
-- **Give-aways.** Where the region was *derived from place words in the text* (Wikipedia Current Events),
-  finding the region means finding those words again: the score is circular. Hide the words with `mask`, or
-  leave the sentences out with `exclude` (the almanac's columns names_month and names_place say whether a
-  sentence names its month or place).
-- **Balance.** One region may fill most of a corpus (US): look at the macro-averaged accuracy too, in which
-  each region counts the same.
-- A model trained without context dropout has always been told month and region; it can't be expected to
-  infer them.
+- **Give-aways.** Where the region was *derived from place words in the text* (Wikipedia Current Events), finding the
+  region means finding those words again: the score is circular. Hide the words with `mask`, or leave the sentences out
+  with `exclude` (the almanac's columns names_month and names_place say whether a sentence names its month or place).
+- **Balance.** One region may fill most of a corpus (US): look at the macro-averaged accuracy too, in which each region
+  counts the same.
+- A model trained without context dropout has always been told month and region; it can't be expected to infer them.
 
-Inferring where and when a text was written touches privacy; see the model card for what it must not be used
-for.
+Inferring where and when a text was written touches privacy; see the model card for what it must not be used for.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,10 +42,8 @@ def locate_metrics(
 
     Parameters
     ----------
-    train
-        What the baseline learns from; it should be what the encoder was trained on.
-    test
-        Held-out rows.
+    train, test
+        What the baseline learns from, which should be what the encoder was trained on; and held-out rows.
     mask
         `mask(text) -> text` hides give-aways, in test for all, in train for the baseline only. The encoder was
         trained on unmasked text, so this favours the baseline.
@@ -67,15 +62,13 @@ def locate_metrics(
 
     Raises
     ------
-    TooFewLabels (a ValueError)
-        If train holds one month or one region only.
     ValueError
-        If a data set is empty or lacks a column, a label is unknown to the encoder, or a probability is not finite.
+        If a data set is empty or lacks a column, train holds one month or one region only (`TooFewLabels`), a label is
+        unknown to the encoder, or a probability is not finite.
     """
     fit_on = draw_sample(train, name="train", need=(), mask=mask, max_sentences=max_train_sentences, seed=seed)
-    score_on = draw_sample(
-        test, name="test", need=(), mask=mask, exclude=exclude, max_sentences=max_sentences, seed=seed
-    )
+    limits: dict[str, Any] = {"max_sentences": max_sentences, "seed": seed}
+    score_on = draw_sample(test, name="test", need=(), mask=mask, exclude=exclude, **limits)
     month, region = label_ids(encoder, score_on)
     tfidf = TfidfLocator(len(encoder.months), len(encoder.regions)).fit(fit_on.texts, *label_ids(encoder, fit_on))
     guesses = {
@@ -89,14 +82,9 @@ def locate_metrics(
         if not (np.isfinite(months).all() and np.isfinite(regions).all()):
             raise ValueError(f"{name} gave NaN or infinite probabilities; did the encoder's training diverge?")
         metrics |= {f"{name}_{key}": value for key, value in location_scores(months, regions, month, region).items()}
-    return metrics | {
-        "test_region_rows": float((region >= 0).sum()),
-        "test_month_rows": float((month >= 0).sum()),
-        "test_missing_month": float(score_on.left_out["missing_month"]),
-        "test_missing_region": float(score_on.left_out["missing_region"]),
-        "test_excluded": float(score_on.left_out["excluded"]),
-        "train_rows": float(len(fit_on)),
-    }
+    counts = {"test_region_rows": (region >= 0).sum(), "test_month_rows": (month >= 0).sum()}
+    counts |= {f"test_{why}": score_on.left_out[why] for why in ("missing_month", "missing_region", "excluded")}
+    return metrics | {name: float(count) for name, count in counts.items()} | {"train_rows": float(len(fit_on))}
 
 
 def location_scores(months: Any, regions: Any, month_ids: Any, region_ids: Any) -> dict[str, float]:
@@ -112,12 +100,12 @@ def location_scores(months: Any, regions: Any, month_ids: Any, region_ids: Any) 
     Returns
     -------
     dict
-        `region_accuracy`; `region_accuracy_macro` (mean over the regions that occur of the share found
-        in each); `month_accuracy`; `month_error` and `month_error_median` (mean distance in months of
-        the most probable month, and of the median month, from the true one; the median is the better guess
-        where distance counts); `region_calibration` and `month_calibration` (expected calibration error,
-        ten equal bins of the highest probability: mean gap between how sure the guess was and how often it
-        was right). A label without any row has no scores.
+        `region_accuracy`; `region_accuracy_macro` (mean over the regions that occur of the share found in each);
+        `month_accuracy`; `month_error` and `month_error_median` (mean distance in months of the most probable month,
+        and of the median month, from the true one; the median is the better guess where distance counts);
+        `region_calibration` and `month_calibration` (expected calibration error, ten equal bins of the highest
+        probability: mean gap between how sure the guess was and how often it was right). A label without any row has
+        no scores.
 
     Examples
     --------
@@ -126,25 +114,21 @@ def location_scores(months: Any, regions: Any, month_ids: Any, region_ids: Any) 
     (1.0, 0.0, 1.0)
     """
     scores: dict[str, float] = {}
-    true = np.asarray(region_ids)
-    known = true >= 0
-    if known.any():
-        guess, true = np.asarray(regions, dtype=np.float64)[known], true[known]
-        right = guess.argmax(axis=1) == true
-        scores["region_accuracy"] = float(right.mean())
-        found = [right[true == region].mean() for region in np.unique(true)]
-        scores["region_accuracy_macro"] = float(np.mean(found))
-        scores["region_calibration"] = _calibration_error(guess.max(axis=1), right)
-    true = np.asarray(month_ids)
-    known = true >= 0
-    if known.any():
-        guess, true = np.asarray(months, dtype=np.float64)[known], true[known]
+    for label, probabilities, ids in (("region", regions, region_ids), ("month", months, month_ids)):
+        known = np.asarray(ids) >= 0
+        if not known.any():
+            continue
+        guess, true = np.asarray(probabilities, dtype=np.float64)[known], np.asarray(ids)[known]
         best = guess.argmax(axis=1)
-        median = (guess.cumsum(axis=1) >= 0.5 * guess.sum(axis=1, keepdims=True)).argmax(axis=1)
-        scores["month_accuracy"] = float((best == true).mean())
-        scores["month_error"] = float(np.abs(best - true).mean())
-        scores["month_error_median"] = float(np.abs(median - true).mean())
-        scores["month_calibration"] = _calibration_error(guess.max(axis=1), best == true)
+        right = best == true
+        scores[f"{label}_accuracy"] = float(right.mean())
+        if label == "region":
+            scores["region_accuracy_macro"] = float(np.mean([right[true == one].mean() for one in np.unique(true)]))
+        else:
+            median = (guess.cumsum(axis=1) >= 0.5 * guess.sum(axis=1, keepdims=True)).argmax(axis=1)
+            scores["month_error"] = float(np.abs(best - true).mean())
+            scores["month_error_median"] = float(np.abs(median - true).mean())
+        scores[f"{label}_calibration"] = _calibration_error(guess.max(axis=1), right)
     return scores
 
 
@@ -185,62 +169,38 @@ class TfidfLocator:
         return self.vectorizer_.transform(texts)
 
     def fit(self, texts: Sequence[str], month_ids: Ids, region_ids: Ids) -> Self:
-        """Learn from texts; returns self.
-
-        Parameters
-        ----------
-        texts
-            n sentences.
-        month_ids, region_ids : int arrays (n,)
-            A negative id is a missing label, which leaves the text out of that label's regression.
-        """
+        """Learn from n texts and their ids, int arrays (n,); a negative id leaves the text out of that regression."""
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
 
-        for name, ids in (("month", month_ids), ("region", region_ids)):
-            if len(np.unique(ids[ids >= 0])) < 2:
+        self.ids_ = {"month": month_ids[month_ids >= 0], "region": region_ids[region_ids >= 0]}
+        for name, ids in self.ids_.items():
+            if len(np.unique(ids)) < 2:
                 raise TooFewLabels(
-                    f"train holds fewer than two {name}s in {len(ids)} rows; a baseline needs two to tell apart"
+                    f"train holds fewer than two {name}s in {len(texts)} rows; a baseline needs two to tell apart"
                 )
         features = self._fit_features(texts)
-        month_known, region_known = month_ids >= 0, region_ids >= 0
-        self.month_ids_, self.region_ids_ = month_ids[month_known], region_ids[region_known]
         # tol 3e-4 (usually 1e-4) saves a third of the rounds with equal accuracies; 1e-3 costs accuracy.
         settings = {"C": self.penalty, "tol": 3e-4, "max_iter": 1000}
         # Many small products: here two threads took 3.4 times the processor time of one.
         with threadpool_limits(1, user_api="blas"):
-            self.month_model_ = LogisticRegression(**settings).fit(features[month_known], self.month_ids_)
-            self.region_model_ = LogisticRegression(**settings).fit(features[region_known], self.region_ids_)
+            self.models_ = [
+                LogisticRegression(**settings).fit(features[ids >= 0], ids[ids >= 0]) for ids in (month_ids, region_ids)
+            ]
         return self
 
     def locate(self, texts: Sequence[str]) -> Location:
-        """Infer month and region.
-
-        Parameters
-        ----------
-        texts
-            n sentences.
-
-        Returns
-        -------
-        Location
-            Probabilities over months (n, months) and over regions (n, regions).
-        """
+        """Infer probabilities over months (n, months) and over regions (n, regions)."""
         features = self._features(texts)
-        months = np.zeros((len(texts), self.months), dtype=np.float32)
-        regions = np.zeros((len(texts), self.regions), dtype=np.float32)
-        months[:, self.month_model_.classes_] = self.month_model_.predict_proba(features)
-        regions[:, self.region_model_.classes_] = self.region_model_.predict_proba(features)
-        return Location(months, regions)
+        found = []
+        for model, count in zip(self.models_, (self.months, self.regions), strict=True):
+            probabilities = np.zeros((len(texts), count), dtype=np.float32)
+            probabilities[:, model.classes_] = model.predict_proba(features)
+            found.append(probabilities)
+        return Location(*found)
 
     def majority(self, count: int) -> Location:
-        """Return the shares of months and of regions in training as `count` equal rows: a guess without the text.
-
-        Parameters
-        ----------
-        count
-            Rows.
-        """
-        months = np.bincount(self.month_ids_, minlength=self.months) / len(self.month_ids_)
-        regions = np.bincount(self.region_ids_, minlength=self.regions) / len(self.region_ids_)
-        return Location(np.tile(months.astype(np.float32), (count, 1)), np.tile(regions.astype(np.float32), (count, 1)))
+        """Return the shares of months and of regions in training as `count` equal rows: a guess without the text."""
+        sizes = {"month": self.months, "region": self.regions}
+        shares = [np.bincount(ids, minlength=sizes[name]) / len(ids) for name, ids in self.ids_.items()]
+        return Location(*(np.tile(share.astype(np.float32), (count, 1)) for share in shares))

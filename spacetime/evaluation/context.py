@@ -32,13 +32,7 @@ STEPS = (1, 3, 6, 12, 24, 36, 48, 60, 96, 144, 192, 240)
 
 
 class Decay(NamedTuple):
-    """What `decay` returns: a table to draw and the numbers that sum it up.
-
-    Attributes
-    ----------
-    table, metrics
-        As of `decay`.
-    """
+    """What `decay` returns: a table to draw and the numbers that sum it up."""
 
     table: pd.DataFrame
     metrics: dict[str, float]
@@ -57,9 +51,9 @@ def decay(
 ) -> Decay:
     """Cosine of held-out sentences with themselves, the month moved by k, in the same and in another region.
 
-    Each sentence is moved in one direction only, towards the end of the range that is farther from its
-    month: so every sentence reaches every step up to half the range; longer steps are taken by the sentences
-    near the ends (column sentences says how many). Its other region is drawn once.
+    Each sentence is moved in one direction only, towards the end of the range that is farther from its month: so every
+    sentence reaches every step up to half the range; longer steps are taken by the sentences near the ends. Its other
+    region is drawn once.
 
     Parameters
     ----------
@@ -67,35 +61,28 @@ def decay(
         Months apart, each from 1 to `len(encoder.months) - 1`. Default: those of `STEPS` that fit.
     max_sentences
         2 x (steps + 1) encodings each.
-    resamples
-        Of the bootstrap by sentence.
 
     Returns
     -------
     Decay
-        `table` with columns months_apart, region ("same" or "other"), cosine (mean), low, high (95 %
-        percentile interval by sentence), sentences. The row 0/same is 1.0 by construction. `metrics`:
+        `table` with columns months_apart, region ("same" or "other"), cosine (mean), low, high (95 % bootstrap
+        interval by sentence), sentences. The row 0/same is 1.0 by construction. `metrics`:
 
         - `decay_falling_share`: share of steps between neighbouring k >= 1, sentence by sentence (same region), in
-          which the cosine falls by more than 1e-6. 1.0 = every single curve is monotone; the step from 0 is left out,
-          as it can only fall.
+          which the cosine falls by more than 1e-6. 1.0 = every single curve is monotone.
         - `decay_falling_share_mean`: the same for the mean curve (each step over the sentences that make it).
         - `decay_spearman`: rank correlation of cosine with months apart, k >= 1, same region; -1 is a perfect decay, 0
           is no response at all.
         - `decay_cosine_nearest`, `decay_cosine_farthest`: mean cosine at the least and the greatest k, same region.
         - `region_gap`, `region_gap_low`, `region_gap_high`: 1 minus mean cosine in another region, same month, with its
-          interval.
+          interval. With one region there are no "other" rows and no gap.
         - `decay_sentences`.
-
-        With one region there are no "other" rows and no `region_gap`.
 
     Raises
     ------
-    TooFewLabels (a ValueError)
-        If the encoder knows one month only.
     ValueError
-        If the data are empty, lack a column, have labels outside the encoder's range, or a step does not fit
-        the range.
+        If the data are empty, lack a column, have labels outside the encoder's range, a step does not fit the range, or
+        the encoder knows one month only (`TooFewLabels`).
     """
     last = len(encoder.months) - 1
     if last < 1:
@@ -111,68 +98,61 @@ def decay(
 
     sample = draw_sample(dataset, max_sentences=max_sentences, seed=seed)
     own_month, own_region = label_ids(encoder, sample)
-    other_region = _other_ids(own_region, len(encoder.regions), seed)
     direction = np.where(2 * own_month <= last, 1, -1)
     moved = own_month[:, None] + direction[:, None] * apart  # (sentences, steps)
     fits = (moved >= 0) & (moved <= last)
+    reached = fits.any(axis=0)
+    if not reached[1:].any():
+        raise ValueError(f"no sentence can be moved by {min(steps)} months inside the range; give shorter steps")
 
     anchor = encode_checked(encoder, sample.texts, sample.months, sample.regions, batch_size=batch_size)
-    answers = [("same", own_region)] + ([("other", other_region)] if other_region is not None else [])
     cosines = {}
-    for name, region in answers:
-        cosine = np.full(moved.shape, np.nan)
-        for column in range(len(apart)):
+    for name, region in {"same": own_region, "other": _other_ids(own_region, len(encoder.regions), seed)}.items():
+        if region is None:
+            continue
+        cosine = cosines[name] = np.full(moved.shape, np.nan)
+        for column in np.flatnonzero(reached):
             rows = np.flatnonzero(fits[:, column])
-            if len(rows) == 0:
-                continue
-            vectors = encode_checked(
-                encoder,
-                [sample.texts[row] for row in rows],
-                encoder.months.labels(moved[rows, column]).tolist(),
-                encoder.regions.labels(region[rows]).tolist(),
-                batch_size=batch_size,
-            )
+            months, regions = encoder.months.labels(moved[rows, column]), encoder.regions.labels(region[rows])
+            texts = [sample.texts[row] for row in rows]
+            vectors = encode_checked(encoder, texts, months.tolist(), regions.tolist(), batch_size=batch_size)
             cosine[rows, column] = (vectors * anchor[rows]).sum(axis=1)
-        cosines[name] = cosine
-    return Decay(
-        _decay_table(cosines, apart, resamples, seed),
-        _decay_metrics(cosines, apart, resamples, seed),
+    cosines = {name: cosine[:, reached] for name, cosine in cosines.items()}
+    intervals = {name: bootstrap_interval(cosine, resamples=resamples, seed=seed) for name, cosine in cosines.items()}
+    table = pd.concat(
+        pd.DataFrame(
+            {
+                "months_apart": apart[reached],
+                "region": name,
+                "cosine": np.nanmean(cosine, axis=0),
+                "low": intervals[name][0],
+                "high": intervals[name][1],
+                "sentences": fits[:, reached].sum(axis=0),
+            }
+        )
+        for name, cosine in cosines.items()
     )
-
-
-def _decay_table(cosines: dict[str, Floats], apart: Ids, resamples: int, seed: int) -> pd.DataFrame:
-    parts = []
-    for name, cosine in cosines.items():
-        reached = (~np.isnan(cosine)).any(axis=0)
-        low, high = bootstrap_interval(cosine[:, reached], resamples=resamples, seed=seed)
-        part = pd.DataFrame({"months_apart": apart[reached], "region": name})
-        part["cosine"] = np.nanmean(cosine[:, reached], axis=0)
-        part["low"], part["high"] = low, high
-        part["sentences"] = (~np.isnan(cosine[:, reached])).sum(axis=0)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _decay_metrics(cosines: dict[str, Floats], apart: Ids, resamples: int, seed: int) -> dict[str, float]:
-    same = cosines["same"][:, 1:]  # k = 0 is 1.0 by construction and says nothing
-    same = same[:, (~np.isnan(same)).any(axis=0)]
-    reached = apart[1:][: same.shape[1]]  # a longer step never fits where a shorter one doesn't
-    change = np.diff(same, axis=1)  # NaN where a sentence does not make the longer step
-    made = ~np.isnan(change)
-    known = ~np.isnan(same)
-    metrics = {
-        "decay_spearman": rank_correlation(same[known], np.broadcast_to(reached, same.shape)[known]),
-        "decay_cosine_nearest": float(np.nanmean(same[:, 0])),
-        "decay_cosine_farthest": float(np.nanmean(same[:, -1])),
-        "decay_sentences": float(len(same)),
-    }
-    if made.any():  # with a single step there is no curve
-        metrics["decay_falling_share"] = float((change[made] < -1e-6).mean())
-        metrics["decay_falling_share_mean"] = float((np.nanmean(change, axis=0) < -1e-6).mean())
+    metrics = _decay_metrics(cosines["same"][:, 1:], apart[reached][1:])
     if "other" in cosines:
         gap = 1.0 - cosines["other"][:, :1]
         low, high = bootstrap_interval(gap, resamples=resamples, seed=seed)
         metrics |= {"region_gap": float(gap.mean()), "region_gap_low": float(low[0]), "region_gap_high": float(high[0])}
+    return Decay(table.reset_index(drop=True), metrics)
+
+
+def _decay_metrics(cosine: Floats, apart: Ids) -> dict[str, float]:
+    """The numbers of cosines (sentences, steps), NaN where a sentence doesn't make the step; without the step of 0."""
+    known, change = ~np.isnan(cosine), np.diff(cosine, axis=1)
+    made = ~np.isnan(change)
+    metrics = {
+        "decay_spearman": rank_correlation(cosine[known], np.broadcast_to(apart, cosine.shape)[known]),
+        "decay_cosine_nearest": float(np.nanmean(cosine[:, 0])),
+        "decay_cosine_farthest": float(np.nanmean(cosine[:, -1])),
+        "decay_sentences": float(len(cosine)),
+    }
+    if made.any():  # with a single step there is no curve
+        metrics["decay_falling_share"] = float((change[made] < -1e-6).mean())
+        metrics["decay_falling_share_mean"] = float((np.nanmean(change, axis=0) < -1e-6).mean())
     return metrics
 
 
@@ -204,7 +184,7 @@ def pair_response(
 
     Raises
     ------
-    TooFewLabels (a ValueError)
+    TooFewLabels
         If the sample holds one month or one region only, or fewer than four pairs.
     """
     sample = draw_sample(dataset, max_sentences=max_sentences, seed=seed)
@@ -221,9 +201,7 @@ def pair_response(
             f"the fit over pairs needs at least 4 pairs of different sentences; the sample gives {len(i)}"
         )
     years = np.abs(month[i] - month[j]) / 12
-    terms = np.column_stack([np.ones(len(i)), (alone @ alone.T)[i, j], years, region[i] != region[j]]).astype(
-        np.float64
-    )
+    terms = np.column_stack([np.ones(len(i)), (alone @ alone.T)[i, j], years, region[i] != region[j]])
     cosine = (with_context @ with_context.T)[i, j]
     weights = np.linalg.lstsq(terms, cosine, rcond=None)[0]
     rest, spread = cosine - terms @ weights, cosine - cosine.mean()
@@ -268,7 +246,7 @@ def probes(
 
     Raises
     ------
-    TooFewLabels (a ValueError)
+    TooFewLabels
         If train holds one month or one region only.
     """
     fit_on = draw_sample(train, name="train", max_sentences=max_sentences, seed=seed)
@@ -280,14 +258,10 @@ def probes(
     metrics: dict[str, float] = {}
     for kind in ("context", "text"):
         x_train, x_test = (
-            encode_checked(
-                encoder,
-                sample.texts,
-                sample.months if kind == "context" else None,
-                sample.regions if kind == "context" else None,
-                batch_size=batch_size,
-            )
-            for sample in (fit_on, score_on)
+            encode_checked(encoder, one.texts, one.months, one.regions, batch_size=batch_size)
+            if kind == "context"
+            else encode_checked(encoder, one.texts, batch_size=batch_size)
+            for one in (fit_on, score_on)
         )
         for label, (y_train, y_test) in labels.items():
             predicted = _probe(x_train, y_train, x_test)

@@ -1,15 +1,15 @@
 """Is the context *used*: does a model guess hidden words of unseen sentences better when told month and region?
 
-A vector can carry a month (a code glued to it does) without the model knowing anything about that month. Here
-words are hidden, and the model that is told the true month and region is compared with itself, told another
-month, another region, both, or nothing. Ways that bring the context in after attention can't gain anything.
+A vector can carry a month (a code glued to it does) without the model knowing anything about that month. Here words are
+hidden, and the model that is told the true month and region is compared with itself, told another month, another
+region, both, or nothing. Ways that bring the context in after attention can't gain anything.
 
 Everything is paired: for one seed the hidden words and the exchanges are the same in every context and for every
 encoder (all share a tokenizer), so differences don't depend on how hard the drawn words are.
 
-The regions of Wikipedia Current Events were derived from place words, which are among the hidden ones: they alone
-would give a gain. So everything can also be scored without the word pieces of places and peoples, as a function
-finds them: `place_spans` of `data_samples/current_events/places.py` (names of people and institutions stay).
+Where the regions of a corpus were derived from place words, these alone would give a gain. So everything can also be
+scored without the word pieces of places, as a function finds them, such as `place_spans` of
+`data_samples/current_events/places.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ def masked_word_losses(
 
     Parameters
     ----------
-    encoder : SpaceTimeEncoder
+    encoder
         With a trained masked-word head. If its attribute `precision` is "bfloat16", the model runs under autocast; the
         losses are computed in float32 always.
     dataset
@@ -78,8 +78,8 @@ def masked_word_losses(
     draws
         Times that each sentence is scored, with other hidden words and other exchanges.
     places
-        Takes a text and returns where it names places and peoples, as (start, end) in characters. Everything is then
-        also scored without the pieces that overlap these.
+        Takes a text and returns where it names places, as (start, end) in characters. Everything is then also scored
+        without the pieces that overlap these.
 
     Returns
     -------
@@ -114,6 +114,8 @@ def masked_word_losses(
     left_out |= {"no_words": len(sample) - len(kept), "cut": int(cut[kept].sum())}
     left_out |= {context: 0 for context in contexts if "exchanged" in context}
 
+    sentences, is_place = [pieces[i] for i in kept], [place_pieces[i] for i in kept]
+    scored = {"words": "", "words_not_places": NOT_PLACES} if places is not None else {"words": ""}
     tables = []
     for draw in range(draws):
         random = np.random.default_rng([seed, draw])
@@ -121,23 +123,18 @@ def masked_word_losses(
         # All exchanges are drawn, also those not asked for, so that contexts= does not change the others.
         partners = exchanges(month, region, random)
         told = {"true": (month, region), "none": (np.full_like(month, MISSING),) * 2}
-        # A row without a partner keeps its own labels for the moment: the same batches in every context.
-        told |= {c: (month[_own(p)], region[_own(p)]) for c, p in partners.items()}
-        table = pd.DataFrame(labels | {"draw": draw})
-        sentences = [pieces[i] for i in kept]
-        is_place = [place_pieces[i] for i in kept]
+        for context, partner in partners.items():
+            # A row without a partner keeps its own labels for the moment: the same batches in every context.
+            lender = np.where(partner < 0, np.arange(len(kept)), partner)
+            told[context] = month[lender], region[lender]
         counts, losses = _losses(encoder, sentences, is_place, hidden, {c: told[c] for c in contexts}, batch_size)
-        table["words"] = counts[:, 0]
-        if places is not None:
-            table["words_not_places"] = counts[:, 1]
+        table = pd.DataFrame(labels | {"draw": draw} | dict(zip(scored, counts.T, strict=False)))
         for context in contexts:
-            without = partners[context] < 0 if context in partners else np.zeros(len(kept), dtype=bool)
-            if without.any():
-                losses[context][without] = np.nan
-                left_out[context] += int(without.sum())
-            table[context] = losses[context][:, 0]
-            if places is not None:
-                table[context + NOT_PLACES] = losses[context][:, 1]
+            if context in partners:
+                losses[context][partners[context] < 0] = np.nan
+                left_out[context] += int((partners[context] < 0).sum())
+            for part, ending in enumerate(scored.values()):
+                table[context + ending] = losses[context][:, part]
         tables.append(table)
     result = pd.concat(tables, ignore_index=True)
     result.attrs["left_out"] = left_out
@@ -254,10 +251,6 @@ def _exchange(labels: Ids, group: Ids, random: np.random.Generator) -> Ids:
     return partner
 
 
-def _own(partner: Ids) -> Ids:
-    return np.where(partner < 0, np.arange(len(partner)), partner)
-
-
 @torch.inference_mode()
 def _losses(
     encoder: SpaceTimeEncoder,
@@ -267,7 +260,7 @@ def _losses(
     told: dict[str, tuple[Ids, Ids]],
     batch_size: int,
 ) -> tuple[Ids, dict[str, Floats]]:
-    """Hidden pieces of each sentence, shape (n, 2): all and not places; and in each context their summed loss."""
+    """Hidden pieces of each sentence, (n, 2), all and not places; and in each context their summed loss, (n, 2)."""
     counts = np.zeros((len(pieces), 2), dtype=np.int64)
     losses = {context: np.zeros((len(pieces), 2)) for context in told}
     order = np.argsort([-len(ids) for ids in pieces], kind="stable")
@@ -321,11 +314,11 @@ def context_gains(
           exchange, their mean can't be subtracted from another: use the gains.
         - `mlm_gain_months`, `mlm_gain_regions`, `mlm_gain_both`: exchanged - true, over the sentences that found an
           exchange; `mlm_gain_context`: none - true. Above 0, the truth helps.
-        - With `compared`: `mlm_loss_true_difference` and each gain's `mlm_gain_*_difference`, this encoder minus the
-          compared one, paired.
-        - Gains and differences have `*_low` and `*_high` besides, and `mlm_loss_true` too.
+        - With `compared`: `mlm_loss_true_difference` and each `mlm_gain_*_difference`, this encoder minus the compared
+          one, paired.
+        - `*_low` and `*_high` of gains, differences and `mlm_loss_true`.
         - All this again with `_not_places` before `_difference`, `_low`, `_high`, where the losses have it.
-        - `mlm_sentences` (rows of the table), `mlm_days`, `mlm_words`, `mlm_words_not_places`;
+        - `mlm_sentences` (rows of the table), `mlm_days`, `mlm_words`, `mlm_words_not_places`, and
           `mlm_without_months_exchanged` and the like: rows that found no exchange.
 
         A context that the table lacks, or that no sentence found an exchange in, has no numbers.
@@ -352,13 +345,10 @@ def context_gains(
         known = loss.notna().to_numpy()
         if not words[known].sum():
             return
-        sums, counts = np.zeros(len(days)), np.zeros(len(days))
-        np.add.at(sums, day[known], loss.to_numpy(float)[known])
-        np.add.at(counts, day[known], words.to_numpy(float)[known])
+        sums, counts = (np.bincount(day[known], column[known], minlength=len(days)) for column in (loss, words))
         metrics[name] = float(sums.sum() / counts.sum())
         if interval:
-            low, high = ratio_interval(drawn, sums, counts)
-            metrics[f"{name}_low"], metrics[f"{name}_high"] = float(low), float(high)
+            metrics[f"{name}_low"], metrics[f"{name}_high"] = map(float, ratio_interval(drawn, sums, counts))
 
     for ending, without, words in (("", "", "words"), ("_not_places", NOT_PLACES, "words_not_places")):
         if words not in losses:
@@ -397,7 +387,6 @@ def _check_match(losses: pd.DataFrame, compared: pd.DataFrame) -> None:
     for column in columns:
         if column not in compared or not np.array_equal(losses[column].to_numpy(), compared[column].to_numpy()):
             raise ValueError(f"losses and compared differ in column {column!r}; {same}")
-    for context in CONTEXTS:
-        if context in losses and context in compared:
-            if not losses[context].isna().equals(compared[context].isna()):
-                raise ValueError(f"losses and compared exchanged other sentences in {context!r}; {same}")
+    for context in [context for context in CONTEXTS if context in losses and context in compared]:
+        if not losses[context].isna().equals(compared[context].isna()):
+            raise ValueError(f"losses and compared exchanged other sentences in {context!r}; {same}")

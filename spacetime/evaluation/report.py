@@ -1,9 +1,10 @@
-"""All measurements in one call, as a nested dict of numbers, as tables, and as a page to read."""
+"""All measurements in one call, as a nested dict of numbers and as a page to read."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import datasets
@@ -17,97 +18,8 @@ from spacetime.evaluation.sampling import ContextEncoder, Encodes, Locates, TooF
 from spacetime.evaluation.similarity import pair_metrics, rank_agreement, sts
 from spacetime.inputs import as_annotated, check_columns
 
-# Of each section of the page: its title, a note with numbers of the section and the run, and what its numbers are.
-_SECTIONS: dict[str, tuple[str, str, dict[str, str]]] = {
-    "meaning": (
-        "Is meaning kept?",
-        "The shared context is {shared_context}.",
-        {
-            "sts_spearman": "STS-B Spearman, no context",
-            "sts_spearman_same_context": "STS-B Spearman, both sides in the same context",
-            "sts_spearman_plain": "STS-B Spearman of the plain model",
-            "sts_kept": "share of the plain model's kept, no context",
-            "sts_kept_same_context": "share kept, same context",
-            "rank_agreement": "rank agreement with the plain model on test sentences, same context",
-            "rank_agreement_no_context": "the same, no context",
-        },
-    ),
-    "pairs": (
-        "Held-out pairs",
-        "A label that is a sum of meaning, time and place is also reached by codes glued to a plain vector: a high "
-        "value does not show that attention used the context.",
-        {
-            "pair_spearman": "Spearman of cosine and label",
-            "pair_spearman_plain": "the same for the plain model's cosine",
-            "pair_mae": "mean absolute error",
-            "pair_mse": "mean squared error",
-            "pairs": "pairs",
-        },
-    ),
-    "decay": (
-        "Decay with months, and the region gap",
-        "Cosine of each test sentence with itself at another month and region; brackets are 95 % bootstrap intervals "
-        "by sentence. This is how the model responds to its inputs, not what is true.",
-        {
-            "decay_falling_share": "share of steps in which a sentence's cosine falls",
-            "decay_falling_share_mean": "share of steps in which the mean falls",
-            "decay_spearman": "Spearman of cosine with months apart (-1: perfect decay)",
-            "region_gap": "region gap: 1 - cosine in another region, same month",
-            "region_gap_low": "region gap, lower end of the interval",
-            "region_gap_high": "region gap, upper end",
-        },
-    ),
-    "pair_response": (
-        "What moves the cosine of two sentences",
-        "A linear fit over all pairs of different test sentences, each in its own context.",
-        {
-            "response_meaning": "change of cosine for 1 of cosine of the texts alone",
-            "response_year": "change of cosine for a year apart",
-            "response_other_region": "change of cosine if the regions differ",
-            "response_r2": "share of the variance that these three explain",
-            "response_pairs": "pairs",
-        },
-    ),
-    "probes": (
-        "Linear probes",
-        "Logistic regression on {probe_train:,.0f} train rows, scored on {probe_test:,.0f} test rows.",
-        {
-            "region_accuracy": "region accuracy",
-            "month_accuracy": "month accuracy",
-            "month_error": "month error (months)",
-        },
-    ),
-    "locate": (
-        "Month and region from the text alone",
-        "{test_region_rows:,.0f} test rows with a region, {test_month_rows:,.0f} with a month ("
-        "{test_missing_region:,.0f} and {test_missing_month:,.0f} of the test set lack one, {test_excluded:,.0f} left "
-        "out as give-aways); baselines learned from {train_rows:,.0f} rows. Errors are in months. Where regions were "
-        "derived from place words in the text, region accuracy on unmasked text measures how well those words are "
-        "found again.",
-        {
-            "region_accuracy": "region accuracy",
-            "region_accuracy_macro": "region accuracy, macro",
-            "month_accuracy": "month accuracy",
-            "month_error": "month error",
-            "month_error_median": "month error of the median",
-            "region_calibration": "region calibration error",
-            "month_calibration": "month calibration error",
-        },
-    ),
-}
-# Two sections are tables with a row for each of these, and with the key of each number.
-_ROWS = {
-    "probes": {
-        "vector with its context": "probe_{}_context",
-        "vector of the text alone": "probe_{}_text",
-        "chance": "probe_{}_chance",
-    },
-    "locate": {
-        "encoder": "locate_{}",
-        "TF-IDF + logistic regression": "tfidf_{}",
-        "majority": "majority_{}",
-    },
-}
+PAGE = Path(__file__).with_name("report.md")
+SECTIONS = ("meaning", "pairs", "decay", "pair_response", "probes", "locate")  # in the order of the page
 
 
 @dataclass(frozen=True)
@@ -117,49 +29,39 @@ class Report:
     Attributes
     ----------
     metrics
-        Sections `meaning`, `pairs`, `decay`, `pair_response`, `probes`, `locate` (flat dicts of numbers; a section
-        that was not asked for is absent), `decay_table` (list of rows), `skipped` (section -> reason) and `run`
-        (sizes, seed, versions).
+        Sections `meaning`, `pairs`, `decay`, `pair_response`, `probes`, `locate` (flat dicts of numbers; one that was
+        not asked for is absent), `decay_table` (list of rows), `skipped` (section -> reason) and `run` (sizes, seed,
+        versions).
     """
 
     metrics: dict[str, Any]
 
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The numbers of each section as a table whose first column says what they are; `decay_table` is the curve."""
-        tables = {}
-        for section, (_, _, names) in _SECTIONS.items():
-            numbers = self.metrics.get(section)
-            if numbers is None:
-                continue
-            if section in _ROWS:
-                rows = {row: [_number(numbers, key, name) for name in names] for row, key in _ROWS[section].items()}
-                tables[section] = pd.DataFrame.from_dict(rows, orient="index", columns=list(names.values()))
-            else:
-                rows = {text: [numbers[key]] for key, text in names.items() if key in numbers}
-                tables[section] = pd.DataFrame.from_dict(rows, orient="index", columns=["value"])
-            tables[section] = tables[section].reset_index(names="guess" if section == "locate" else "measure")
-        if "decay_table" in self.metrics:
-            tables["decay_table"] = _curve(pd.DataFrame(self.metrics["decay_table"]))
-        return tables
-
     def to_markdown(self) -> str:
         """Return the report as a Markdown page that says what each number means."""
-        tables, run = self.tables(), self.metrics["run"]
-        parts = [_run_text(run)]
-        for section, (title, note, _) in _SECTIONS.items():
-            if section in self.metrics:
-                parts += [f"## {title}", note.format(**(run | self.metrics[section]))]
-                parts += [markdown_table(tables[name]) for name in (f"{section}_table", section) if name in tables]
+        run = self.metrics["run"]
+        told = run | {
+            "regions": ", ".join(run["regions"]),
+            "max_sentences": str(run["max_sentences"] or "the default number of"),
+            "masked": "masked" if run["masked"] else "not masked",
+            "exclude": f"; left out of locate: {', '.join(run['exclude'])}" if run["exclude"] else "",
+            "versions": ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
+            "curve": _curve(self.metrics.get("decay_table", [])),
+        }
+        head, *sections = PAGE.read_text(encoding="utf-8").split("\n## ")
+        parts = [_filled(head, told)]
+        for name, section in zip(SECTIONS, sections, strict=True):
+            if name in self.metrics:
+                parts.append("## " + _filled(section, told | self.metrics[name]))
         parts += [f"## Not measured: {name}\n\n{reason}" for name, reason in self.metrics["skipped"].items()]
         return "\n\n".join(parts) + "\n"
 
     def save(self, folder: str | Path) -> Path:
-        """Write `metrics.json` and `report.md` into a folder; return the folder.
+        """Write `metrics.json` and `report.md` into a folder, which is made if it is not there; return the folder.
 
         Parameters
         ----------
         folder
-            Made if it is not there.
+            The folder.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -299,48 +201,40 @@ def _meaning(
     return metrics
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """A Markdown table of a frame without its index; the first column is text, the others stand right."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|---|" + "---:|" * (table.shape[1] - 1)]
-    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in table.astype(object).itertuples(index=False)]
+def _filled(text: str, values: dict[str, Any]) -> str:
+    """A part of the page with its numbers, without the lines that have none."""
+    page = _Page()
+    lines = []
+    for line in text.strip().splitlines():
+        names = {name for _, name, _, _ in page.parse(line) if name}
+        if not names or names & values.keys():
+            lines.append(page.vformat(line, (), values))
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return "-"
-    if abs(value) > 1 and value == int(value):  # a count
-        return f"{value:,.0f}"
-    return f"{round(value, 3) + 0.0:.3f}"  # + 0.0 turns -0.0 into 0.0
+class _Page(Formatter):
+    """Fills in what is known, with three digits if the page does not say otherwise, and "-" for the rest."""
+
+    def get_value(self, key: Any, args: Any, kwargs: Any) -> Any:
+        return kwargs.get(key)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if value is None:
+            return "-"
+        if isinstance(value, str) or format_spec:
+            return format(value, format_spec)
+        return f"{round(value, 3) + 0.0:.3f}"  # + 0.0 turns -0.0 into 0.0
 
 
-def _number(numbers: dict[str, float], key: str, name: str) -> float | None:
-    chance = key.endswith("chance")  # whose names are shorter: probe_region_chance
-    return numbers.get(key.format(name.removesuffix("_accuracy") if chance else name))
-
-
-def _curve(table: pd.DataFrame) -> pd.DataFrame:
+def _curve(rows: list[dict[str, Any]]) -> str:
     """The decay's rows side by side: months apart, cosine in the same and in another region, sentences."""
-    shown = table.assign(
-        text=[f"{one.cosine:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in table.itertuples()],
-        months_apart=table["months_apart"].astype(str),
-    )
-    wide = shown.pivot(index="months_apart", columns="region", values="text")
-    wide = wide.reindex(shown["months_apart"].unique()).reindex(columns=["same", "other"])
-    wide = wide.rename(columns={"same": "same region", "other": "another region"})
-    wide["sentences"] = shown.groupby("months_apart")["sentences"].max()
-    return wide.rename_axis("months apart").reset_index()
-
-
-def _run_text(run: dict[str, Any]) -> str:
-    exclude = f"; left out of locate: {', '.join(run['exclude'])}" if run["exclude"] else ""
-    return (
-        f"# Evaluation\n\nTrain {run['train_rows']:,} and test {run['test_rows']:,} rows"
-        f" ({run['test_texts_in_train']:,} test texts stand in train too), {run['pairs']:,} pairs; {run['months']},"
-        f" regions {', '.join(run['regions'])}; seed {run['seed']};"
-        f" at most {run['max_sentences'] or 'the default number of'} sentences a measurement;"
-        f" texts {'masked' if run['masked'] else 'not masked'} for locate{exclude}.\n\n"
-        f"{', '.join(f'{name} {number}' for name, number in run['versions'].items())}; {run['machine']}."
-    )
+    cosine = {
+        (row["months_apart"], row["region"]): f"{row['cosine']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        for row in rows
+    }
+    sentences = {row["months_apart"]: row["sentences"] for row in reversed(rows)}  # those of "same", which come first
+    lines = ["| months apart | same region | another region | sentences |", "|---|---:|---:|---:|"]
+    for apart in sorted(sentences):
+        here, elsewhere = (cosine.get((apart, region), "-") for region in ("same", "other"))
+        lines.append(f"| {apart} | {here} | {elsewhere} | {sentences[apart]:,} |")
+    return "\n".join(lines)

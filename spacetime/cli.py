@@ -429,7 +429,7 @@ def _sts(options: argparse.Namespace) -> int:
       spacetime sts plain runs/plain/model --task STSB=sts-b-test.csv --task SICK=SICK.txt
     """
     from spacetime.encoder import SpaceTimeEncoder
-    from spacetime.evaluation.sts_tasks import sts_table
+    from spacetime.evaluation.similarity import sts_table
 
     files = {}
     for text in options.task:
@@ -438,7 +438,7 @@ def _sts(options: argparse.Namespace) -> int:
             raise ValueError(f"--task {text!r} is not of the form NAME=FILE")
         files[task] = file
     table = sts_table({name: SpaceTimeEncoder.load(name) for name in options.model}, files)
-    _print_json(table.to_dict()) if options.json else print(table.to_markdown())
+    _print_json(table._asdict()) if options.json else print(table.to_markdown())
     return 0
 
 

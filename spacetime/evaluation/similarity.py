@@ -1,6 +1,7 @@
 """Is meaning kept, and do cosines follow the labels they were trained on? (Lesson 07 reads these numbers.)
 
 - `sts`: the STS benchmark, human scores of how alike two sentences are. A model with context must not lose here.
+  `sts_table`: Spearman's rank correlation of several models on STS12 to STS16, STS-B and SICK.
 - `rank_agreement`: do cosines in one shared context rank pairs of unseen sentences as the plain model does?
 - `pair_metrics`: cosine against the label of stage-2 pairs held out from training. A label that is a sum of meaning,
   time and place is also reached by concatenating codes to a plain vector: a high value alone does not show that
@@ -8,26 +9,20 @@
 """
 
 import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pandas as pd
 
-from spacetime.evaluation.sampling import (
-    ContextEncoder,
-    Encodes,
-    check_texts,
-    draw_sample,
-    encode_checked,
-)
+from spacetime.evaluation.sampling import ContextEncoder, Encodes, check_texts, draw_sample, encode_checked
 from spacetime.inputs import as_annotated, check_columns
 from spacetime.months import quoted
 from spacetime.training.objectives import rank_correlation
 
+TASKS = ("STS12", "STS13", "STS14", "STS15", "STS16", "STSB", "SICK")  # the order of the columns; others follow
 # Columns of SICK as it is handed out.
 _SICK = {"sentence_A": "sentence1", "sentence_B": "sentence2", "relatedness_score": "score", "SemEval_set": "split"}
 
@@ -160,17 +155,15 @@ def pair_metrics(
     check_columns(table, ["text1", "text2", "month1", "month2", "region1", "region2", "label"], "pairs")
     table = _draw_pairs(table, max_pairs, seed)
     label = _finite(table["label"], "pairs", "label")
-    columns = ("text", "month", "region")
-    both = {column: [*table[f"{column}1"], *table[f"{column}2"]] for column in columns}
-    sides = pd.DataFrame(both, dtype=object)
+    columns = ["text", "month", "region"]
+    both = [table[[f"{column}{side}" for column in columns]].set_axis(columns, axis=1) for side in (1, 2)]
+    sides = pd.concat(both).astype(object)
     sides = sides.where(sides.notna(), None)
     # A sentence stands in many pairs: encode each text in each of its contexts once.
-    row = sides.groupby(["text", "month", "region"], dropna=False, sort=False).ngroup().to_numpy()
-    _, first_seen = np.unique(row, return_index=True)
-    unique = sides.iloc[first_seen]
+    row = sides.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
+    unique = sides.iloc[np.unique(row, return_index=True)[1]]
     texts = check_texts(unique["text"].tolist(), "pairs")
-    months, regions = unique["month"].tolist(), unique["region"].tolist()
-    vectors = encode_checked(encoder, texts, months, regions, batch_size=batch_size)
+    vectors = encode_checked(encoder, texts, unique["month"].tolist(), unique["region"].tolist(), batch_size=batch_size)
     cosine = (vectors[row[: len(table)]] * vectors[row[len(table) :]]).sum(axis=1)
     metrics = {
         "pair_spearman": rank_correlation(cosine, label),
@@ -179,9 +172,8 @@ def pair_metrics(
         "pairs": float(len(table)),
     }
     if "cosine" in table.columns:
-        metrics["pair_spearman_plain"] = rank_correlation(
-            _finite(table["cosine"], "pairs", "cosine", vary=False), label
-        )
+        plain = _finite(table["cosine"], "pairs", "cosine", vary=False)
+        metrics["pair_spearman_plain"] = rank_correlation(plain, label)
     return metrics
 
 
@@ -207,13 +199,58 @@ def read_sts_pairs(path: str | Path) -> pd.DataFrame:
             table = pd.read_csv(path, keep_default_na=False)
         else:
             raise ValueError(f"its name ends in {kind or 'nothing'!r}; known are .csv, .tsv, .txt and .jsonl, also .gz")
-    except (EOFError, OSError, ValueError, pd.errors.ParserError, json.JSONDecodeError) as error:
+    except (EOFError, OSError, ValueError) as error:
         raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from error
     table = table.rename(columns={old: new for old, new in _SICK.items() if new not in table.columns})
     check_columns(table, ["sentence1", "sentence2", "score"], str(path))
-    kept: Sequence[str] = [name for name in ("split", "sentence1", "sentence2", "score") if name in table.columns]
-    table = table[kept]
-    return table.assign(split=table["split"].astype(str).str.lower()) if "split" in table.columns else table
+    table = table.filter(["split", "sentence1", "sentence2", "score"])
+    return table.assign(split=table["split"].astype(str).str.lower()) if "split" in table else table
+
+
+class StsTable(NamedTuple):
+    """What `sts_table` measured."""
+
+    tasks: dict[str, int]  # pairs of each
+    spearman: dict[str, dict[str, float]]  # by model, then by task; in [-1, 1]
+
+    def to_markdown(self) -> str:
+        """Models in rows, 100 times Spearman's rho, and the mean over the tasks."""
+        rows = [["model", *self.tasks, "mean"]]
+        for model, found in self.spearman.items():
+            rows.append([model, *(f"{100 * number:.2f}" for number in [*found.values(), np.mean([*found.values()])])])
+        rows.append(["pairs", *(f"{count:,}" for count in self.tasks.values()), ""])
+        head, *lines = (f"| {' | '.join(row)} |" for row in rows)
+        return "\n".join([head, "|---|" + "---:|" * (len(self.tasks) + 1), *lines])
+
+
+def sts_table(encoders: Mapping[str, Encodes], files: Mapping[str, str | Path], *, batch_size: int = 64) -> StsTable:
+    """Measure models on STS tasks.
+
+    Parameters
+    ----------
+    encoders
+        Models by name: a `SpaceTimeEncoder`, a `SentenceTransformer`, anything with `encode`.
+    files
+        Test files by task, for `read_sts_pairs`. Where a file has a column of splits, its test rows are used.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read, lacks a column, has no test rows, or a score is not a number.
+    FileNotFoundError
+        If a file is missing.
+    """
+    order = sorted(files, key=lambda task: (TASKS.index(task) if task in TASKS else len(TASKS), task))
+    pairs = {task: read_sts_pairs(files[task]) for task in order}
+    table = StsTable({}, {model: {} for model in encoders})
+    for model, encoder in encoders.items():
+        for task in order:
+            try:
+                found = sts(encoder, pairs[task], batch_size=batch_size)
+            except ValueError as error:
+                raise ValueError(f"{files[task]} ({task}): {error}") from error
+            table.spearman[model][task], table.tasks[task] = found["sts_spearman"], int(found["sts_pairs"])
+    return table
 
 
 def _as_frame(pairs: Any) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Search a corpus by meaning, month and region, and see what each of them did for a result.
+"""Search a corpus by meaning, month and region, and see what each of them did for a result (lesson 11).
 
 What is kept
     Every row is embedded up to four times: without month and region, with its month alone, with its region alone, with
@@ -9,26 +9,22 @@ What is kept
         score(t, r) = (1-t)(1-r) cos(plain) + t(1-r) cos(month) + (1-t)r cos(region) + t r cos(both)
 
     Nothing is embedded anew when the dial turns. The price is four float16 vectors a row, 3,072 bytes at 384
-    dimensions, and up to four times the embedding while building. A cosine with a float16 vector is within 2^-11 =
-    0.0005 of the encoder's own. The encoder's own dial at weights between 0 and 1 moves inside the model and need not
-    give the same number as this mix; at 0 and 1 it does.
+    dimensions. A cosine with a float16 vector is within 2^-11 = 0.0005 of the encoder's own. The encoder's own dial
+    moves inside the model: between 0 and 1 it need not give the same number as this mix.
 
 Parts of a score
     `score = meaning + time + place + decay`, exactly. `meaning` is the cosine of the plain embeddings. `time` is what
     the score gains by adding the month and `place` by adding the region: as the two may not simply add up, each is the
-    mean of its gain when added first and its gain when added last (the Shapley value), which favours neither. `decay`
-    is what the half-life takes away.
+    mean of its gain when added first and its gain when added last (the Shapley value). `decay` is what the half-life
+    takes away.
 
 What is missing does not count
     What the query or the row leaves out has weight 0 for that row: an undated row is compared as if the query had no
-    month either, and a query without a region ignores regions. Decay leaves undated rows alone, and filters keep
-    undated and unplaced rows unless told otherwise.
+    month either. Decay leaves undated rows alone, and filters keep undated and unplaced rows unless told otherwise.
 
 How it searches
     Filters come first; then every row that passes is compared, so that the true best are found whatever the filter,
-    the dial or the decay. A scan reads one of the four vectors of a row where the dial is at 0 or 1, all four between.
-
-Taught in lesson 11, search.
+    the dial or the decay.
 """
 
 import difflib
@@ -51,10 +47,9 @@ from datasets.arrow_writer import ArrowWriter
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from spacetime.corpus import Corpus
 from spacetime.encoder import RELEASED, SpaceTimeEncoder, check_encoder, encoder_fingerprint
 from spacetime.folders import new_folder
-from spacetime.inputs import as_annotated, ids_for_each, one_or_many, quoted, texts_of, whole_number
+from spacetime.inputs import as_annotated, check_columns, ids_for_each, one_or_many, quoted, texts_of, whole_number
 from spacetime.months import MISSING, MonthRange, is_missing, month_number, parse_month
 from spacetime.regions import RegionSet, find_place
 from spacetime.vectors import put_rows
@@ -87,15 +82,7 @@ def _continents() -> dict[str, str]:
 
 @as_annotated
 def continent_of(region: str) -> str | None:
-    """Return the continent of a country's name or code, or None if we know no such country.
-
-    GeoNames gives each country one continent: Russia is in Europe, Turkey and Cyprus are in Asia and Europe, Central
-    America and the Caribbean in North America. The European Union is in Europe.
-
-    Parameters
-    ----------
-    region
-        Any name or code that `RegionSet` knows.
+    """Return the continent of a country's name or code that `RegionSet` knows, by GeoNames, or None for another name.
 
     Examples
     --------
@@ -107,9 +94,7 @@ def continent_of(region: str) -> str | None:
 
 
 class SpaceTimeIndex:
-    """A corpus that can be searched by meaning, month and region.
-
-    Made by `build` or `load`. The module's description says what is stored and how a score is made.
+    """A corpus that can be searched by meaning, month and region, made by `build` or `load`.
 
     Attributes
     ----------
@@ -169,9 +154,10 @@ class SpaceTimeIndex:
     # ------------------------------------------------------------------------------------ build, save, load
 
     @classmethod
+    @as_annotated
     def build(
         cls,
-        corpus: "Corpus | datasets.Dataset",
+        corpus: datasets.Dataset,
         encoder: SpaceTimeEncoder | None = None,
         *,
         folder: str | os.PathLike[str] | None = None,
@@ -179,16 +165,14 @@ class SpaceTimeIndex:
         batch_size: int = 64,
         show_progress: bool | None = None,
     ) -> "SpaceTimeIndex":
-        """Embed a corpus and make it searchable.
-
-        Memory grows with the corpus by some 50 bytes a row only.
+        """Embed a corpus and make it searchable; memory grows by some 50 bytes a row only.
 
         Parameters
         ----------
         corpus
-            What `load_corpus` gave, or a `datasets.Dataset` with a column `text` and, where known, `month` and
-            `region`; None or an empty text is a missing one. A `ClassLabel` counts as its names. Every further column
-            comes back with the results; one that has the name of a column of the results is called `file_NAME` there.
+            What `load_corpus` gave, or a data set or frame with a column `text` and, where known, `month` and `region`;
+            None or an empty text is a missing one. A `ClassLabel` counts as its names. Every further column comes back
+            with the results; one that has the name of a column of the results is called `file_NAME` there.
         encoder
             Default: the released model, as for `spacetime index`. For months and regions that it does not know,
             `SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)` compares meaning alone: time and place
@@ -213,8 +197,7 @@ class SpaceTimeIndex:
         """
         encoder = SpaceTimeEncoder.load() if encoder is None else encoder
         check_encoder(encoder)
-        rows = corpus.dataset if isinstance(corpus, Corpus) else corpus
-        _check_rows(rows)
+        check_columns(corpus, ["text"], "the corpus")
         checked_groups = _checked_groups(groups or {}, encoder)
         temporary = None
         if folder is None:
@@ -222,13 +205,13 @@ class SpaceTimeIndex:
             folder = Path(temporary.name) / "index"
         target = _free_folder(folder)
         with new_folder(target) as unfinished:
-            month_ids, region_ids = _write_labels(unfinished, rows, encoder)
-            _write_vectors(unfinished, rows, encoder, month_ids, region_ids, batch_size, show_progress)
-            _write_rows(unfinished, rows)
+            ids = _write_labels(unfinished, corpus, encoder)
+            _write_vectors(unfinished, corpus, encoder, ids, batch_size, show_progress)
+            _write_rows(unfinished, corpus)
             _write_description(
                 unfinished,
                 format=_FORMAT,
-                rows=len(rows),
+                rows=len(corpus),
                 groups=checked_groups,
                 fingerprint=encoder_fingerprint(encoder),
                 encoder=_whereabouts(encoder, target),
@@ -241,18 +224,13 @@ class SpaceTimeIndex:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the index into a folder of its own: JSON, an Arrow file and numpy arrays, nothing pickled.
 
-        An index that is there already is replaced once the copy is complete. An index that lay in a temporary folder
-        lies here from now on.
+        An index that lay in a temporary folder lies here from now on.
 
         Parameters
         ----------
         folder
-            An empty or a new one, or one that holds an index.
-
-        Raises
-        ------
-        ValueError
-            If the folder holds something else.
+            An empty or a new one, or one that holds an index, which is replaced once the copy is complete. If it holds
+            something else, a ValueError says so.
         """
         target = _free_folder(folder)
         if target.exists() and target.samefile(self.folder):
@@ -487,19 +465,17 @@ class SpaceTimeIndex:
         score = sum(parts.values(), none)
         stored = self._stored(rows)
         labels = {name: stored.pop(name) if name in stored else None for name in ("text", "month", "region")}
-        table = pd.DataFrame({"query": number, "row": rows, **labels, "score": score, **parts, **stored})
+        table = pd.DataFrame({"query": number, "row": rows, **labels, "score": score, **parts}).join(stored)
         # Scores are now in float64; two that float32 took for equal may change places.
         return table.iloc[np.lexsort((rows, -score))]
 
-    def _stored(self, rows: Ids) -> dict[str, pd.Series]:
+    def _stored(self, rows: Ids) -> pd.DataFrame:
         """Every stored column of some rows, in their order."""
         found = self._rows.with_format("arrow")[rows.tolist()].to_pandas()
-        return {
-            str(name): pd.Series(_by_name(list(column), feature), dtype=object)
-            if isinstance(feature := self._rows.features[str(name)], datasets.ClassLabel)
-            else column
-            for name, column in found.items()
-        }
+        for name, feature in self._rows.features.items():
+            if isinstance(feature, datasets.ClassLabel):
+                found[name] = pd.Series(_by_name(found[name].tolist(), feature), dtype=object)
+        return found
 
 
 class _Ask(NamedTuple):
@@ -555,33 +531,19 @@ def _encode(
 # --- checks of what is given --------------------------------------------------------------------------
 
 
-def _check_rows(rows: Any) -> None:
-    if not isinstance(rows, datasets.Dataset):
-        raise ValueError(
-            f"a corpus to search must be what load_corpus gave or a datasets.Dataset, not {type(rows).__name__}; "
-            "datasets.Dataset.from_pandas makes one of a DataFrame"
-        )
-    if "text" not in rows.column_names:
-        raise ValueError(f"the corpus has no column 'text'; its columns are {', '.join(rows.column_names)}")
-    if len(rows) == 0:
-        raise ValueError("the corpus has no rows; there is nothing to search")
-
-
 def _checked_groups(groups: Mapping[str, Iterable[str]], encoder: SpaceTimeEncoder) -> dict[str, list[str]]:
     """The groups with their regions as the encoder spells them."""
-    if not isinstance(groups, Mapping):
-        raise ValueError(f"groups must be a dict of names and lists of regions, not {quoted(groups)}")
     checked = {}
     for name, members in groups.items():
-        if isinstance(members, str) or not isinstance(members, Iterable):
+        if isinstance(members, str):
             raise ValueError(f"group {quoted(name)} must be a list of regions, not {quoted(members)}")
-        try:
-            labels = encoder.regions.labels(encoder.regions.ids(list(members)))
-        except ValueError as error:
-            raise ValueError(f"group {quoted(name)}: {error}") from None
-        checked[name] = [label for label in labels if label is not None]
         if name in encoder.regions:
             raise ValueError(f"group {quoted(name)} has the name of a region; give it another")
+        try:
+            ids = encoder.regions.ids(list(members))
+        except ValueError as error:
+            raise ValueError(f"group {quoted(name)}: {error}") from None
+        checked[name] = encoder.regions.labels(ids[ids != MISSING]).tolist()
     return checked
 
 
@@ -690,33 +652,22 @@ def _free_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def _write_labels(folder: Path, rows: datasets.Dataset, encoder: SpaceTimeEncoder) -> Ids:
-    """Write the encoder's ids of months and regions; return them, (2, n)."""
+    """Write the encoder's ids of months and regions; return them, (2, n). An error names the row."""
     ids = np.full((2, len(rows)), MISSING, dtype=np.int64)
     kinds: dict[str, MonthRange | RegionSet] = {"month": encoder.months, "region": encoder.regions}
     for of_kind, (name, known) in zip(ids, kinds.items(), strict=True):
-        if name not in rows.column_names:
-            continue
-        for start in range(0, len(rows), _ENCODED_AT_ONCE):
+        for start in range(0, len(rows) if name in rows.column_names else 0, _ENCODED_AT_ONCE):
             values = _by_name(rows[start : start + _ENCODED_AT_ONCE][name], rows.features[name])
             try:
                 of_kind[start : start + len(values)] = known.ids(values)
-            except ValueError:
-                for row, value in enumerate(values, start):
-                    _check_label(known, value, row)
-                raise
+            except ValueError as error:
+                row = start + [is_missing(value) or value in known for value in values].index(False)
+                raise ValueError(
+                    f"row {row} (from 0) of the corpus: {error}; load the corpus with the encoder's months and regions "
+                    "and outside='skip' to leave such rows out"
+                ) from None
     np.save(folder / "labels.npy", ids)
     return ids
-
-
-def _check_label(known: MonthRange | RegionSet, value: Any, row: int) -> None:
-    """Raise the error about one label, with its row."""
-    try:
-        known.ids([value])
-    except ValueError as error:
-        raise ValueError(
-            f"row {row} (from 0) of the corpus: {error}; load the corpus with the encoder's months and regions, and "
-            "outside='skip' to leave such rows out"
-        ) from None
 
 
 def _by_name(values: list[Any], feature: Any) -> list[Any]:
@@ -730,8 +681,7 @@ def _write_vectors(
     folder: Path,
     rows: datasets.Dataset,
     encoder: SpaceTimeEncoder,
-    month_ids: Ids,
-    region_ids: Ids,
+    ids: Ids,
     batch_size: int,
     show_progress: bool | None,
 ) -> None:
@@ -747,8 +697,7 @@ def _write_vectors(
             for row, text in enumerate(texts, start):
                 if not isinstance(text, str):
                     raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
-            span = slice(start, start + len(texts))
-            found = _encode(encoder, texts, month_ids[span], region_ids[span], batch_size)
+            found = _encode(encoder, texts, *ids[:, start : start + len(texts)], batch_size)
             for file, vectors in zip(files, found, strict=True):
                 if vectors.any():
                     put_rows(file, start, vectors.astype(np.float16))

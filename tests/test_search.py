@@ -567,8 +567,8 @@ def test_what_cannot_be_searched_is_said(index: SpaceTimeIndex, options: dict[st
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({"headline": ["rain"]}, {}, "no column 'text'; its columns are headline"),
-        ({"text": []}, {}, "no rows"),
+        ({"headline": ["rain"]}, {}, "the corpus has no column 'text'; it has headline"),
+        ({"text": []}, {}, "the corpus is empty"),
         ({"text": ["rain", "snow"], "month": ["2020-01", "2031-01"]}, {}, r"row 1 \(from 0\) .* '2031-01' is outside"),
         ({"text": ["rain"], "region": ["Narnia"]}, {}, r"row 0 \(from 0\) .* unknown region 'Narnia'"),
         ({"text": ["rain"], "score": [1], "file_score": [2]}, {}, "would both be called 'file_score'"),
@@ -585,7 +585,7 @@ def test_what_cannot_be_indexed_is_said(
 
 
 def test_a_list_is_no_corpus(encoder: SpaceTimeEncoder) -> None:
-    with pytest.raises(ValueError, match="not list; datasets.Dataset.from_pandas makes one"):
+    with pytest.raises(ValueError, match="corpus must be a Dataset, not a list"):
         SpaceTimeIndex.build(["rain"], encoder)  # type: ignore[arg-type]
 
 

@@ -34,31 +34,15 @@ WINDOW = 4_096  # rows: enough to find sentences of one length, few enough that 
 
 @dataclass(frozen=True)
 class VectorsWritten:
-    """What `write_vectors` did.
+    """What `write_vectors` did."""
 
-    Attributes
-    ----------
-    path : Path
-        The array, once it is complete.
-    rows, size : int
-        Its shape.
-    embedded : int
-        Rows that this process embedded; the others did, or an earlier run.
-    seconds : float
-        Of this process.
-    complete : bool
-        False where other processes were still at work, or had stopped, when this one had done its share.
-    precision : str
-        What was computed in.
-    """
-
-    path: Path
+    path: Path  # the array, once it is complete
     rows: int
     size: int
-    embedded: int
-    seconds: float
-    complete: bool
-    precision: str
+    embedded: int  # rows that this process embedded; the others did, or an earlier run
+    seconds: float  # of this process
+    complete: bool  # False where other processes were still at work, or had stopped, when this one had done its share
+    precision: str  # what was computed in
 
 
 def write_vectors(
@@ -99,10 +83,6 @@ def write_vectors(
         Number of this process, from 0, and of all; by default what torchrun says, else one.
     show_progress
         A bar with the time left on stderr; None shows it on a terminal.
-
-    Returns
-    -------
-    VectorsWritten
 
     Raises
     ------

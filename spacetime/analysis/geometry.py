@@ -49,10 +49,7 @@ def checked_labels(labels: Any, count: int, name: str = "labels") -> tuple[NDArr
 def checked_months(month_ids: Any, count: int) -> tuple[Ids, NDArray[np.bool_]]:
     """Ids of months as an array (n,), `MISSING` where there is none, and which of them are known.
 
-    Raises
-    ------
-    ValueError
-        If months themselves are given instead of ids: labels, dates, or numbers such as 201911.
+    ValueError if months themselves are given instead of ids: labels, dates, or numbers such as 201911.
     """
     array, known = checked_labels(month_ids, count, "month_ids")
     try:
@@ -167,11 +164,6 @@ def near_neighbours(embeddings: ArrayLike, k: int = 15) -> Neighbours:
     """The neighbours of `true_neighbours`, or nearly all of them beyond 20,000 points, where faiss looks for them.
 
     Comparing each with each takes a hundred times as long for ten times as many points; the index, about ten times.
-
-    Parameters
-    ----------
-    embeddings, k
-        As of `true_neighbours`.
     """
     if len(np.asarray(embeddings)) <= EXACT_ROWS or k == 0:
         return true_neighbours(embeddings, k)

@@ -29,18 +29,10 @@ PCA_DIMENSIONS = 50  # where UMAP starts from; its neighbours are those of the w
 
 
 class Agreement(NamedTuple):
-    """How often neighbours share a label, and how often any two points do.
+    """How often neighbours share a label, and how often any two points do."""
 
-    Attributes
-    ----------
-    share : float
-        Of the nearest neighbours.
-    chance : float
-        Of all other points: what neighbours drawn at random would reach.
-    """
-
-    share: float
-    chance: float
+    share: float  # of the nearest neighbours
+    chance: float  # of all other points: what neighbours drawn at random would reach
 
 
 @as_annotated
@@ -105,12 +97,7 @@ def umap_map(
 def turned(plane: ArrayLike, onto: ArrayLike) -> Floats:
     """Turn, mirror and move a map so that its points lie as near to another map's as they can (Procrustes).
 
-    Its size stays. What then differs between two maps of the same points is not the map as a whole.
-
-    Parameters
-    ----------
-    plane, onto : arrays (n, 2)
-        The same points in the same order.
+    Its size stays. What then differs between two maps (n, 2) of the same points is not the map as a whole.
     """
     from scipy.linalg import orthogonal_procrustes
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.analysis import over_representation
+from course.topics import over_representation
 from spacetime.analysis.clusters import class_tfidf
 
 Floats = NDArray[np.float64]

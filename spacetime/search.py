@@ -697,7 +697,8 @@ def _write_vectors(
             for row, text in enumerate(texts, start):
                 if not isinstance(text, str):
                     raise ValueError(f"row {row} (from 0) of the corpus has no text but {quoted(text)}; leave it out")
-            found = _encode(encoder, texts, *ids[:, start : start + len(texts)], batch_size)
+            month_ids, region_ids = ids[:, start : start + len(texts)]
+            found = _encode(encoder, texts, month_ids, region_ids, batch_size)
             for file, vectors in zip(files, found, strict=True):
                 if vectors.any():
                     put_rows(file, start, vectors.astype(np.float16))

@@ -20,6 +20,7 @@ from chromium import Chromium, needs_browser
 from test_folders import after
 
 from course.own import findings, running
+from course.own import rows as own
 from course.own.figures import told_apart
 from course.own.rows import LEAST_ROWS, NothingToLearn, OwnRows, read_rows, train_own
 from course.site import single_page
@@ -28,7 +29,6 @@ from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
-from spacetime.training import own
 from spacetime.training.loop import read_log
 
 THINGS = ("bakery", "library", "harbour", "school", "station", "market", "museum", "bridge", "orchard", "clinic")

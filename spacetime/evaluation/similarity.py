@@ -217,7 +217,8 @@ class StsTable(NamedTuple):
         """Models in rows, 100 times Spearman's rho, and the mean over the tasks."""
         rows = [["model", *self.tasks, "mean"]]
         for model, found in self.spearman.items():
-            rows.append([model, *(f"{100 * number:.2f}" for number in [*found.values(), np.mean([*found.values()])])])
+            numbers = [*found.values(), sum(found.values()) / len(found)]
+            rows.append([model, *(f"{100 * number:.2f}" for number in numbers)])
         rows.append(["pairs", *(f"{count:,}" for count in self.tasks.values()), ""])
         head, *lines = (f"| {' | '.join(row)} |" for row in rows)
         return "\n".join([head, "|---|" + "---:|" * (len(self.tasks) + 1), *lines])

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import datasets
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from spacetime.evaluation.sampling import (
     ContextEncoder,
@@ -102,7 +101,7 @@ def decay(
     direction = np.where(2 * own_month <= last, 1, -1)
     moved = own_month[:, None] + direction[:, None] * apart  # (sentences, steps)
     fits = (moved >= 0) & (moved <= last)
-    reached: NDArray[np.bool_] = fits.any(axis=0)
+    reached = np.asarray(fits.any(axis=0))
     if not reached[1:].any():
         raise ValueError(f"no sentence can be moved by {min(steps)} months inside the range; give shorter steps")
 

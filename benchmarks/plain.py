@@ -42,7 +42,7 @@ from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, pl
 from spacetime.model.precision import quick_precision
 from spacetime.model.weights import BACKBONE_SIZES
 from spacetime.training.contrastive import ContrastiveLoss
-from spacetime.training.cost import forward_operations, most_pieces
+from course.cost import forward_operations, most_pieces
 from spacetime.training.loop import read_log
 from spacetime.training.mixture import Source, read_data_config, write_data_config
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain

@@ -1,4 +1,4 @@
-"""Promises of `spacetime.training.cost`: the operations are those that torch counts."""
+"""Promises of `course.cost`: the operations are those that torch counts."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
-from spacetime.training.cost import forward_operations, most_pieces
+from course.cost import forward_operations, most_pieces
 from spacetime.training.plain import PLAIN
 
 

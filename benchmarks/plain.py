@@ -30,8 +30,9 @@ from typing import Any
 import torch
 
 from benchmarks.tables import commit, write_between
+from course.cost import forward_operations, most_pieces
 from course.gathering import t_interval
-from course.pairing import partners_found
+from course.pairing import partners_found, write_data_config
 from course.students import Start, student
 from data_samples.almanac.two_wordings import template_names, two_wordings
 from spacetime.encoder import SpaceTimeEncoder
@@ -42,9 +43,8 @@ from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, pl
 from spacetime.model.precision import quick_precision
 from spacetime.model.weights import BACKBONE_SIZES
 from spacetime.training.contrastive import ContrastiveLoss
-from course.cost import forward_operations, most_pieces
 from spacetime.training.loop import read_log
-from spacetime.training.mixture import Source, read_data_config, write_data_config
+from spacetime.training.mixture import Source, read_data_config
 from spacetime.training.plain import PLAIN, PLAIN_LOSS, train_plain
 
 FACTS, BANKS, STS = "facts", "banks", "sts"

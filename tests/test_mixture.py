@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from course.pairing import write_data_config
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, find_plain_weights, load_tokenizer
 from spacetime.training.mixture import (
@@ -20,7 +21,6 @@ from spacetime.training.mixture import (
     ShuffledLines,
     read_data_config,
     read_row,
-    write_data_config,
 )
 
 Spec = dict[str, tuple[list[Any], float]]

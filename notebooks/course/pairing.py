@@ -1,6 +1,10 @@
-"""Who belongs to whom: the plain encoder's training question, asked of pairs that it has not seen (lesson 01b)."""
+"""Pairs of texts for the plain encoder: files to train on, and its question asked of unseen ones (lesson 01b)."""
 
-from collections.abc import Sequence
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,3 +64,38 @@ def partners_found(
     np.fill_diagonal(cosines, -np.inf)
     right = np.concatenate((own > cosines.max(axis=1), own > cosines.max(axis=0)))
     return {"partner_accuracy": float(right.mean()), "partner_pairs": float(len(first))} | found
+
+
+def write_data_config(folder: str | Path, data_sets: Mapping[str, tuple[float, Sequence[Any]]]) -> Path:
+    """Write rows in the published form: a file of JSON lines a data set, and the `data_config.json` that names them.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    data_sets
+        By file name (`"facts.jsonl"`, or `.jsonl.gz`): weight and rows, in forms of `spacetime.training.mixture.read_row`.
+
+    Returns
+    -------
+    Path
+        Of the configuration, for `spacetime.training.mixture.read_data_config`.
+
+    Raises
+    ------
+    ValueError
+        A name is no file's in the folder, or ends otherwise.
+    """
+    folder = Path(folder)
+    for name in data_sets:
+        if Path(name).name != name or not name.endswith((".jsonl", ".jsonl.gz")):
+            raise ValueError(f"a data set's name must be a file's, such as 'facts.jsonl.gz', not {name!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for name, (weight, rows) in data_sets.items():
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        (folder / name).write_bytes(gzip.compress(lines, mtime=0) if name.endswith(".gz") else lines)
+        entries.append({"name": name, "lines": len(rows), "weight": weight})
+    config = folder / "data_config.json"
+    config.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    return config

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -93,41 +93,6 @@ def read_data_config(path: str | Path, folder: str | Path | None = None) -> list
             "folder, or take their entries out"
         )
     return sources
-
-
-def write_data_config(folder: str | Path, data_sets: Mapping[str, tuple[float, Sequence[Any]]]) -> Path:
-    """Write rows in the published form: a file of JSON lines a data set, and the `data_config.json` that names them.
-
-    Parameters
-    ----------
-    folder
-        Made if it is not there.
-    data_sets
-        By file name (`"facts.jsonl"`, or `.jsonl.gz`): weight and rows, each in a form that `read_row` takes.
-
-    Returns
-    -------
-    Path
-        Of the configuration, for `read_data_config`.
-
-    Raises
-    ------
-    ValueError
-        A name is no file's in the folder, or ends otherwise.
-    """
-    folder = Path(folder)
-    for name in data_sets:
-        if Path(name).name != name or not name.endswith((".jsonl", ".jsonl.gz")):
-            raise ValueError(f"a data set's name must be a file's, such as 'facts.jsonl.gz', not {name!r}")
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for name, (weight, rows) in data_sets.items():
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-        (folder / name).write_bytes(gzip.compress(lines, mtime=0) if name.endswith(".gz") else lines)
-        entries.append({"name": name, "lines": len(rows), "weight": weight})
-    config = folder / "data_config.json"
-    config.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-    return config
 
 
 def _source(path: Path, number: int, entry: Any, folder: Path) -> Source:

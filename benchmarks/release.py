@@ -12,10 +12,11 @@ times as much, half of the steps ask for meaning in invented contexts, and gener
 sentences, never the scores, of the training split of the STS benchmark (CC BY-SA 4.0).
 
 A stopped training goes on where it was.  What comes out is written as a small change of the public weights
-(`spacetime.model.delta`).
+(`save_delta`).
 """
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +24,14 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
 
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.corpus.almanac import load_almanac
-from spacetime.model.delta import save_delta
+from spacetime.model import SpaceTimeMiniLM, find_plain_weights
+from spacetime.model.saving import DELTA_FILE
+from spacetime.model.weights import PLAIN_HUB_NAME, PLAIN_SHA256, WEIGHTS_FILE
 from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
 from spacetime.training.objectives import JointLoss
@@ -88,6 +93,53 @@ def general_rows(path: str | Path) -> datasets.Dataset:
     return datasets.Dataset.from_dict(columns, features=_AS_TEXT)
 
 
+def save_delta(model: SpaceTimeMiniLM, folder: str | Path, *, leave_out: tuple[str, ...] = ()) -> Path:
+    """Write a model that started from all-MiniLM-L6-v2 as its difference to it.
+
+    Parameters
+    ----------
+    model
+        With the public backbone's sizes.
+    folder
+        Made if it is not there.
+    leave_out
+        Beginnings of the names of weights that need not be kept, such as heads that were not trained; they start anew
+        when the delta is loaded.
+
+    Returns
+    -------
+    Path
+        Of `delta.safetensors`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = load_file(find_plain_weights() / WEIGHTS_FILE)
+    started = dict(SpaceTimeMiniLM(model.config).named_buffers())  # tables that the configuration gives anyway
+    tied = model.all_tied_weights_keys
+    delta = {}
+    for name, tensor in model.state_dict().items():
+        if name in tied or name.startswith(leave_out):
+            continue
+        public = plain.get(name.removeprefix("bert.")) if name.startswith("bert.") else None
+        if public is not None:
+            difference = tensor.float() - public.float()
+            if difference.any():
+                delta[name] = difference
+        elif name not in started or not torch.equal(started[name], tensor):
+            delta[name] = tensor
+    for name, tensor in delta.items():
+        if not torch.isfinite(tensor.half()).all():
+            raise ValueError(f"{name} holds a number that float16 cannot; was its training stable?")
+    save_file({name: tensor.half().contiguous() for name, tensor in delta.items()}, folder / DELTA_FILE)
+    (folder / DELTA_FILE).chmod(0o644)  # safetensors leaves it to its owner alone; it is to be shipped
+    config = model.config.to_dict()
+    config.pop("_name_or_path", None)  # a folder of the machine that trained it
+    config.pop("auto_map", None)  # names a file that whole models carry
+    config["changes"] = {"name": PLAIN_HUB_NAME, "sha256": PLAIN_SHA256}
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return folder / DELTA_FILE
+
+
 _AS_TEXT = datasets.Features({name: datasets.Value("string") for name in COLUMNS})
 
 
@@ -123,8 +175,8 @@ def main(arguments: list[str] | None = None) -> int:
             replace(SETTLE, seed=options.seed + time),
             recipe=SETTLE_RECIPE,
             loss=JointLoss(cosines=cosines, words=0.1),
-            resume=True,
             note=note | {"general_rows": len(general)},
+            resume=True,
         )
     fit_locator(encoder, split.train, validation=split.validation, seed=options.seed)  # the almanac would bend months
     print(save_delta(encoder.model, options.output / "delta", leave_out=LOCATION_HEADS))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,16 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from spacetime.codes import with_codes
 from spacetime.inputs import as_annotated, ids_for_each, number_table, quoted, texts_of, whole_number
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer, plain_model
 from spacetime.model.card import NOTHING_KNOWN, Record, find_record, model_card
-from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.embedding import Embedder, Precision, Rows, autocast, known_precision, padded_batches, quickest
-from spacetime.model.foreign import warn_of_code
+from spacetime.model.foreign import cause_of, warn_of_code
 from spacetime.model.precision import say_where_bfloat16_is_slow, usable_device
-from spacetime.model.saving import check_free, load_saved, save_portable
-from spacetime.model.weights import PLAIN_SHA256, checkpoint_max_length, find_plain_weights
+from spacetime.model.saving import DELTA_FILE, check_free, load_delta, load_saved, save_portable
+from spacetime.model.weights import PLAIN_SHA256
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -40,14 +38,7 @@ NAMES = {"released": "released", "plain": "plain", "all-minilm-l6-v2": "plain"}
 
 
 class Location(NamedTuple):
-    """Where and when texts seem to come from; see `SpaceTimeEncoder.locate`.
-
-    Attributes
-    ----------
-    month_probabilities : array of shape (n, months)
-    region_probabilities : array of shape (n, regions)
-        Rows of both add up to 1.
-    """
+    """Where and when texts seem to come from; rows of (n, months) and (n, regions) add up to 1."""
 
     month_probabilities: NDArray[np.float32]
     region_probabilities: NDArray[np.float32]
@@ -61,7 +52,7 @@ class Location(NamedTuple):
 class SpaceTimeEncoder:
     """Embeds sentences with the month and the region in which they were written (lesson 00).
 
-    Made by :meth:`load` or :meth:`from_plain`, or of a model and its tokenizer.
+    Made by `load` or `from_plain`, or from a model and its tokenizer.
 
     Parameters
     ----------
@@ -70,22 +61,16 @@ class SpaceTimeEncoder:
     device
         Where to compute; None takes a GPU where there is one.
     origin
-        The folder or the name on the hub that the weights came from, if any.
+        The folder or the name on the hub that the weights came from, if any, or were last saved to.
 
     Attributes
     ----------
-    model : SpaceTimeMiniLM
-    tokenizer : PreTrainedTokenizerBase
     months : MonthRange
-        The months that the model knows.
     regions : RegionSet
-        The regions that the model knows.
-    origin : Path, str or None
-        The folder or the name on the hub that the weights came from or were last saved to.
+        The months and regions that the model knows.
     precision : {"float32", "bfloat16", "auto"}
-        What the encoder computes in where a call does not say so; may be set at any time.  bfloat16 is half as fast
-        again where the processor multiplies it (others compute it, more slowly, and a warning says so once), and leaves
-        a cosine of at least .9995 to float32.
+        What the encoder computes in where a call does not say so; may be set at any time. bfloat16 is half as fast
+        again where the processor multiplies it; others compute it, more slowly, and a warning says so once.
 
     Examples
     --------
@@ -127,35 +112,23 @@ class SpaceTimeEncoder:
         """Where the model's weights are, and its computing is done."""
         return self.model.device
 
-    def to(self, device: str | torch.device | None) -> "SpaceTimeEncoder":
-        """Move the model to a device and return the encoder itself.
-
-        Parameters
-        ----------
-        device
-            Where to compute from now on; None takes a GPU where there is one.
-        """
-        self.model.to(usable_device(device))  # type: ignore[arg-type]
-        return self
-
     # ------------------------------------------------------------------------------------ load and save
 
     @classmethod
     def load(
         cls, path_or_name: str | Path | None = None, device: str | torch.device | None = None
     ) -> "SpaceTimeEncoder":
-        """An encoder by name: the released one, one from a folder that `save` wrote, or one from the hub.
+        """An encoder from a folder that `save` or training wrote, from the hub, or the released one.
 
         Folders and names in the layout of the published model ("HaidarJomaa/Space-Time-MiniLM-v0") are read, too.
-
-        Without a name: the model released with this package (`spacetime/released/README.md` is its card), for the
-        months 2002-07..2026-03 and 42 regions.  It needs the weights of all-MiniLM-L6-v2, no training and no network.
-        `"released"` is the same; `"plain"` is all-MiniLM-L6-v2 as it is, for the published months and regions.
 
         Parameters
         ----------
         path_or_name
-            A folder, "owner/name" on the hub, or one of the names above.
+            A folder, or "owner/name" on the hub. None or `"released"`: the model that comes with this package
+            (`spacetime/released/README.md` is its card), for the months 2002-07..2026-03 and 42 regions; it needs the
+            weights of all-MiniLM-L6-v2, no training and no network. `"plain"`: all-MiniLM-L6-v2 as it is, for the
+            published months and regions.
         device
             Where to compute; None takes a GPU where there is one.
 
@@ -198,7 +171,7 @@ class SpaceTimeEncoder:
         *,
         weights: str | Path | None = None,
         sha256: str | None = PLAIN_SHA256,
-        max_length: int | Literal["checkpoint"] = 128,
+        max_length: int = 128,
         seed: int = 0,
         device: str | torch.device | None = None,
         **config: Any,
@@ -211,14 +184,11 @@ class SpaceTimeEncoder:
             How time and place enter, and which ones there are: the first and the last month, and a list of regions.
         weights
             Folder with the plain weights. None looks for them (see `spacetime.model.find_plain_weights`).
-        sha256
-            What the weights must hash to; None takes any BERT or sentence-transformers checkpoint in `weights`
-            (all-MiniLM-L12-v1, a base BERT, what `spacetime train plain` left), pooled by the mean.
+        sha256, seed
+            As for `spacetime.model.plain_model`: with `sha256=None` any BERT or sentence-transformers checkpoint in
+            `weights` (all-MiniLM-L12-v1, a base BERT, what `spacetime train plain` left), pooled by the mean.
         max_length
-            Longer texts are cut here, in word pieces; `"checkpoint"` is the checkpoint's own length (256 for
-            all-MiniLM-L6-v2, 128 for all-MiniLM-L12-v1).
-        seed
-            Of the first weights of heads and conditioning.
+            Longer texts are cut here, in word pieces.
         **config
             Further fields of `SpaceTimeConfig`.
 
@@ -231,10 +201,8 @@ class SpaceTimeEncoder:
         known = SpaceTimeConfig().to_dict()
         for name in config.keys() - known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ValueError(
-                f"SpaceTimeConfig has no field {name!r}; "
-                + (f"did you mean {near[0]!r}?" if near else "see its fields")
-            )
+            hint = f"did you mean {near[0]!r}?" if near else "see its fields"
+            raise ValueError(f"SpaceTimeConfig has no field {name!r}; {hint}")
         seed = whole_number(seed, "seed", 0)
         places = regions.coordinates
         choices: dict[str, Any] = {
@@ -242,17 +210,13 @@ class SpaceTimeEncoder:
             "first_month": months.start,
             "last_month": months.end,
             "regions": list(regions),
-            "region_coordinates": [[float(x) for x in place] for place in places]
-            if np.isfinite(places).all()
-            else None,
-            "max_length": checkpoint_max_length(find_plain_weights(weights, sha256))
-            if max_length == "checkpoint"
-            else max_length,
+            "region_coordinates": places.tolist() if np.isfinite(places).all() else None,
+            "max_length": max_length,
         }
         try:
             model_config = SpaceTimeConfig(**(choices | config))
         except StrictDataclassError as error:
-            raise ValueError(_cause(error)) from None
+            raise ValueError(cause_of(error)) from None
         return cls(plain_model(model_config, weights, sha256=sha256, seed=seed), load_tokenizer(weights), device)
 
     @as_annotated
@@ -265,12 +229,7 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         path
-            The folder: a new or an empty one, or one that holds a model, which is written over.
-
-        Raises
-        ------
-        ValueError
-            The path is a file, or a folder that holds something else.
+            A new or an empty folder, or one that holds a model, which is written over; ValueError for any other.
         """
         check_free(Path(path))
         save_portable(self.model, self.tokenizer, path, self._record())
@@ -287,23 +246,16 @@ class SpaceTimeEncoder:
         revision: str | None = None,
         commit_message: str = "Space-time sentence encoder",
     ) -> str:
-        """Publish the model on the hub: what `save` writes, with a complete card.
+        """Publish the model on the hub, as `save` writes it and with a complete card; return the commit's address.
 
         Parameters
         ----------
         repo_id
             "owner/name"; made if it is not there.
-        data
-            What text it was trained on, in Markdown, for the card.
-        license
-            Of the weights, as the hub spells it; see `spacetime.model.card.model_card`.
+        data, license
+            For the card: see `spacetime.model.card.model_card`.
         private, token, revision, commit_message
             As in `huggingface_hub`.
-
-        Returns
-        -------
-        str
-            Address of the commit.
         """
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
@@ -341,8 +293,6 @@ class SpaceTimeEncoder:
         normalize: bool = True,
         time_weight: float = 1.0,
         region_weight: float = 1.0,
-        mode: Literal["attention", "concatenation"] = "attention",
-        time_scale: float | None = None,
         precision: Precision | None = None,
         show_progress: bool | None = None,
     ) -> NDArray[np.float32]:
@@ -363,22 +313,15 @@ class SpaceTimeEncoder:
         time_weight, region_weight
             A dial from meaning alone to full context, without retraining: how much of the month's and of the
             region's part is taken, from 0 (as if it were missing) to 1.
-        mode
-            `"attention"`: the trained way.  `"concatenation"`: codes for month and region beside the vector of the
-            text alone, without training (`spacetime.codes`); longer vectors, better where a date and a place need
-            only be matched, and not to be compared with the others.
-        time_scale
-            Of the months' codes in `"concatenation"`: None falls evenly over the range, a number as exp(-months / it).
         precision
             `"float32"`; `"bfloat16"`; or `"auto"`: bfloat16 where the hardware multiplies it, there are enough
-            sentences to gain by it, and a sample of them keeps a cosine of .9995 to float32.  None: as the attribute.
+            sentences to gain by it, and a sample of them keeps a cosine of .9995 to float32. None: as the attribute.
         show_progress
             A progress bar on stderr; None shows it for long inputs on a terminal.
 
         Returns
         -------
         array of shape (n, 384), or (384,) for a single sentence
-            Wider by the codes in the mode `"concatenation"`, whose vectors always have length 1.
 
         Raises
         ------
@@ -388,94 +331,56 @@ class SpaceTimeEncoder:
 
         Notes
         -----
-        With `multiprocessing`, start the processes by `multiprocessing.get_context("spawn")`, the encoder pickled or
-        loaded in each. A process forked after torch has computed with several threads hangs in torch itself at its
-        first large product: that is torch's limit, not this package's.
+        With `multiprocessing`, start the processes by `multiprocessing.get_context("spawn")`: one that is forked after
+        torch has computed with several threads hangs in torch itself.
         """
         weights = {"time_weight": time_weight, "region_weight": region_weight}
         for name, weight in weights.items():
             if not isinstance(weight, int | float | np.number) or not 0 <= weight <= 1:
                 raise ValueError(f"{name} must lie between 0 (as if missing) and 1 (full context), not {weight!r}")
-        texts = texts_of(sentences)
-        if mode == "concatenation":
-            joined = with_codes(
-                self.encode(texts, batch_size=batch_size, precision=precision, show_progress=show_progress),
-                ids_for_each(self.months, months, len(texts), "months"),
-                ids_for_each(self.regions, regions, len(texts), "regions"),
-                len(self.months),
-                len(self.regions),
-                time_scale=time_scale,
-                **weights,
-            )
-            return joined[0] if isinstance(sentences, str) else joined
-        if mode != "attention":
-            raise ValueError(f"mode must be 'attention' or 'concatenation', not {mode!r}")
-        rows = self._rows(texts, months, regions)
-        embed = self.embedder(rows, precision=precision, time_weight=time_weight, region_weight=region_weight)
+        rows = self._rows(texts_of(sentences), months, regions)
+        embed = self.embedder(rows, precision=precision, **weights)
         embeddings = embed(rows, batch_size=batch_size, normalize=normalize, show_progress=show_progress)
         return embeddings[0] if isinstance(sentences, str) else embeddings
 
-    def embedder(
-        self,
-        sample: Rows,
-        *,
-        precision: Precision | None = None,
-        time_weight: float = 1.0,
-        region_weight: float = 1.0,
-    ) -> Embedder:
+    def embedder(self, sample: Rows, *, precision: Precision | None = None, **weights: float) -> Embedder:
         """What embeds any number of rows of word pieces, made ready once: the fastest way for this model and device.
 
         Parameters
         ----------
         sample
-            Rows like those to come, or these themselves: whether there is something to gain is read off them, and
-            `precision="auto"` tries some of them.
-        precision, time_weight, region_weight
-            As in `encode`.  The model's weights are read now: after a training, make another.
-
-        Raises
-        ------
-        ValueError
-            An unknown precision.
+            Rows like those to come: what there is to gain is read off them, and `precision="auto"` tries some of them.
+        precision, **weights
+            As in `encode`: `time_weight`, `region_weight`. The model's weights are read now: after a training, make
+            another.
         """
         precision = known_precision(precision or self.precision)
-        return quickest(self.model, self._pad_id, sample, precision, time_weight, region_weight)
+        return quickest(self.model, self._pad_id, sample, precision, **weights)
 
     @torch.inference_mode()
     def locate(
         self,
         sentences: str | Iterable[str],
         *,
-        months: Any = None,
-        regions: Any = None,
         batch_size: int = 64,
         show_progress: bool | None = None,
     ) -> Location:
         """Probabilities over months and over regions for texts whose time and place are unknown.
 
-        A locator gives them, where the model has one (the released model does), or the heads of stage 1.  Heads can
+        A locator gives them, where the model has one (the released model does), or the heads of stage 1. Heads can
         infer only what they had to infer in training: a model trained without context dropout has read month and
-        region from its inputs, and says little about a text alone.  Of heads that were never trained a warning tells.
+        region from its inputs, and says little about a text alone. Warns if the heads were never trained.
 
         Parameters
         ----------
-        sentences
-            One sentence or many.
-        months, regions
-            What is known after all, as in `encode`; for heads only.
+        sentences, batch_size, show_progress
+            As in `encode`.
 
         Returns
         -------
         Location
             `month_probabilities` (n, months) and `region_probabilities` (n, regions), rows adding up to 1.
-
-        Raises
-        ------
-        ValueError
-            A label the model does not know, or months or regions given to a locator, which reads the text alone.
         """
-        if self.model.locator is not None and not (months is None and regions is None):
-            raise ValueError("this model's locator reads the text alone; leave months and regions out")
         if not (self.model.locator or self.model.time_head.bias.any() or self.model.space_head.bias.any()):
             text = "this model was never trained to locate: its probabilities mean nothing; see stage 1, or the locator"
             warnings.warn(text, stacklevel=3)  # 2 is the decorator
@@ -485,8 +390,9 @@ class SpaceTimeEncoder:
         precision = known_precision(self.precision)
         if precision == "bfloat16":
             say_where_bfloat16_is_slow(self.device)
-        given = self._rows(texts, months, regions)
-        for rows, batch in padded_batches(given, self._pad_id, self.device, batch_size, show_progress):
+        for rows, batch in padded_batches(
+            self._rows(texts, None, None), self._pad_id, self.device, batch_size, show_progress
+        ):
             with autocast(self.device, precision):
                 month_logits, region_logits = self.model.locate(**batch)
             by_month[rows] = month_logits.float().softmax(-1).cpu().numpy()
@@ -495,16 +401,12 @@ class SpaceTimeEncoder:
 
     @staticmethod
     def similarity(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> NDArray[np.float32]:
-        """Cosine of every row of one array with every row of another.
+        """Cosine of every row of one array with every row of another, (n, m).
 
         Parameters
         ----------
         a, b
             Embeddings (n, 384) and (m, 384), not necessarily of length 1; a single one may be (384,).
-
-        Returns
-        -------
-        array of shape (n, m)
 
         Raises
         ------
@@ -526,12 +428,7 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         texts
-            As many as you like.
-
-        Raises
-        ------
-        ValueError
-            One of the texts is none, or holds half of a surrogate pair.
+            As many as you like; ValueError names one that is not text, or holds half of a surrogate pair.
         """
         texts = texts_of(texts)
         for row, text in enumerate(texts):
@@ -601,8 +498,3 @@ def _month_range(months: Any) -> MonthRange:
     if not isinstance(months, tuple | list) or len(months) != 2:
         raise ValueError(f"months must be MonthRange('2017-01', '2021-12') or these two months, not {quoted(months)}")
     return MonthRange(*months)
-
-
-def _cause(error: StrictDataclassError) -> str:
-    """The reason inside the configuration's own error, in one line."""
-    return str(error.__cause__ or error).splitlines()[-1].strip()

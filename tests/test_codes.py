@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from spacetime.codes import codes_by_id, kernel_factor, region_kernel, time_kernel
+from spacetime.codes import codes_by_id, kernel_factor, region_kernel, time_kernel, with_codes
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import ids_for_each
 from spacetime.training.pairs import PairRecipe
 
 TEXTS = ["Rain.", "The clocks go forward tonight."]
@@ -15,8 +16,18 @@ def encoder() -> SpaceTimeEncoder:
     return SpaceTimeEncoder.from_plain("prefix")
 
 
+def joined(
+    encoder: SpaceTimeEncoder, months: list[str] | None = None, regions: list[str] | None = None, **dials: float
+) -> np.ndarray:
+    """The texts' plain vectors with codes beside them."""
+    month_ids = ids_for_each(encoder.months, months, 2, "months")
+    region_ids = ids_for_each(encoder.regions, regions, 2, "regions")
+    sizes = len(encoder.months), len(encoder.regions)
+    return with_codes(encoder.encode(TEXTS), month_ids, region_ids, *sizes, **dials)
+
+
 def test_cosines_of_full_contexts_are_the_labels(encoder: SpaceTimeEncoder) -> None:
-    joined = encoder.encode(TEXTS, ["2017-03", "2019-11"], ["UK", "AUS"], mode="concatenation")
+    found = joined(encoder, ["2017-03", "2019-11"], ["UK", "AUS"])
     recipe, plain = PairRecipe(), encoder.encode(TEXTS)
     first, second = encoder.months.ids(["2017-03", "2019-11"])
     label = recipe.label(
@@ -24,27 +35,22 @@ def test_cosines_of_full_contexts_are_the_labels(encoder: SpaceTimeEncoder) -> N
         recipe.time_similarity(encoder.months)[first, [second]],
         recipe.region_similarity(encoder.regions)[0, [2]],
     )
-    assert joined[0] @ joined[1] == pytest.approx(label[0], abs=1e-6)
+    assert found[0] @ found[1] == pytest.approx(label[0], abs=1e-6)
 
 
 def test_without_context_cosines_are_the_plain_models(encoder: SpaceTimeEncoder) -> None:
-    joined, plain = encoder.encode(TEXTS, mode="concatenation"), encoder.encode(TEXTS)
-    np.testing.assert_allclose(joined @ joined.T, plain @ plain.T, atol=1e-6)
-    turned = encoder.encode(TEXTS, "2019-01", "UK", mode="concatenation", time_weight=0.0, region_weight=0.0)
-    np.testing.assert_allclose(turned, joined, atol=1e-6)
+    found, plain = joined(encoder), encoder.encode(TEXTS)
+    np.testing.assert_allclose(found @ found.T, plain @ plain.T, atol=1e-6)
+    turned = joined(encoder, ["2019-01"] * 2, ["UK"] * 2, time_weight=0.0, region_weight=0.0)
+    np.testing.assert_allclose(turned, found, atol=1e-6)
 
 
 def test_a_time_scale_parts_neighbouring_months(encoder: SpaceTimeEncoder) -> None:
-    def next_month(scale: float | None) -> float:
-        vectors = encoder.encode(["Rain."] * 2, ["2019-01", "2019-02"], mode="concatenation", time_scale=scale)
-        return float(vectors[0] @ vectors[1])
+    def next_month(**scale: float) -> float:
+        first, second = joined(encoder, ["2019-01", "2019-02"], **scale)
+        return float(first @ second)
 
-    assert next_month(1.0) < next_month(None) - 0.05
-
-
-def test_another_mode_is_refused(encoder: SpaceTimeEncoder) -> None:
-    with pytest.raises(ValueError, match="mode must be 'attention' or 'concatenation', not 'glue'"):
-        encoder.encode("Rain.", mode="glue")  # type: ignore[arg-type]
+    assert next_month(time_scale=1.0) < next_month() - 0.05
 
 
 def test_factors_give_the_kernels_back() -> None:

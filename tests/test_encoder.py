@@ -150,7 +150,7 @@ def change_config(folder: Path, **changes: object) -> None:
         (lambda f: change_config(f, conditioning="none"), "do not fit its config.json: it has besides"),
         (
             lambda f: change_config(f, regions=["UK", "US"]),
-            r"number of regions is 2 there, and 4 in the weights \(space_head.weight\)",
+            r"it asks for the shape \(2, 24\), and the weights have \(4, 24\) \(space_embed.weight\)",
         ),
         (lambda f: change_config(f, last_month="2016-01"), "before first_month '2017-01'"),
         (lambda f: change_config(f, first_month="soon"), "first_month"),

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 import spacetime
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, find_plain_weights, load_tokenizer
-from spacetime.model.delta import load_delta
+from spacetime.model.saving import load_delta
 
 PACKAGE = Path(spacetime.__file__).parent
 # `datasets.load_dataset` runs no code since 4.0, the oldest that this package takes.
@@ -156,20 +156,20 @@ LIES = [
     ("vocab_size", -1, "vocab_size must be a whole number of at least 1, not -1"),
     ("hidden_size", 0, "hidden_size must be a whole number of at least 1, not 0"),
     ("num_attention_heads", 0, "num_attention_heads must be a whole number of at least 1, not 0"),
-    ("num_attention_heads", 5, "hidden_size 48 is not a multiple of num_attention_heads 5"),
+    ("num_attention_heads", 5, "hidden size (48) is not a multiple of the number of attention heads (5)"),
     ("num_hidden_layers", "6", "num_hidden_layers"),
     ("vocab_size", float("nan"), "vocab_size"),
     ("hidden_size", None, "hidden_size"),
     ("layer_norm_eps", float("nan"), "layer_norm_eps cannot be nan"),
-    ("pad_token_id", 40_000, "pad_token_id cannot be 40000"),
+    ("pad_token_id", 40_000, "config.json: Padding_idx must be within num_embeddings"),
     ("hidden_act", "magic", "hidden_act cannot be 'magic'"),
 ]
 OUR_LIES = [
     ("locator_rank", 100_000_000, "locator_rank is 100,000,000 there, and 4 in the weights"),
     ("context_rank", 100_000_000, "context_rank is 100,000,000 there, and 2 in the weights"),
     ("context_rank", -4, "context_rank must be a whole number of at least 0, not -4"),
-    ("last_month", "9999-12", "months from first_month to last_month is 95,796 there, and 60 in the weights"),
-    ("regions", [f"R{i}" for i in range(100_000)], "number of regions is 100,000 there, and 4 in the weights"),
+    ("last_month", "9999-12", "num_months is 95,796 there, and 60 in the weights"),
+    ("regions", [f"R{i}" for i in range(100_000)], "num_regions is 100,000 there, and 4 in the weights"),
     ("max_length", 10**9, "max_length 1000000000 is beyond max_position_embeddings 512"),
     ("region_coordinates", [[1.0]] * 4, "region_coordinates cannot be"),
 ]
@@ -177,8 +177,14 @@ OUR_LIES = [
 
 @pytest.fixture
 def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that is made in spite of the lie would fill the memory: not even its making may begin."""
-    monkeypatch.setattr(SpaceTimeMiniLM, "__init__", lambda *_: pytest.fail("a model was made"))
+    """A model that is made in spite of the lie would fill the memory: it may be made on `meta` only, without any."""
+    make = SpaceTimeMiniLM.__init__
+
+    def checked(model: SpaceTimeMiniLM, config: SpaceTimeConfig) -> None:
+        assert torch.get_default_device().type == "meta", "a model was made"
+        make(model, config)
+
+    monkeypatch.setattr(SpaceTimeMiniLM, "__init__", checked)
 
 
 def refused(load: Callable[[], Any], message: str) -> None:
@@ -217,15 +223,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *LIES,
         ("num_labels", 2_000_000_000, "asks for num_labels=2000000000"),
         ("attn_implementation", "who/else", "asks for attn_implementation='who/else'"),
-        ("last_month", "9999-12", "months from first_month to last_month is 95,796 there, and 60 in the weights"),
+        ("last_month", "9999-12", "num_months is 95,796 there, and 60 in the weights"),
     ],
 )
 def test_the_published_layout_is_compared_first(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str
+    published: Path, tmp_path: Path, request: pytest.FixtureRequest, key: str, value: Any, message: str
 ) -> None:
     shutil.copytree(published, tmp_path / "model")
     change(tmp_path / "model/config.json", **{key: value})
-    monkeypatch.setattr(SpaceTimeMiniLM, "__init__", lambda *_: pytest.fail("a model was made"))
+    request.getfixturevalue("nothing_is_made")  # not before the published one
     refused(lambda: SpaceTimeEncoder.load(tmp_path / "model", "cpu"), message)
 
 
@@ -257,11 +263,11 @@ def test_a_plain_bert_is_taken(bert: Path) -> None:
 
 @pytest.mark.parametrize(("key", "value", "message"), LIES)
 def test_a_plain_bert_is_compared_first(
-    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str
+    bert: Path, tmp_path: Path, request: pytest.FixtureRequest, key: str, value: Any, message: str
 ) -> None:
     shutil.copytree(bert, tmp_path / "model")
     change(tmp_path / "model/config.json", **{key: value})
-    monkeypatch.setattr(SpaceTimeMiniLM, "__init__", lambda *_: pytest.fail("a model was made"))
+    request.getfixturevalue("nothing_is_made")
     refused(lambda: SpaceTimeEncoder.from_plain("none", weights=tmp_path / "model", sha256=None), message)
 
 
@@ -272,7 +278,7 @@ def test_a_plain_bert_is_compared_first(
         ("vocab_size", 2_000_000_000, "vocab_size is 2,000,000,000 there, and 30,522 in the weights"),
         ("locator_rank", 100_000_000, "locator_rank is 100,000,000 there, and 64 in the weights"),
         ("context_rank", 100_000_000, "context_rank is 100,000,000 there, and 8 in the weights"),
-        ("last_month", "9999-12", "number of months and regions is"),
+        ("last_month", "9999-12", "it asks for the shape (96012, 64), and the weights have (327, 64)"),
         ("num_hidden_layers", 5_000, "num_hidden_layers is 5,000 there, and 6 in the weights"),
         ("conditioning", 7, "conditioning"),
         ("changes", "nothing", "changes nothing"),

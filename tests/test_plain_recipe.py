@@ -16,7 +16,6 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, 
 from spacetime.cli import main
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import find_plain_weights, plain_model
-from spacetime.model.weights import checkpoint_max_length
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import read_log, warmup_then_decay
 from spacetime.training.mixture import read_data_config
@@ -86,8 +85,7 @@ def snippet_embeddings(folder: Path, max_length: int) -> np.ndarray:
 
 def test_the_packaged_model_embeds_as_its_library_and_its_card_do() -> None:
     folder = find_plain_weights()
-    encoder = SpaceTimeEncoder.from_plain("none", max_length="checkpoint", device="cpu")
-    assert encoder.model.config.max_length == 256
+    encoder = SpaceTimeEncoder.from_plain("none", max_length=256, device="cpu")
     embeddings = encoder.encode(SENTENCES)
     np.testing.assert_allclose(embeddings, library_embeddings(folder), atol=1e-6)
     np.testing.assert_allclose(embeddings, snippet_embeddings(folder, 256), atol=1e-6)
@@ -95,8 +93,8 @@ def test_the_packaged_model_embeds_as_its_library_and_its_card_do() -> None:
 
 def test_a_checkpoint_of_the_shape_of_l12_embeds_as_its_library_and_its_card_do(tmp_path: Path) -> None:
     write_sentence_transformer(tmp_path, max_length=128, layers=12, size=384)
-    encoder = SpaceTimeEncoder.from_plain("none", weights=tmp_path, sha256=None, max_length="checkpoint", device="cpu")
-    assert encoder.model.config.max_length == 128 and encoder.model.config.num_hidden_layers == 12
+    encoder = SpaceTimeEncoder.from_plain("none", weights=tmp_path, sha256=None, max_length=128, device="cpu")
+    assert encoder.model.config.num_hidden_layers == 12
     embeddings = encoder.encode(SENTENCES)
     np.testing.assert_allclose(embeddings, library_embeddings(tmp_path), atol=1e-6)
     np.testing.assert_allclose(embeddings, snippet_embeddings(tmp_path, 128), atol=1e-6)
@@ -130,16 +128,6 @@ def test_base_checkpoints_load_in_the_forms_they_come_in(tmp_path: Path, form: s
     with torch.no_grad():
         expected = bert(ids).last_hidden_state
         np.testing.assert_allclose(loaded(ids).last_hidden_state, expected, atol=1e-6)
-
-
-def test_a_checkpoints_own_length_is_read_where_it_stands(tmp_path: Path) -> None:
-    write_bert(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 10**30}))
-    assert checkpoint_max_length(tmp_path) == 512, "an absent limit is the position embeddings'"
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 200}))
-    assert checkpoint_max_length(tmp_path) == 200
-    (tmp_path / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 100}))
-    assert checkpoint_max_length(tmp_path) == 100
 
 
 @pytest.mark.parametrize(

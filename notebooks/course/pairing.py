@@ -74,7 +74,7 @@ def write_data_config(folder: str | Path, data_sets: Mapping[str, tuple[float, S
     folder
         Made if it is not there.
     data_sets
-        By file name (`"facts.jsonl"`, or `.jsonl.gz`): weight and rows, in forms of `spacetime.training.mixture.read_row`.
+        By file name (`"facts.jsonl"`, or `.jsonl.gz`): weight, and rows for `spacetime.training.mixture.read_row`.
 
     Returns
     -------

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,37 +16,20 @@ TEMPLATE = Path(__file__).with_name("card.md")
 CARD_FILE = "README.md"
 RECORDS = ("training.json", "metrics.json")
 OURS = "<!-- written by spacetime -->"
+TAGS = ["sentence-transformers", "sentence-similarity", "feature-extraction", "temporal", "geospatial"]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is known about weights beside themselves.
-
-    Attributes
-    ----------
-    files
-        `training.json` and `metrics.json`, by name, where there are any.
-    card
-        The card beside the weights; "" if there is none.
-    """
+    """What is known about weights beside themselves: the files of `RECORDS` that there are, and a card or ""."""
 
     files: dict[str, Path]
     card: str
 
     def read(self, name: str) -> dict[str, Any]:
         """One of the files; empty if there is none."""
-        if name not in self.files:
-            return {}
-        content: dict[str, Any] = json.loads(self.files[name].read_text(encoding="utf-8"))
-        return content
-
-    def copy(self, folder: Path) -> None:
-        """Put the files into a folder, and take away those of other weights."""
-        for name in RECORDS:
-            if name not in self.files:
-                (folder / name).unlink(missing_ok=True)
-            elif self.files[name].resolve() != (folder / name).resolve():
-                shutil.copyfile(self.files[name], folder / name)
+        found: dict[str, Any] = json.loads(self.files[name].read_text(encoding="utf-8")) if name in self.files else {}
+        return found
 
 
 NOTHING_KNOWN = Record({}, "")
@@ -75,66 +57,42 @@ def model_card(
 ) -> str:
     """The card of a model, as Markdown with metadata.
 
-    Parameters
-    ----------
-    model
-        The model itself: ways, months, regions and sizes are read from it.
-    name
-        Under which its snippets load it: a folder, or a name on the hub.
-    record
-        How it was trained and measured.
-    data
-        What text it was trained on, in Markdown; "" takes it over from the record's card.
-    license
-        Of the weights, as the hub spells it ("cc-by-sa-4.0"); None takes it over from the record's card, and where
-        that has none, the card states none.
+    Its snippets load `name`, a folder or a name on the hub. `data` says in Markdown what text it was trained on, and
+    `license` names the licence of the weights as the hub spells it ("cc-by-sa-4.0"); what is not given is taken over
+    from the record's card, if it is there.
     """
     config = model.config
     earlier = ModelCard(record.card, ignore_metadata_errors=True) if record.card else None
     told = earlier.data.to_dict() if earlier else {}
     written_here = OURS in record.card
-    training = record.read("training.json")
-    tags = ["sentence-transformers", "sentence-similarity", "feature-extraction", "temporal", "geospatial"]
     metadata = ModelCardData(
         language="en",
         license=license or told.get("license"),
         base_model=config.backbone or told.get("base_model"),
         library_name="sentence-transformers",
         pipeline_tag="sentence-similarity",
-        tags=tags,
+        tags=TAGS,
     )
     middle = config.num_months // 2 + int(config.first_month[5:]) - 1
+    training = dict(leaves(record.read("training.json")))
+    # Tables of a report have a file of their own.
+    metrics = {key: value for key, value in leaves(record.read("metrics.json")) if len(value) <= 200}
     card = ModelCard.from_template(
         metadata,
         template_path=str(TEMPLATE),
         name=name,
         title=Path(name).name,
-        backbone=metadata.base_model,
-        layers=config.num_hidden_layers,
-        size=config.hidden_size,
-        month=f"{int(config.first_month[:4]) + middle // 12:04d}-{middle % 12 + 1:02d}",
+        config=config,
         region=config.regions[0],
-        regions=list(config.regions),
-        **{field: getattr(config, field) for field in _SHOWN},
-        parameters=f"{sum(weight.numel() for weight in model.parameters()):,}",
+        month=f"{int(config.first_month[:4]) + middle // 12:04d}-{middle % 12 + 1:02d}",
+        parameters=f"{model.num_parameters():,}",
         data=data or (_between(record.card, "data") if written_here else ""),
-        rows=training.get("rows"),
-        recipe=[(name, value) for name, value in leaves(training) if name != "rows"],
-        metrics=[(*(key.split(" / ", 1) if " / " in key else ("", key)), value) for key, value in _metrics(record)],
+        rows=training.pop("rows", None),
+        recipe=training,
+        metrics=[(*(key.split(" / ", 1) if " / " in key else ("", key)), value) for key, value in metrics.items()],
         earlier=_between(record.card, "earlier") if written_here else _body(earlier),
     )
     return re.sub(r"\n{3,}", "\n\n", str(card)).rstrip() + "\n"
-
-
-_SHOWN = (
-    "conditioning",
-    "first_month",
-    "last_month",
-    "time_encoding",
-    "region_encoding",
-    "max_length",
-    "normalize",
-)
 
 
 def leaves(nested: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -147,18 +105,10 @@ def leaves(nested: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
             yield " / ".join((*path, name)), shown.strip('"').replace("|", "\\|")
 
 
-def _metrics(record: Record) -> Iterator[tuple[str, str]]:
-    for name, value in leaves(record.read("metrics.json")):
-        if len(value) <= 200:  # tables of a report have a file of their own
-            yield name, value
-
-
 def _body(card: ModelCard | None) -> str:
     """A card's text without its metadata and title, its headings two levels down."""
-    if card is None:
-        return ""
-    without_title = re.sub(r"\A\s*# .*\n", "", card.text)
-    return re.sub(r"^(#+ )", r"##\1", without_title, flags=re.MULTILINE).strip()
+    text = "" if card is None else re.sub(r"\A\s*# .*\n", "", card.text)
+    return re.sub(r"^(#+ )", r"##\1", text, flags=re.MULTILINE).strip()
 
 
 def _between(text: str, name: str) -> str:

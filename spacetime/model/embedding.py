@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
@@ -35,14 +35,7 @@ class Rows(NamedTuple):
         return Rows([self.pieces[row] for row in chosen], self.month_ids[chosen], self.region_ids[chosen])
 
 
-def quickest(
-    model: SpaceTimeMiniLM,
-    pad_id: int,
-    sample: Rows,
-    precision: Precision,
-    time_weight: float = 1.0,
-    region_weight: float = 1.0,
-) -> "Embedder":
+def quickest(model: SpaceTimeMiniLM, pad_id: int, sample: Rows, precision: Precision, **weights: float) -> "Embedder":
     """What embeds any number of rows, made ready once; parameters as in `SpaceTimeEncoder.embedder`."""
     quick, pack = multiplies_bfloat16(model.device), _packs(model, sample)
     if precision == "bfloat16":
@@ -51,9 +44,7 @@ def quickest(
 
     def way(precision: Literal["float32", "bfloat16"]) -> Embedder:
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        packed = PackedModel(model, dtype, time_weight, region_weight) if pack else None
-        weights = {"time_weight": time_weight, "region_weight": region_weight}
-        return Embedder(model, pad_id, precision, weights, packed)
+        return Embedder(model, pad_id, precision, weights, PackedModel(model, dtype, **weights) if pack else None)
 
     if precision != "auto":
         return way(precision)
@@ -77,13 +68,7 @@ def _packs(model: SpaceTimeMiniLM, sample: Rows) -> bool:
 
 
 class Embedder:
-    """Embeds rows of word pieces; made by `quickest`.
-
-    Attributes
-    ----------
-    precision : {"float32", "bfloat16"}
-        What it computes in, once `"auto"` has chosen.
-    """
+    """Embeds rows of word pieces; made by `quickest`. It computes in `precision`, once `"auto"` has chosen."""
 
     def __init__(
         self,
@@ -184,11 +169,11 @@ def shown(steps: list[NDArray[np.int64]], show_progress: bool | None) -> Iterato
             bar.update(len(chosen))
 
 
-def known_precision(precision: str) -> Precision:
+def known_precision(precision: Any) -> Precision:
     """Return a precision that there is; ValueError for any other."""
-    if precision not in ("float32", "bfloat16", "auto"):
+    if precision not in get_args(Precision):
         raise ValueError(f"precision must be 'float32', 'bfloat16' or 'auto', not {precision!r}")
-    return precision  # type: ignore[return-value]  # just checked
+    return cast(Precision, precision)
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

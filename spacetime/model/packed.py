@@ -40,7 +40,9 @@ Tables = dict[str, tuple[Tensor, Tensor]]  # by name: of months and of regions, 
 
 
 def can_be_packed(model: SpaceTimeMiniLM) -> bool:
-    """Whether `PackedModel` computes what this model does: a class that changes the attention gives its own table."""
+    """Whether `PackedModel` computes what this model does: GELU, and a class that changes the attention has a table."""
+    if model.config.hidden_act != "gelu":
+        return False
 
     def place(kind: type, method: str) -> int:
         return next(number for number, base in enumerate(kind.__mro__) if method in vars(base))
@@ -50,17 +52,10 @@ def can_be_packed(model: SpaceTimeMiniLM) -> bool:
 
 
 class PackedModel:
-    """A `SpaceTimeMiniLM` on the processor, ready to embed many sentences.
+    """A `SpaceTimeMiniLM` in evaluation mode, on the processor and in float32, ready to embed many sentences.
 
-    Parameters
-    ----------
-    model
-        In evaluation mode, on the processor, with float32 weights.
-    dtype
-        float32, or bfloat16 for weights and for what passes between the layers; sums inside a product, softmax and
-        layer norm keep float32.
-    time_weight, region_weight
-        As in `SpaceTimeMiniLM.forward`.
+    With the `dtype` bfloat16 weights and what passes between the layers are of it; sums inside a product, softmax and
+    layer norm keep float32.
     """
 
     def __init__(
@@ -71,27 +66,20 @@ class PackedModel:
         self.weights = (time_weight, region_weight)
         config = model.config
         self.heads, self.head_size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
-        self.conditioned = config.conditioning != "none"
-        self.low_rank = self.conditioned and config.context_rank > 0
+        self.low_rank = config.conditioning != "none" and config.context_rank > 0
         self.tables = [self._tables(layer.attention.self.conditioning) for layer in self.backbone.encoder.layer]
         self.late = None if model.late is None else self._late_tables()
         self._layers: dict[float, list[_Layer]] = {}
 
     def amounts(self, month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How much context each sentence has, (n,), where changes of low rank depend on it; else 0 for all.
-
-        Sentences of one batch must share it.
-        """
+        """How much context each sentence has, (n,), where changes of low rank depend on it; else 0 for all."""
         if not self.low_rank:
             return np.zeros(len(month_ids))
         time, region = self.weights
         return 1 - (1 - time * (month_ids >= 0)) * (1 - region * (region_ids >= 0))
 
     def prepare(self, month_ids: NDArray[np.int64], region_ids: NDArray[np.int64]) -> None:
-        """Make the weights for every amount of context that these sentences have, unless they are there.
-
-        `embed` does it, too; threads that share this object need it done before.
-        """
+        """Make the weights for every amount of context of these sentences; threads that share them need it done."""
         for amount in np.unique(self.amounts(month_ids, region_ids)).tolist():
             self._layers_for(amount)
 
@@ -101,12 +89,7 @@ class PackedModel:
     ) -> Tensor:
         """Embeddings (B, C) in float32, as `SpaceTimeMiniLM.forward` gives them.
 
-        Parameters
-        ----------
-        pieces
-            Word pieces of each sentence; sentences of one length must stand together, or nothing is gained.
-        month_ids, region_ids
-            Ids (B,), -1 where missing; the sentences must share one amount of context (`amounts`).
+        The sentences must share one amount of context (`amounts`); only those of one length that stand together gain.
         """
         blocks, start, sentence = [], 0, 0
         for length, same in groupby(pieces, key=len):
@@ -179,8 +162,6 @@ class PackedModel:
         """The layers' weights for one amount of context, made when first asked for."""
         if amount in self._layers:
             return self._layers[amount]
-        act = self.backbone.encoder.layer[0].intermediate.intermediate_act_fn
-        gelu = self.model.config.hidden_act == "gelu"
         layers = []
         for layer in self.backbone.encoder.layer:
             attention, conditioning = layer.attention.self, layer.attention.self.conditioning
@@ -200,7 +181,7 @@ class PackedModel:
                     projected=_Linear(torch.cat(weights), torch.cat(biases), self.dtype),
                     attended=_Linear(dense.weight, dense.bias, self.dtype),
                     attention_norm=_norm(layer.attention.output.LayerNorm, self.dtype),
-                    inner=_Linear(*inner, self.dtype, gelu=gelu, then=None if gelu else act),
+                    inner=_Linear(*inner, self.dtype, gelu=True),
                     outer=_Linear(*outer, self.dtype),
                     output_norm=_norm(layer.output.LayerNorm, self.dtype),
                 )
@@ -271,16 +252,8 @@ class _Layer(NamedTuple):
 class _Linear:
     """A linear layer by the library that is quickest here: with GELU after it, or with a sum."""
 
-    def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor,
-        dtype: torch.dtype,
-        *,
-        gelu: bool = False,
-        then: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.gelu, self.then, self.by = gelu, then, product_library(dtype)
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype, *, gelu: bool = False) -> None:
+        self.gelu, self.by = gelu, product_library(dtype)
         self.bias, self.size = bias.detach().to(dtype), len(weight)
         self.weight: Any = weight.detach().to(dtype)
         if self.by == "onednn":
@@ -292,19 +265,16 @@ class _Linear:
         if self.by == "onednn":  # GELU and the sum at no further cost
             fused = torch.ops.mkldnn._linear_pointwise
             if added is not None:
-                output = fused.binary(words, added, self.weight, self.bias, "add")
-            else:
-                output = fused(words, self.weight, self.bias, "gelu" if self.gelu else "none", [], "none")
+                return cast(Tensor, fused.binary(words, added, self.weight, self.bias, "add"))
+            return cast(Tensor, fused(words, self.weight, self.bias, "gelu" if self.gelu else "none", [], "none"))
+        if self.by == "numpy":
+            output = torch.empty(len(words), self.size)
+            np.matmul(words.numpy(), self.weight, out=output.numpy())
+            output += self.bias
         else:
-            if self.by == "numpy":
-                output = torch.empty(len(words), self.size)
-                np.matmul(words.numpy(), self.weight, out=output.numpy())
-                output += self.bias
-            else:
-                output = functional.linear(words, self.weight, self.bias)
-            output = functional.gelu(output) if self.gelu else output
-            output = output if added is None else output.add_(added)
-        return output if self.then is None else self.then(output)
+            output = functional.linear(words, self.weight, self.bias)
+        output = functional.gelu(output) if self.gelu else output
+        return output if added is None else output.add_(added)
 
 
 def product_library(dtype: torch.dtype) -> Literal["onednn", "numpy", "torch"]:

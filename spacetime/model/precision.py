@@ -27,13 +27,7 @@ STATES = ("auto", "on", "off")
 
 
 def fast_paths() -> str:
-    """What the switch says: `"auto"`, `"on"` or `"off"`.
-
-    Raises
-    ------
-    ValueError
-        It says something else.
-    """
+    """What the switch says: `"auto"`, `"on"` or `"off"`; ValueError if it says something else."""
     state = os.environ.get(SWITCH) or "auto"
     if state not in STATES:
         raise ValueError(f"the environment's {SWITCH} must be 'auto', 'on' or 'off', not {state!r}")
@@ -54,8 +48,8 @@ def quick_precision(device: torch.device) -> Literal["float32", "bfloat16"]:
 def say_where_bfloat16_is_slow(device: torch.device) -> None:
     """Warn, once in a process, if bfloat16 was asked for and is not quicker."""
     if not multiplies_bfloat16(device):
-        unit = "processor" if device.type == "cpu" else "device"
-        here = f"with {SWITCH}=off" if fast_paths() == "off" else f"on this {unit}"
+        here = "on this processor" if device.type == "cpu" else "on this device"
+        here = f"with {SWITCH}=off" if fast_paths() == "off" else here
         _say(
             f"bfloat16 gains nothing {here}: it is computed, more slowly than float32; the precision 'auto' takes it "
             "only where it is quick"

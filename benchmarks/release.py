@@ -19,7 +19,9 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -27,14 +29,13 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.events import EventBatches, EventLoss, EventRecipe
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.corpus.almanac import load_almanac
 from spacetime.model import SpaceTimeMiniLM, find_plain_weights
 from spacetime.model.saving import DELTA_FILE
 from spacetime.model.weights import PLAIN_HUB_NAME, PLAIN_SHA256, WEIGHTS_FILE
-from spacetime.training.joint import JointRecipe
 from spacetime.training.locator import fit_locator
-from spacetime.training.objectives import JointLoss
 from spacetime.training.recipes import JOINT, LOCATION_HEADS, released_start, train_joint
 
 COLUMNS = ["text", "month", "region", "date", "topic"]
@@ -44,7 +45,7 @@ ASKED_BESIDES = 600
 
 SETTLE = replace(JOINT, new_learning_rate=7e-4, max_steps=250)
 SETTLE_COSINES = (150.0, 300.0)  # their weight, the first time and the second
-SETTLE_RECIPE = JointRecipe(events=12, others=40, invented=0.5)
+SETTLE_RECIPE = EventRecipe(events=12, others=40, invented=0.5)
 SETTLE_ROWS = 16_000
 
 
@@ -163,20 +164,21 @@ def main(arguments: list[str] | None = None) -> int:
         "almanac_rows": len(ordinary),
     }
     learn = replace(JOINT, max_steps=options.steps, seed=options.seed)
-    train_joint(rows, asked, encoder, options.output / "learn", learn, resume=True, note=note)
+    with_events: dict[str, Any] = {"make_batches": partial(EventBatches, asked=asked), "resume": True}
+    learned: dict[str, Any] = {"recipe": EventRecipe(), "loss": EventLoss(), "note": note}
+    train_joint(rows, encoder, options.output / "learn", learn, **learned, **with_events)
     general = general_rows(options.general)
     settled = datasets.concatenate_datasets([rows.shuffle(seed=options.seed).select(range(SETTLE_ROWS)), general])
     for time, cosines in enumerate(SETTLE_COSINES):
         train_joint(
             settled,
-            asked,
             encoder,
             options.output / f"settle-{time + 1}",
             replace(SETTLE, seed=options.seed + time),
             recipe=SETTLE_RECIPE,
-            loss=JointLoss(cosines=cosines, words=0.1),
+            loss=EventLoss(cosines=cosines, words=0.1),
             note=note | {"general_rows": len(general)},
-            resume=True,
+            **with_events,
         )
     fit_locator(encoder, split.train, validation=split.validation, seed=options.seed)  # the almanac would bend months
     print(save_delta(encoder.model, options.output / "delta", leave_out=LOCATION_HEADS))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 _LEAST = {
     "seed": 0,
     "warmup_steps": 0,
+    "most_negatives": 0,
     "k": 0,
     "furthest": 0,
     "first": 0,
@@ -168,10 +169,13 @@ def as_annotated(function: Callable[Parameters, Result]) -> Callable[Parameters,
 
 
 def fit_fields(instance: Any) -> None:
-    """Check the fields of a new data class, frozen or not, as `as_annotated` does arguments."""
+    """Check the fields of a new data class, frozen or not, as `as_annotated` does arguments, and literals too."""
     hints = get_type_hints(type(instance))
     for field in fields(instance):
-        object.__setattr__(instance, field.name, fitting(getattr(instance, field.name), field.name, hints[field.name]))
+        value, hint = getattr(instance, field.name), hints[field.name]
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise ValueError(f"{field.name} must be one of {', '.join(map(repr, get_args(hint)))}, not {quoted(value)}")
+        object.__setattr__(instance, field.name, fitting(value, field.name, hint))
 
 
 def fitting(value: Any, name: str, hint: Any) -> Any:

@@ -116,7 +116,6 @@ def test_a_pair_without_contexts_is_asked_for_its_meaning(encoder: SpaceTimeEnco
     ("changes", "message"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
-        ({"mask_share": 1.5}, "mask_share must lie between 0 and 1, not 1.5"),
         ({"hide_region": -0.1}, "hide_region must lie between 0 and 1"),
     ],
 )

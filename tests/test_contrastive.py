@@ -217,7 +217,10 @@ def test_without_gradients_the_loss_can_still_be_asked() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"scale": 0.0}, "scale must be above 0, not 0.0"), ({"chunk": 0}, "chunk must be at least 1 text")],
+    [
+        ({"scale": 0.0}, "scale must be above 0, not 0.0"),
+        ({"chunk": 0}, "chunk must be a whole number of at least 1, not 0"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):

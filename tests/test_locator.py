@@ -46,11 +46,6 @@ def test_fitting_leaves_the_embeddings_alone(fitted: SpaceTimeEncoder) -> None:
     np.testing.assert_array_equal(fitted.encode("Rain.", "2019-01", "UK"), plain.encode("Rain."))
 
 
-def test_a_locator_reads_the_text_alone(fitted: SpaceTimeEncoder) -> None:
-    with pytest.raises(ValueError, match="reads the text alone"):
-        fitted.locate("Rain.", months="2019-01")
-
-
 def test_a_repeated_word_counts_once(fitted: SpaceTimeEncoder) -> None:
     once, twice = fitted.model.locator, fitted.word_pieces(["snow heat", "snow heat snow"])
     assert once is not None
@@ -74,9 +69,7 @@ def test_rare_pieces_and_the_ends_of_a_text_weigh_nothing() -> None:
 
 def test_a_near_month_is_half_right() -> None:
     logits = torch.full((1, 12), -10.0)
-    losses = [
-        month_loss(logits.index_fill(1, torch.tensor([m]), 10.0), torch.tensor([5]), 3.0).item() for m in (5, 6, 11)
-    ]
+    losses = [month_loss(logits.index_fill(1, torch.tensor([m]), 10.0), torch.tensor([5])).item() for m in (5, 6, 11)]
     assert losses[0] < losses[1] < losses[2]
 
 

@@ -95,7 +95,7 @@ def test_several_positives_and_negatives_are_drawn_from() -> None:
     ("value", "message"),
     [
         (["a"], "needs two texts, it has 1"),
-        (["a", 5], "'5' is not text"),
+        (["a", 5], "5 is not text"),
         (["a", " "], "a text is empty"),
         ("a", "a row must be"),
         ({"one": "a", "two": "b"}, "a row must be"),
@@ -254,10 +254,10 @@ def test_a_file_with_other_lines_than_said_is_in_the_report(tmp_path: Path) -> N
         ("{", "data_config.json is not JSON"),
         ("{}", "must hold a list"),
         ('[{"name": "a.jsonl"}]', 'entry 1 must have "name", "lines" and "weight"'),
-        ('[{"name": 3, "lines": 5, "weight": 1}]', "entry 1: name must be a file's name, not '3'"),
-        ('[{"name": "a", "lines": 0, "weight": 1}]', r"entry 1 \(a\): lines must be a whole number.* not '0'"),
-        ('[{"name": "a", "lines": 5, "weight": -1}]', r"entry 1 \(a\): weight must be a number above 0, not '-1'"),
-        ('[{"name": "a", "lines": 5, "weight": NaN}]', r"weight must be a number above 0, not 'NaN'"),
+        ('[{"name": 3, "lines": 5, "weight": 1}]', "entry 1: name must be a file's name, not 3"),
+        ('[{"name": "a", "lines": 0, "weight": 1}]', r"entry 1 \(a\): lines must be a whole number.* not 0"),
+        ('[{"name": "a", "lines": 5, "weight": -1}]', r"entry 1 \(a\): weight must be a number above 0, not -1"),
+        ('[{"name": "a", "lines": 5, "weight": NaN}]', r"weight must be a number above 0, not nan"),
         (
             '[{"name": "a", "lines": 5, "weight": 1}, {"name": "a", "lines": 5, "weight": 2}]',
             "'a' stands there 2 times",
@@ -293,11 +293,11 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"batch_size": 1}, "batch_size must be a whole number of at least 2, not 1"),
         ({"datasets_per_batch": 9}, "between 1 and batch_size, not 9"),
-        ({"bad_rows": "ignore"}, "bad_rows must be 'stop' or 'skip'"),
-        ({"block": 0}, "block must be at least 1, not 0"),
-        ({"most_negatives": -1}, "most_negatives must be at least 0"),
+        ({"bad_rows": "ignore"}, "bad_rows must be one of 'stop', 'skip', not 'ignore'"),
+        ({"block": 0}, "block must be a whole number of at least 1, not 0"),
+        ({"most_negatives": -1}, "most_negatives must be a whole number of at least 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:

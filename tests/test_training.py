@@ -263,7 +263,7 @@ def test_tensorboard_files_are_written_when_asked_for(tmp_path: Path) -> None:
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"learning_rate": float("nan")}, "learning_rate must be a number, not nan"),
         ({"hide_month": 1.2}, "hide_month must lie between 0 and 1"),
-        ({"precision": "fp8"}, "precision must be 'auto', 'float32' or 'bfloat16', not 'fp8'"),
+        ({"precision": "fp8"}, "precision must be one of 'auto', 'float32', 'bfloat16', not 'fp8'"),
     ],
 )
 def test_bad_options_are_refused(changes: dict[str, Any], message: str) -> None:

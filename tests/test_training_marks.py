@@ -62,7 +62,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe
     (folder / "some.jsonl").write_text("".join(lines))
     (folder / "data_config.json").write_text('[{"name": "some.jsonl", "lines": 12, "weight": 1}]')
     sources = read_data_config(folder / "data_config.json")
-    small = JointRecipe(events=2, others=3, masked=4, asked=3)
+    small = JointRecipe(others=3, masked=4)
     quiet: dict[str, Any] = {"overwrite": True, "show_progress": False}
     first, second = replace(STAGE1, **SHORT, **HIGH), replace(STAGE2, **SHORT, **HIGH)
     seeds = itertools.count()  # a locator is fitted from new weights, the same ones for the same seed
@@ -70,7 +70,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe
         "stage 1": lambda e, f: train_stage1(triples, e, f, first, **quiet),
         "stage 1, frozen": lambda e, f: train_stage1(triples, e, f, replace(first, freeze_backbone=True), **quiet),
         "stage 2": lambda e, f: train_stage2(pairs, e, f, second, **quiet),
-        "joint": lambda e, f: train_joint(triples, triples, e, f, replace(JOINT, **SHORT), recipe=small, **quiet),
+        "joint": lambda e, f: train_joint(triples, e, f, replace(JOINT, **SHORT), recipe=small, **quiet),
         "plain": lambda e, f: train_plain(sources, e, f, replace(PLAIN, **SHORT, **HIGH), **quiet),
         "locator": lambda e, f: fit_locator(e, triples, epochs=1, seed=next(seeds), show_progress=False),
     }

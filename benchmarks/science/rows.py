@@ -3,9 +3,8 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from benchmarks.events import EventLoss, EventRecipe
 from spacetime.training import JOINT, STAGE1, STAGE2, TrainingOptions
-from spacetime.training.joint import JointRecipe
-from spacetime.training.objectives import JointLoss
 from spacetime.training.pairs import PairRecipe
 
 # The published rates suit the card's 33,750 steps; these are the best found for a hundred.
@@ -65,7 +64,7 @@ class Row:
         """Everything that decides about its training, for the name of its folder."""
         facts = asdict(self)
         if self.kind == "joint":
-            facts |= {"options": asdict(JOINT), "recipe": asdict(JointRecipe()), "loss": asdict(JointLoss())}
+            facts |= {"options": asdict(JOINT), "recipe": asdict(EventRecipe()), "loss": asdict(EventLoss())}
         return facts
 
 

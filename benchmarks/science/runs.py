@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.concatenation import TunedConcatenation
+from benchmarks.events import EventBatches, EventLoss, EventRecipe
 from benchmarks.retrieval import decayed_scores, event_queries, retrieval_score, tune_decay
 from benchmarks.science import measures
 from benchmarks.science.material import MAX_LENGTH, TUNING_DAYS, Material, Settings
@@ -139,10 +140,12 @@ def _joint(seed: int, material: Material, settings: Settings, folder: Path, meas
         options = replace(JOINT, max_steps=settings.joint_steps, seed=seed, checkpoint_every=10_000)
         train_joint(
             material.train,
-            material.asked,
             encoder,
             folder / "joint",
             options,
+            recipe=EventRecipe(),
+            loss=EventLoss(),
+            make_batches=partial(EventBatches, asked=material.asked),
             max_length=MAX_LENGTH,
             show_progress=False,
         )

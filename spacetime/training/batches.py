@@ -51,17 +51,10 @@ class SharedBatches(Batches, Protocol):
 
 
 class BatchPlan:
-    """Which rows are in which batch, epoch by epoch.
+    """Which rows are in which batch, epoch by epoch; `lengths` (n,) are the word pieces of each row.
 
     Rows are shuffled, sorted by length inside windows of fifty batches, cut into batches, and the batches are
-    shuffled again.  Every row comes once an epoch; the last batch may be smaller.
-
-    Parameters
-    ----------
-    lengths : array of shape (n,)
-        Word pieces of each row.
-    batch_size, seed
-        As everywhere.
+    shuffled again. Every row comes once an epoch; the last batch may be smaller.
     """
 
     def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
@@ -91,19 +84,40 @@ class BatchPlan:
         return [batches[i] for i in random.permutation(len(batches))]
 
 
-class TripleBatches:
+class _Planned:
+    """Rows of a data set that a plan deals out, tokenised; some contexts are hidden."""
+
+    def __init__(
+        self,
+        dataset: datasets.Dataset,
+        encoder: SpaceTimeEncoder,
+        columns: dict[str, str],
+        batch_size: int,
+        seed: int,
+        **shares: float,
+    ) -> None:
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not {share}")
+        self.tokens = with_word_pieces(dataset, encoder, columns)
+        self.tokenizer, self.seed, self.shares = encoder.tokenizer, seed, shares
+        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+
+class TripleBatches(_Planned):
     """Batches of (sentence, month, region) for stage 1, with masked words.
 
     Parameters
     ----------
-    dataset : datasets.Dataset
+    dataset
         Columns text, month, region (labels, or None where missing).
-    encoder : SpaceTimeEncoder
-        Whose tokenizer, months and regions are used.
+    encoder
+        Its tokenizer, months and regions are used.
     batch_size, seed
         The same seed gives the same batches, masks and hidden contexts.
-    mask_share
-        Share of the word pieces to be predicted.
     hide_month, hide_region
         Probability with which a sentence's month or region is hidden from the model's inputs (never from the
         heads' labels): context dropout, so that the heads learn to infer them.
@@ -121,41 +135,32 @@ class TripleBatches:
         *,
         batch_size: int = 32,
         seed: int = 0,
-        mask_share: float = MASK_SHARE,
         hide_month: float = 0.0,
         hide_region: float = 0.0,
     ) -> None:
-        for name, share in (("mask_share", mask_share), ("hide_month", hide_month), ("hide_region", hide_region)):
-            check_share(name, share)
         check_columns(dataset, ["text", "month", "region"], "data set")
-        self.tokens = with_word_pieces(dataset, encoder, {"text": "input_ids"})
+        columns = {"text": "input_ids"}
+        super().__init__(dataset, encoder, columns, batch_size, seed, hide_month=hide_month, hide_region=hide_region)
         self.month_ids = encoder.months.ids(dataset["month"][:])
         self.region_ids = encoder.regions.ids(dataset["region"][:])
-        self.tokenizer = encoder.tokenizer
-        self.mask_share, self.hide_month, self.hide_region = mask_share, hide_month, hide_region
-        self.seed = seed
-        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
-
-    def __len__(self) -> int:
-        return len(self.plan)
 
     def __getitem__(self, step: int) -> Batch:
         rows = self.plan[step]
         random = np.random.default_rng([self.seed, 1, step])
         input_ids, attention_mask = pad(self.tokens[rows]["input_ids"], self.tokenizer.pad_token_id)
         input_ids, masked, labels = mask_words(
-            input_ids, attention_mask, random, self.tokenizer.mask_token_id, len(self.tokenizer), self.mask_share
+            input_ids, attention_mask, random, self.tokenizer.mask_token_id, len(self.tokenizer)
         )
         month_ids, region_ids = self.month_ids[rows], self.region_ids[rows]
         return {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
-            "month_ids": torch.from_numpy(hide(month_ids, self.hide_month, random)),
-            "region_ids": torch.from_numpy(hide(region_ids, self.hide_region, random)),
+            "month_ids": torch.from_numpy(hide(month_ids, self.shares["hide_month"], random)),
+            "region_ids": torch.from_numpy(hide(region_ids, self.shares["hide_region"], random)),
             "masked_positions": masked,
             "mlm_labels": labels,
-            "month_labels": torch.from_numpy(np.where(month_ids == MISSING, NO_LABEL, month_ids)),
-            "region_labels": torch.from_numpy(np.where(region_ids == MISSING, NO_LABEL, region_ids)),
+            "month_labels": as_labels(month_ids),
+            "region_labels": as_labels(region_ids),
         }
 
     def share(self, step: int, process: int, processes: int) -> Batch:
@@ -170,20 +175,12 @@ class TripleBatches:
         return _cut_at_longest(own)
 
 
-class PairBatches:
+class PairBatches(_Planned):
     """Batches of sentence pairs with a similarity to be reached, for stage 2.
 
-    Parameters
-    ----------
-    pairs : datasets.Dataset
-        As `spacetime.training.pairs.build_pairs` makes it.
-    encoder : SpaceTimeEncoder
-        Whose tokenizer, months and regions are used.
-    recipe : PairRecipe
-        How the label is made of its parts; needed again where a context is hidden.
-    hide_month, hide_region
-        Probability, for each side of a pair, with which its month or region is hidden.  The label is then made of
-        the parts that are left, so that a pair without contexts is asked for its meaning alone.
+    The parameters are those of `TripleBatches`, with pairs of `spacetime.training.pairs.build_pairs` and the recipe of
+    their labels. A context is hidden on each side of a pair by itself; the label is then made of the parts that are
+    left, so that a pair without contexts is asked for its meaning alone.
 
     Notes
     -----
@@ -202,30 +199,23 @@ class PairBatches:
         hide_month: float = 0.0,
         hide_region: float = 0.0,
     ) -> None:
-        for name, share in (("hide_month", hide_month), ("hide_region", hide_region)):
-            check_share(name, share)
-        self.recipe = recipe or PairRecipe()
         check_columns(pairs, ["text1", "text2", "month1", "month2", "region1", "region2"], "pairs")
-        self.tokens = with_word_pieces(pairs, encoder, {"text1": "input_ids1", "text2": "input_ids2"})
+        columns = {"text1": "input_ids1", "text2": "input_ids2"}
+        super().__init__(pairs, encoder, columns, batch_size, seed, hide_month=hide_month, hide_region=hide_region)
+        self.recipe = recipe or PairRecipe()
         self.month_ids = np.stack([encoder.months.ids(pairs[f"month{side}"][:]) for side in (1, 2)])
         self.region_ids = np.stack([encoder.regions.ids(pairs[f"region{side}"][:]) for side in (1, 2)])
         self.parts = np.stack(
             [np.asarray(pairs[name][:], dtype=float) for name in ("cosine", "time_similarity", "region_similarity")]
         )  # (3, n), NaN where a context is missing
-        self.pad_token_id = encoder.tokenizer.pad_token_id
-        self.hide_month, self.hide_region, self.seed = hide_month, hide_region, seed
-        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
-
-    def __len__(self) -> int:
-        return len(self.plan)
 
     def __getitem__(self, step: int) -> Batch:
         rows = self.plan[step]
         random = np.random.default_rng([self.seed, 2, step])
         tokens = self.tokens[rows]
-        input_ids, attention_mask = pad(tokens["input_ids1"] + tokens["input_ids2"], self.pad_token_id)
-        month_ids = hide(self.month_ids[:, rows], self.hide_month, random)  # (2, B)
-        region_ids = hide(self.region_ids[:, rows], self.hide_region, random)
+        input_ids, attention_mask = pad(tokens["input_ids1"] + tokens["input_ids2"], self.tokenizer.pad_token_id)
+        month_ids = hide(self.month_ids[:, rows], self.shares["hide_month"], random)  # (2, B)
+        region_ids = hide(self.region_ids[:, rows], self.shares["hide_region"], random)
         cosine, time, region = self.parts[:, rows]
         similarity = self.recipe.label(
             cosine,
@@ -277,18 +267,8 @@ def every_batch(batches: Batches) -> Iterator[Batch]:
 def with_word_pieces(dataset: datasets.Dataset, encoder: SpaceTimeEncoder, columns: dict[str, str]) -> datasets.Dataset:
     """Tokenise text columns once, on disk where the data set is on disk.
 
-    Parameters
-    ----------
-    columns
-        From the name of a text column to the name of the new column of word piece ids.
-
-    Returns
-    -------
-    datasets.Dataset
-        The new columns, and `length`: the longest of them in each row.
+    `columns` maps a text column to the new column of its word piece ids; `length` is the longest of them in each row.
     """
-    if len(dataset) == 0:
-        raise ValueError("no rows to train on; the corpus or the split is empty")
 
     def tokenize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         ids = {new: encoder.word_pieces(rows[old]) for old, new in columns.items()}
@@ -320,15 +300,8 @@ def mask_words(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """BERT's masking: of the chosen word pieces 80 % become [MASK], 10 % any word piece, 10 % stay.
 
-    [CLS], [SEP] and padding are never chosen; they are the first and the last real place and what follows.
-
-    Returns
-    -------
-    input_ids : Tensor (B, L)
-        With the chosen places changed.
-    masked_positions : Tensor (B, L) of bool
-    labels : Tensor (number of masked places,)
-        What stood there, in the order of `input_ids[masked_positions]`.
+    [CLS], [SEP] and padding are never chosen; they are the first and the last real place and what follows. Returned
+    are the changed ids and where they are (B, L), and what stood there, in the order of `input_ids[masked_positions]`.
     """
     ids, real = input_ids.numpy(), attention_mask.numpy().astype(bool)
     last = real.sum(1) - 1
@@ -350,6 +323,6 @@ def hide(ids: NDArray[np.int64], share: float, random: np.random.Generator) -> N
     return np.where(random.random(ids.shape) < share, MISSING, ids)
 
 
-def check_share(name: str, share: float) -> None:
-    if not 0 <= share <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, not {share}")
+def as_labels(ids: NDArray[np.int64]) -> Tensor:
+    """Ids for a cross entropy, which leaves missing ones out."""
+    return torch.from_numpy(np.where(ids == MISSING, NO_LABEL, ids))

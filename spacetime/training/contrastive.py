@@ -6,14 +6,14 @@ differentiated down to the embeddings, and each chunk is embedded once more to c
 the weights (Gao et al. 2021, arXiv 2101.06983). The gradient is the same; the encoder runs forward twice.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
+from torch.utils.checkpoint import get_device_states, set_device_states
 
+from spacetime.inputs import fit_fields
 from spacetime.training.batches import Batch
 from spacetime.training.objectives import Parts
 from spacetime.training.processes import count_processes, over_processes, rows_of_each
@@ -50,16 +50,14 @@ class ContrastiveLoss:
     chunk: int | None = None
 
     def __post_init__(self) -> None:
+        fit_fields(self)
         if not self.scale > 0:
             raise ValueError(f"scale must be above 0, not {self.scale!r}")
-        if self.chunk is not None and self.chunk < 1:
-            raise ValueError(f"chunk must be at least 1 text, or None for all at once, not {self.chunk!r}")
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         """Loss and its parts: `accuracy` is the share of the questions whose own answer is the nearest.
 
-        The gradient of the returned loss runs the second pass when it is asked for, so that the caller writes
-        `loss.backward()` in both cases.
+        With chunks, `loss.backward()` runs the second pass.
         """
         parts = _chunks(batch, self.chunk)
         if not torch.is_grad_enabled():
@@ -71,7 +69,7 @@ class ContrastiveLoss:
         states, embeddings = [], []
         with torch.no_grad():
             for part in parts:
-                states.append(_random_state(batch["input_ids"].device))
+                states.append((torch.get_rng_state(), *get_device_states(batch["input_ids"])))
                 embeddings.append(_embed(model, batch, part))
         leaf = torch.cat(embeddings).requires_grad_()
         found, shown = self._loss(leaf, batch, torch.cat(parts))
@@ -80,8 +78,10 @@ class ContrastiveLoss:
 
         def second_pass(factor: Tensor) -> None:
             with torch.enable_grad():
-                for part, state, pulled in zip(parts, states, gradients, strict=True):
-                    with _random_state_restored(state, pulled.device):
+                for part, (state, devices, device_states), pulled in zip(parts, states, gradients, strict=True):
+                    with torch.random.fork_rng(devices):
+                        torch.set_rng_state(state)
+                        set_device_states(devices, device_states)
                         embedding = _embed(model, batch, part)
                     embedding.backward(pulled * factor)
 
@@ -94,13 +94,11 @@ class ContrastiveLoss:
         embeddings = embeddings[torch.argsort(order)]  # back to the order of the batch
         count = len(batch["first_texts"])
         first, second, negative = embeddings.tensor_split((count, 2 * count))
-        first_texts, second_texts, negative_texts = (
-            batch[name] for name in ("first_texts", "second_texts", "negative_texts")
-        )
-        every_second, every_second_text = over_processes(second), over_processes(second_texts)
-        every_first_text = over_processes(first_texts)
-        candidates = torch.cat((every_second, over_processes(negative)))  # (all second texts + all negatives, C)
-        candidate_texts = torch.cat((every_second_text, over_processes(negative_texts)))
+        first_texts, second_texts = batch["first_texts"], batch["second_texts"]
+        every_first_text, every_second_text = over_processes(first_texts), over_processes(second_texts)
+        # All second texts, then all negatives: (candidates, C)
+        candidates = torch.cat((over_processes(second), over_processes(negative)))
+        candidate_texts = torch.cat((every_second_text, over_processes(batch["negative_texts"])))
         # Rows of this process among those of all; with one process 0, 1, 2, ...
         before = sum(rows_of_each(first)[: distributed.get_rank()]) if count_processes() > 1 else 0
         own = before + torch.arange(count, device=embeddings.device)
@@ -147,20 +145,3 @@ def _embed(model: nn.Module, batch: Batch, rows: Tensor) -> Tensor:
     if embedding.dtype in (torch.bfloat16, torch.float16):  # cosines and their softmax need more digits
         embedding = embedding.float()
     return functional.normalize(embedding, dim=-1)
-
-
-RandomState = tuple[Tensor, Tensor | None]
-
-
-def _random_state(device: torch.device) -> RandomState:
-    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-
-
-@contextmanager
-def _random_state_restored(state: RandomState, device: torch.device) -> Iterator[None]:
-    """The random state of an earlier moment, and afterwards the present one again."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.set_rng_state(state[0])
-        if state[1] is not None:
-            torch.cuda.set_rng_state(state[1], device)
-        yield

@@ -8,13 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import check_columns
 from spacetime.model.embedding import pad
 from spacetime.model.modeling import Locator
-from spacetime.months import MISSING
-from spacetime.training.batches import NO_LABEL
+from spacetime.training.batches import NO_LABEL, as_labels
 from spacetime.training.loop import weights_only
 from spacetime.training.objectives import cross_entropy
 
+BATCH_SIZE = 256
+LEARNING_RATE = 3e-3
+HIDE_PIECES = 0.3  # share of the word pieces, and of the embedding's numbers, left out at random in each step
+NEAR_MONTHS = 2.0  # half of the target spreads over near months as exp(-months apart / this)
 EMBEDDING_RATE = 0.3  # of the learning rate, for what reads the embedding: it needs little, and memorises with more
 PIECE_SCALE = 10.0  # what the bag's unit vectors are multiplied by while fitting: pieces then learn ten times as fast
 
@@ -25,65 +29,31 @@ def fit_locator(
     *,
     validation: datasets.Dataset | None = None,
     epochs: int = 6,
-    batch_size: int = 256,
-    learning_rate: float = 3e-3,
-    hide_pieces: float = 0.3,
-    near_months: float = 2.0,
     seed: int = 0,
     show_progress: bool | None = None,
 ) -> dict[str, float]:
     """Fit `encoder.model.locator` in place; a few seconds once the plain embeddings are there.
 
-    Parameters
-    ----------
-    encoder
-        Its configuration must have a `locator_rank`.
-    dataset, validation
-        Columns text, month, region; a missing label is left out of its own loss.  On `validation` one temperature for
-        months and one for regions are chosen, so that probabilities mean what they say.
-    hide_pieces
-        Share of the word pieces, and of the embedding's numbers, left out at random in each step.
-    near_months
-        Half of the target spreads over near months as exp(-months apart / near_months); 0 asks for the one month only.
-    epochs, batch_size, learning_rate, seed
-        Of AdamW, with a rate that falls to 0 linearly.
-
-    Returns
-    -------
-    dict
-        `temperature_month`, `temperature_region`: what the logits were divided by.
-
-    Raises
-    ------
-    ValueError
-        The model has no locator, or the data set has no row.
+    The data sets have columns text, month, region; a missing label is left out of its own loss. On `validation` one
+    temperature for months and one for regions are chosen, so that probabilities mean what they say; what the logits
+    were divided by is returned.
     """
     locator = encoder.model.locator
     if locator is None:
         raise ValueError("this model has no locator; build it with locator_rank=64")
-    if len(dataset) == 0:
-        raise ValueError("no rows to fit a locator on; the corpus or the split is empty")
+    check_columns(dataset, ["text", "month", "region"], "data set")
     with weights_only(encoder.model):
         encoder.model.eval()
         rows = _Located(encoder, dataset, show_progress)
         locator.piece_weights.copy_(inverse_document_frequency(rows.pieces, encoder.model.config.vocab_size))
         locator.requires_grad_(True)
-        _fit(locator, rows, epochs, batch_size, learning_rate, hide_pieces, near_months, seed)
+        _fit(locator, rows, epochs, seed)
         if validation is None or not len(validation):
             return {"temperature_month": 1.0, "temperature_region": 1.0}
         return _calibrate(locator.eval(), _Located(encoder, validation, show_progress))
 
 
-def _fit(
-    locator: Locator,
-    rows: "_Located",
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    hide_pieces: float,
-    near_months: float,
-    seed: int,
-) -> None:
+def _fit(locator: Locator, rows: "_Located", epochs: int, seed: int) -> None:
     """Fit the weights, from new ones."""
     random = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -92,16 +62,16 @@ def _fit(
     mean, spread = rows.embeddings.mean(0), rows.embeddings.std(0).clamp(min=1e-3)
     bag = [*locator.pieces.parameters(), *locator.from_pieces.parameters()]
     groups = [{"params": bag, "rate": 1.0}, {"params": [*locator.from_embedding.parameters()], "rate": EMBEDDING_RATE}]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.01, fused=True)
-    batches = -(-len(rows) // batch_size)  # an epoch
+    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, weight_decay=0.01, fused=True)
+    batches = -(-len(rows.pieces) // BATCH_SIZE)  # an epoch
     step, steps = 0, epochs * batches
     locator.train()
     for _ in range(epochs):
-        for chosen in np.array_split(random.permutation(len(rows)), batches):
+        for chosen in np.array_split(random.permutation(len(rows.pieces)), batches):
             for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * learning_rate * (1 - step / steps)
-            month_logits, region_logits = _logits(locator, rows, chosen, mean, spread, hide_pieces)
-            loss = month_loss(month_logits, rows.month_ids[chosen], near_months)
+                group["lr"] = group["rate"] * LEARNING_RATE * (1 - step / steps)
+            month_logits, region_logits = _logits(locator, rows, chosen, mean, spread)
+            loss = month_loss(month_logits, rows.month_ids[chosen])
             loss = loss + cross_entropy(region_logits, rows.region_ids[chosen])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -126,13 +96,13 @@ def inverse_document_frequency(pieces: list[list[int]], vocabulary: int) -> Tens
     return torch.from_numpy(np.where(seen < 2, 0.0, weights)).float()
 
 
-def month_loss(logits: Tensor, month_ids: Tensor, near_months: float) -> Tensor:
+def month_loss(logits: Tensor, month_ids: Tensor) -> Tensor:
     """Cross entropy, half of it against a target that spreads over near months; rows without a month are left out."""
     known = month_ids != NO_LABEL
-    if near_months == 0 or not known.any():
+    if not known.any():
         return cross_entropy(logits, month_ids)
     apart = (torch.arange(logits.shape[1])[None] - month_ids[known][:, None]).abs()
-    near = torch.softmax(-apart / near_months, dim=-1)
+    near = torch.softmax(-apart / NEAR_MONTHS, dim=-1)
     return (cross_entropy(logits, month_ids) - (near * logits[known].log_softmax(-1)).sum(-1).mean()) / 2
 
 
@@ -143,23 +113,18 @@ class _Located:
         texts = dataset["text"][:]
         self.pieces = encoder.word_pieces(texts)
         self.embeddings = torch.from_numpy(encoder.encode(texts, show_progress=show_progress))
-        month_ids: NDArray[np.int64] = encoder.months.ids(dataset["month"][:])
-        region_ids: NDArray[np.int64] = encoder.regions.ids(dataset["region"][:])
-        self.month_ids = torch.from_numpy(np.where(month_ids == MISSING, NO_LABEL, month_ids))
-        self.region_ids = torch.from_numpy(np.where(region_ids == MISSING, NO_LABEL, region_ids))
-
-    def __len__(self) -> int:
-        return len(self.pieces)
+        self.month_ids = as_labels(encoder.months.ids(dataset["month"][:]))
+        self.region_ids = as_labels(encoder.regions.ids(dataset["region"][:]))
 
 
 def _logits(
-    locator: Locator, rows: _Located, chosen: NDArray[np.int64], mean: Tensor, spread: Tensor, hide_pieces: float
+    locator: Locator, rows: _Located, chosen: NDArray[np.int64], mean: Tensor, spread: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The locator's logits while fitting: standardised embeddings, a scaled bag with some pieces left out."""
     input_ids, attention_mask = pad([rows.pieces[row] for row in chosen], 0)
-    kept = attention_mask * (torch.rand(attention_mask.shape) >= hide_pieces)
+    kept = attention_mask * (torch.rand(attention_mask.shape) >= HIDE_PIECES)
     bag = torch.einsum("bl,blr->br", locator.bag_weights(input_ids, kept), locator.pieces(input_ids))
-    standard = functional.dropout((rows.embeddings[chosen] - mean) / spread, hide_pieces)
+    standard = functional.dropout((rows.embeddings[chosen] - mean) / spread, HIDE_PIECES)
     logits = locator.from_pieces(PIECE_SCALE * bag) + locator.from_embedding(standard)
     return logits[:, : locator.num_months], logits[:, locator.num_months :]
 
@@ -171,11 +136,9 @@ def _calibrate(locator: Locator, rows: _Located) -> dict[str, float]:
     month_logits, region_logits = locator(rows.embeddings, input_ids, attention_mask)
     grid = torch.linspace(0.5, 4.0, 71)
     found = {}
-    months = slice(0, locator.num_months)
-    regions = slice(locator.num_months, None)
     for name, logits, labels, part in (
-        ("month", month_logits, rows.month_ids, months),
-        ("region", region_logits, rows.region_ids, regions),
+        ("month", month_logits, rows.month_ids, slice(locator.num_months)),
+        ("region", region_logits, rows.region_ids, slice(locator.num_months, None)),
     ):
         losses = [functional.cross_entropy(logits / t, labels, ignore_index=NO_LABEL).item() for t in grid]
         temperature = float(grid[int(np.argmin(losses))])

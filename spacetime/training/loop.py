@@ -10,14 +10,13 @@ of them writes, evaluates and shows progress.
 
 import json
 import math
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -27,16 +26,18 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from spacetime.folders import new_folder, write_text
-from spacetime.inputs import as_annotated, fit_fields
+from spacetime.inputs import as_annotated, fit_fields, quoted
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import quick_precision, say_where_bfloat16_is_slow
-from spacetime.training.batches import Batch, Batches, SharedBatches
+from spacetime.training.batches import Batches, SharedBatches
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
 LOG_FILE = "log.jsonl"
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 Evaluate = Callable[[SpaceTimeMiniLM], dict[str, float]]
+Facts = Mapping[str, object]
+NO_FACTS: Facts = {}
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,11 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         fit_fields(self)
         for name in ("learning_rate", "new_learning_rate", "max_gradient_norm"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
         for name in ("warmup_share", "hide_month", "hide_region", "dropout", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)!r}")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {self.precision!r}")
 
 
 class Run(TypedDict, total=False):
@@ -147,7 +146,7 @@ class TrainingResult:
     seconds: float  # of this run; a resumed one counts from its resumption
     tokens_per_second: float
     final: dict[str, float]  # loss and its parts, mean over the last tenth of the steps
-    evaluation: dict[str, float]  # of several processes the first one has it
+    evaluation: dict[str, float]  # of several processes the first one has it, and the means over a resumed log
 
 
 @as_annotated
@@ -160,6 +159,7 @@ def train(
     *,
     idle: tuple[str, ...] = (),
     evaluate: Evaluate | None = None,
+    facts: Facts = NO_FACTS,
     resume: bool = False,
     overwrite: bool = False,
     show_progress: bool | None = None,
@@ -170,14 +170,14 @@ def train(
 
     Parameters
     ----------
-    model, batches, objective, options
-        What is trained, on what, towards what, and how.
     output
         Folder for `log.jsonl` (a line for each step) and `checkpoint-STEP/`.
     idle
         How the names of parameters begin that have no part in the objective. They are frozen while this runs.
     evaluate
         Called with the model now and then (`options.evaluate_every`) and at the end; its numbers are logged.
+    facts
+        What decides about the weights beside the options: a checkpoint of other facts is refused.
     resume, overwrite, show_progress
         See `Run`.
 
@@ -185,13 +185,13 @@ def train(
     ------
     ValueError
         `output` already holds a training and neither `resume` nor `overwrite` is given; the checkpoint belongs to
-        another model or other options; the loss is not finite; there are several processes and the batches cannot be
-        shared, or have fewer rows.
+        another model or other options; the loss is not finite; several processes cannot share the batches.
     """
     output = Path(output)
     accelerator = join_processes(model.device, mixed_precision(options, model.device))
+    first = accelerator.is_main_process
     check_shares(batches, options.batch_size, accelerator.num_processes)
-    if accelerator.is_main_process:
+    if first:
         prepare_output(output, resume, overwrite)
     accelerator.wait_for_everyone()
     if accelerator.num_processes > 1:
@@ -207,23 +207,19 @@ def train(
         # The rates are set at every step.
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, fused=True)
         steps, start = planned_steps(options, batches), 0
-        if resume and (checkpoint := newest_checkpoint(output)):
-            start = load_checkpoint(checkpoint, model, optimizer, options)
+        if resume and (found := checkpoints(output)):
+            start = load_checkpoint(found[-1], model, optimizer, options, facts)
         begin_alike(model, batches, start, steps)
         # `evaluation_mode` puts autocast around the model, but no DistributedDataParallel: see `processes`.
         accelerator.prepare_model(model, device_placement=False, evaluation_mode=True)
-        optimizer = accelerator.prepare_optimizer(optimizer)
-        log = TrainingLog(output, start, options.tensorboard, writes=accelerator.is_main_process)
-        accelerator.wait_for_everyone()  # all have read the log when the first process writes it anew
-        if not accelerator.is_main_process:
-            evaluate, show_progress = None, False
+        log = TrainingLog(output, start, options.tensorboard) if first else None
+        loop = _Loop(
+            model, batches, objective, options, accelerator, accelerator.prepare_optimizer(optimizer), log,
+            evaluate if first else None, facts,
+        )  # fmt: skip
         hidden = None if show_progress is None else not show_progress
-        bar = tqdm(total=steps, initial=start, desc="train", unit="step", disable=hidden)
-        with log, bar:
-            return _steps(
-                model, batches, objective, options, output, accelerator, optimizer, range(start, steps),
-                evaluate, log, bar,
-            )  # fmt: skip
+        with tqdm(total=steps, initial=start, desc="train", unit="step", disable=hidden if first else True) as bar:
+            return loop.run(range(start, steps), bar)
 
 
 @contextmanager
@@ -251,76 +247,70 @@ def weights_only(model: SpaceTimeMiniLM) -> Iterator[None]:
                 parameter.requires_grad_(requires_grad).grad = gradient
 
 
-def _steps(
-    model: SpaceTimeMiniLM,
-    batches: Batches,
-    objective: Objective,
-    options: TrainingOptions,
-    output: Path,
-    accelerator: Accelerator,
-    optimizer: Any,
-    steps: range,
-    evaluate: Evaluate | None,
-    log: "TrainingLog",
-    bar: Any,
-) -> TrainingResult:
-    """The loop itself, over the steps that are still to be taken."""
-    began, tokens, evaluation = time.perf_counter(), 0, {}
-    process, processes = accelerator.process_index, accelerator.num_processes
-    for step in steps:
-        torch.manual_seed(step_seed(options.seed, step, process))  # of dropout
-        batch = {name: part.to(model.device) for name, part in own_batch(batches, step, process, processes).items()}
-        factor = warmup_then_decay(step, steps.stop, options.warmup_share, options.warmup_steps)
-        for group in optimizer.param_groups:
+@dataclass
+class _Loop:
+    """A training that is under way; of several processes only the first one has a log, and evaluates."""
+
+    model: SpaceTimeMiniLM
+    batches: Batches
+    objective: Objective
+    options: TrainingOptions
+    accelerator: Accelerator
+    optimizer: Any
+    log: "TrainingLog | None"
+    evaluate: Evaluate | None
+    facts: Facts
+
+    def run(self, steps: range, bar: Any) -> TrainingResult:
+        """Take the steps that are still to be taken."""
+        options, log, began, tokens = self.options, self.log, time.perf_counter(), 0
+        evaluation: dict[str, float] = {}
+        for step in steps:
+            factor = warmup_then_decay(step, steps.stop, options.warmup_share, options.warmup_steps)
+            losses, norm = self.step(step, factor)
+            tokens += round(losses.pop("tokens") * self.accelerator.num_processes)
+            if not math.isfinite(losses["loss"]):
+                raise ValueError(
+                    f"the loss at step {step + 1} is {losses['loss']}; try a lower learning rate or float32"
+                )
+            rate = round(tokens / (time.perf_counter() - began))
+            bar.update()
+            bar.set_postfix_str(f"loss {losses['loss']:.3f}, {rate:,} tokens/s", refresh=False)
+            if log is None:
+                continue
+            figures = {"learning_rate": options.learning_rate * factor, "gradient_norm": norm}
+            log.step(step + 1, losses, **figures, tokens_per_second=rate)
+            last = step + 1 == steps.stop
+            if self.evaluate is not None and (last or (step + 1) % (options.evaluate_every or steps.stop) == 0):
+                self.model.eval()
+                with torch.inference_mode():
+                    evaluation = self.evaluate(self.model)
+                log.evaluation(step + 1, evaluation)
+            if last or (step + 1) % options.checkpoint_every == 0:
+                save_checkpoint(log.output, step + 1, self.model, self.optimizer, options, self.facts)
+        seconds = time.perf_counter() - began
+        final = {} if log is None else log.mean_of_last_tenth()
+        return TrainingResult(steps.stop, seconds, tokens / seconds if seconds else 0.0, final, evaluation)
+
+    def step(self, step: int, factor: float) -> tuple[dict[str, float], float]:
+        """Take one step; return loss, parts and tokens, as means over the processes, and the gradient's norm."""
+        model, process, processes = self.model, self.accelerator.process_index, self.accelerator.num_processes
+        torch.manual_seed(step_seed(self.options.seed, step, process))  # of dropout
+        shared = processes > 1 and isinstance(self.batches, SharedBatches)
+        batch = self.batches.share(step, process, processes) if shared else self.batches[step]
+        batch = {name: part.to(model.device) for name, part in batch.items()}
+        for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        losses, norm = _step(model, batch, objective, options.max_gradient_norm, accelerator, optimizer)
-        tokens += round(losses.pop("tokens") * processes)
-        if not math.isfinite(losses["loss"]):
-            raise ValueError(f"the loss at step {step + 1} is {losses['loss']}; try a lower learning rate or float32")
-        rate = round(tokens / (time.perf_counter() - began))
-        log.step(
-            step + 1,
-            losses,
-            learning_rate=options.learning_rate * factor,
-            gradient_norm=norm,
-            tokens_per_second=rate,
-        )
-        bar.update()
-        bar.set_postfix_str(f"loss {losses['loss']:.3f}, {rate:,} tokens/s", refresh=False)
-
-        last = step + 1 == steps.stop
-        if evaluate is not None and (last or (options.evaluate_every and (step + 1) % options.evaluate_every == 0)):
-            model.eval()
-            with torch.inference_mode():
-                evaluation = evaluate(model)
-            log.evaluation(step + 1, evaluation)
-        if accelerator.is_main_process and (last or (step + 1) % options.checkpoint_every == 0):
-            save_checkpoint(output, step + 1, model, optimizer, options)
-    seconds = time.perf_counter() - began
-    return TrainingResult(
-        steps.stop, seconds, tokens / seconds if seconds else 0.0, log.mean_of_last_tenth(), evaluation
-    )
-
-
-def _step(
-    model: SpaceTimeMiniLM,
-    batch: Batch,
-    objective: Objective,
-    max_gradient_norm: float,
-    accelerator: Accelerator,
-    optimizer: Any,
-) -> tuple[dict[str, float], float]:
-    """Take one step; return the loss, its parts and the tokens, means over the processes, and the gradient's norm."""
-    model.train()
-    loss, parts = objective(model, batch)
-    accelerator.backward(loss)
-    average_gradients(model.parameters())
-    norm = accelerator.clip_grad_norm_(model.parameters(), max_gradient_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    figures = {"loss": loss, **parts, "tokens": batch["attention_mask"].sum()}
-    means = accelerator.reduce(torch.stack([figure.detach().double() for figure in figures.values()]), "mean")
-    return dict(zip(figures, means.tolist(), strict=True)), float(norm)
+        model.train()
+        loss, parts = self.objective(model, batch)
+        self.accelerator.backward(loss)
+        average_gradients(model.parameters())
+        norm = self.accelerator.clip_grad_norm_(model.parameters(), self.options.max_gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        figures = {"loss": loss, **parts, "tokens": batch["attention_mask"].sum()}
+        means = self.accelerator.reduce(torch.stack([figure.detach().double() for figure in figures.values()]), "mean")
+        return dict(zip(figures, means.tolist(), strict=True)), float(norm)
 
 
 # ----------------------------------------------------------------------------------------------- ingredients
@@ -342,13 +332,6 @@ def check_shares(batches: Batches, batch_size: int, processes: int) -> None:
         )
     if batch_size < processes:
         raise ValueError(f"batch_size must be at least 1 row for each of {processes} processes, not {batch_size}")
-
-
-def own_batch(batches: Batches, step: int, process: int, processes: int) -> Batch:
-    """What a process trains on at a step."""
-    if processes > 1 and isinstance(batches, SharedBatches):
-        return batches.share(step, process, processes)
-    return batches[step]
 
 
 def step_seed(seed: int, step: int, process: int) -> int:
@@ -421,80 +404,68 @@ def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
 
 
 class TrainingLog:
-    """`log.jsonl`: a line for each step and each evaluation; and TensorBoard, if asked for.
+    """`log.jsonl`, a line for each step and each evaluation, and TensorBoard's files, if asked for.
 
-    Of several processes one writes; the others only remember the losses.
+    What a killed run logged after its last checkpoint is run again, so it is logged again.
     """
 
-    def __init__(self, output: Path, start: int, tensorboard: bool, writes: bool = True) -> None:
-        self.path = output / LOG_FILE
-        self.writes = writes
-        self.lines = [line for line in read_log(self.path) if line["step"] <= start]
-        self.losses: list[dict[str, float]] = [line["losses"] for line in self.lines if "losses" in line]
+    def __init__(self, output: Path, start: int, tensorboard: bool) -> None:
+        self.output = output
         self.board: Any = None
-        if tensorboard and writes:
+        lines = [line for line in read_log(output / LOG_FILE) if line["step"] <= start]
+        self.losses: list[dict[str, float]] = [line["losses"] for line in lines if "losses" in line]
+        write_text(output / LOG_FILE, "".join(json.dumps(line) + "\n" for line in lines))
+        if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(output / "tensorboard"), purge_step=start + 1)
 
-    def __enter__(self) -> "TrainingLog":
-        # What a killed run logged after its last checkpoint is run again, so it is logged again.
-        if self.writes:
-            write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.lines))
-        self.stream: TextIO = (self.path if self.writes else Path(os.devnull)).open("a", encoding="utf-8")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stream.close()
-        if self.board is not None:
-            self.board.close()
-
     def step(self, step: int, losses: dict[str, float], **rest: float) -> None:
         self.losses.append(losses)
-        self._write({"step": step, "losses": losses, **rest})
-        self._to_board(step, "train", {**losses, **rest})
+        self._write({"step": step, "losses": losses, **rest}, "train", losses | rest)
 
     def evaluation(self, step: int, metrics: dict[str, float]) -> None:
-        self._write({"step": step, "evaluation": metrics})
-        self._to_board(step, "evaluation", metrics)
+        self._write({"step": step, "evaluation": metrics}, "evaluation", metrics)
+
+    def _write(self, line: dict[str, Any], group: str, values: dict[str, float]) -> None:
+        with (self.output / LOG_FILE).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(f"{group}/{name}", value, line["step"])
+            self.board.flush()
 
     def mean_of_last_tenth(self) -> dict[str, float]:
         last = self.losses[-max(1, len(self.losses) // 10) :]
         return {name: float(np.mean([losses[name] for losses in last])) for name in (last[0] if last else {})}
 
-    def _write(self, line: dict[str, Any]) -> None:
-        self.stream.write(json.dumps(line) + "\n")
-        self.stream.flush()
-
-    def _to_board(self, step: int, group: str, values: dict[str, float]) -> None:
-        if self.board is not None:
-            for name, value in values.items():
-                self.board.add_scalar(f"{group}/{name}", value, step)
-
 
 def read_log(path: str | Path) -> list[dict[str, Any]]:
     """The lines of a `log.jsonl`; a last line cut short by a kill is left out."""
     path = Path(path)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    result = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            result.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise ValueError(f"{path}, line {number} is not JSON: {line[:60]!r}") from error
-    return result
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON, line by line: {error}") from error
 
 
 # ----------------------------------------------------------------------------------------------- checkpoints
 
 
-def save_checkpoint(output: Path, step: int, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> Path:
+def save_checkpoint(
+    output: Path, step: int, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions, facts: Facts = NO_FACTS
+) -> Path:
     """Write `checkpoint-STEP/` completely or not at all, then delete the oldest ones beyond what is kept."""
-    state = {"format": CHECKPOINT_FORMAT, "step": step, "options": asdict(options)}
+    state = {"format": CHECKPOINT_FORMAT, "step": step, "settings": _settings(options, facts)}
+    moments = {
+        f"{index}.{name}": torch.as_tensor(value).contiguous()
+        for index, entry in optimizer.state_dict()["state"].items()
+        for name, value in entry.items()
+    }
     with new_folder(output / f"checkpoint-{step}") as part:
         save_file(_weights(model), part / "model.safetensors")
-        save_file(_optimizer_state(optimizer), part / "optimizer.safetensors")
+        save_file(moments, part / "optimizer.safetensors")
         (part / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in checkpoints(output)[: -options.keep_checkpoints]:
         shutil.rmtree(old)
@@ -507,11 +478,9 @@ def checkpoints(output: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name[11:]))
 
 
-def newest_checkpoint(output: Path) -> Path | None:
-    return next(reversed(checkpoints(output)), None)
-
-
-def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions) -> int:
+def load_checkpoint(
+    path: Path, model: SpaceTimeMiniLM, optimizer: Any, options: TrainingOptions, facts: Facts = NO_FACTS
+) -> int:
     """Put weights and optimiser back; returns the step they belong to."""
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
@@ -523,11 +492,10 @@ def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options:
         ) from error
     if state.get("format") != CHECKPOINT_FORMAT:
         raise ValueError(f"{path} has checkpoint format {state.get('format')}, not {CHECKPOINT_FORMAT}")
-    free = ("checkpoint_every", "keep_checkpoints", "evaluate_every", "tensorboard")  # change nothing in the weights
-    for name, value in asdict(options).items():
-        if name not in free and state["options"].get(name) != value:
+    for name, value in _settings(options, facts).items():
+        if (before := state["settings"].get(name)) != value:
             raise ValueError(
-                f"{path} was trained with {name}={state['options'].get(name)!r}, not {value!r}; resume with the same "
+                f"{path} was trained with {name}={quoted(before)}, not {quoted(value)}; resume with the same "
                 "options, or start anew in another folder"
             )
     expected = {name: tuple(tensor.shape) for name, tensor in _weights(model).items()}
@@ -536,28 +504,25 @@ def load_checkpoint(path: Path, model: SpaceTimeMiniLM, optimizer: Any, options:
         if shape != expected.get(name):
             raise ValueError(f"{path} belongs to another model: {name} is {shape} there, {expected.get(name)} here")
     model.load_state_dict(weights, strict=False)
-    _load_optimizer_state(optimizer, moments)
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in moments.items():
+        index, name = key.split(".")
+        entries.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(state["step"])
+
+
+def _settings(options: TrainingOptions, facts: Facts) -> dict[str, Any]:
+    """What decides about the weights, as JSON gives it back: not how often is saved, nor what only spends memory."""
+    free = ("checkpoint_every", "keep_checkpoints", "evaluate_every", "tensorboard", "chunk")
+    found = json.loads(json.dumps(asdict(options) | dict(facts)))
+    for part in (found, *[value for value in found.values() if isinstance(value, dict)]):
+        for name in free:
+            part.pop(name, None)
+    return dict(found)
 
 
 def _weights(model: SpaceTimeMiniLM) -> dict[str, Tensor]:
     """All weights once: the masked-LM head's are the word embeddings themselves."""
     tied = model.all_tied_weights_keys
     return {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in tied}
-
-
-def _optimizer_state(optimizer: Any) -> dict[str, Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": torch.as_tensor(value).contiguous()
-        for index, entry in state.items()
-        for name, value in entry.items()
-    }
-
-
-def _load_optimizer_state(optimizer: Any, tensors: dict[str, Tensor]) -> None:
-    entries: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        index, name = key.split(".")
-        entries.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -12,7 +12,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -22,23 +22,23 @@ import torch
 from numpy.typing import NDArray
 
 from spacetime.encoder import SpaceTimeEncoder
+from spacetime.inputs import fit_fields, quoted, whole_number
 from spacetime.model.embedding import pad
 from spacetime.training.batches import Batch
 
 MOST_BYTES = 10_000_000  # of one line; a longer one is no line of texts but a file without line ends
-SHOWN = 80  # characters of a value that a message shows
 _STEPS = 1024  # steps whose data sets are drawn together
 
 # Rows as objects, beside plain lists: which names hold the first text, the second one, and hard negatives.
-FORMS: tuple[tuple[str, str, str | None], ...] = (
+FORMS: tuple[tuple[str, str, str], ...] = (
     ("query", "pos", "neg"),
     ("anchor", "positive", "negative"),
     ("query", "passage", "negative"),
-    ("question", "answer", None),
-    ("title", "body", None),
-    ("title", "abstract", None),
-    ("title", "answer", None),
-    ("response", "context", None),  # Reddit: a comment and what it answers
+    ("question", "answer", ""),
+    ("title", "body", ""),
+    ("title", "abstract", ""),
+    ("title", "answer", ""),
+    ("response", "context", ""),  # Reddit: a comment and what it answers
 )
 _ALLOWED = (
     '[text, text], [text, text, negative], {"texts": [...]}, {"set": [text, text, ...]}, {"query", "pos", "neg"} or a '
@@ -62,17 +62,8 @@ class Source:
 def read_data_config(path: str | Path, folder: str | Path | None = None) -> list[Source]:
     """Read the published form: a list of `{"name": "file.jsonl.gz", "lines": 1000, "weight": 3}`.
 
-    Parameters
-    ----------
-    path
-        The configuration.
-    folder
-        Where the files named there are; None takes the configuration's own folder.
-
-    Raises
-    ------
-    ValueError
-        An entry is not of that form (its place and value are named), a name stands twice, or a file is missing.
+    The files are in `folder`, or else beside the configuration. ValueError: an entry is not of that form (its place
+    and value are named), a name stands twice, or a file is missing.
     """
     path = Path(path)
     folder = Path(folder) if folder is not None else path.parent
@@ -81,37 +72,28 @@ def read_data_config(path: str | Path, folder: str | Path | None = None) -> list
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
-        raise ValueError(f'{path} must hold a list of {{"name", "lines", "weight"}}, not {_shown(entries)}')
-    sources = [_source(path, number, entry, folder) for number, entry in enumerate(entries, start=1)]
+        raise ValueError(f'{path} must hold a list of {{"name", "lines", "weight"}}, not {quoted(entries)}')
+    sources = [_source(f"{path}, entry {number}", entry, folder) for number, entry in enumerate(entries, start=1)]
     names = [source.name for source in sources]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"{path}: {twice[0]!r} stands there {names.count(twice[0])} times; give it one entry")
-    if missing := [source for source in sources if not source.path.is_file()]:
+    if missing := [source.name for source in sources if not source.path.is_file()]:
         raise ValueError(
-            f"{path}: {len(missing)} of {len(sources)} files are not in {folder}: "
-            f"{', '.join(source.name for source in missing[:3])}{', ...' if len(missing) > 3 else ''}; name their "
-            "folder, or take their entries out"
+            f"{path}: {len(missing)} of {len(sources)} files are not in {folder}: {', '.join(missing[:3])}"
+            f"{', ...' if len(missing) > 3 else ''}; name their folder, or take their entries out"
         )
     return sources
 
 
-def _source(path: Path, number: int, entry: Any, folder: Path) -> Source:
-    where = f"{path}, entry {number}"
+def _source(where: str, entry: Any, folder: Path) -> Source:
     if not isinstance(entry, dict) or not {"name", "lines", "weight"} <= entry.keys():
-        raise ValueError(f'{where} must have "name", "lines" and "weight": {_shown(entry)}')
-    name, lines, weight = entry["name"], entry["lines"], entry["weight"]
+        raise ValueError(f'{where} must have "name", "lines" and "weight": {quoted(entry)}')
+    name, weight = entry["name"], entry["weight"]
     if not isinstance(name, str) or not name:
-        raise ValueError(f"{where}: name must be a file's name, not {_shown(name)}")
-    if isinstance(lines, bool) or not isinstance(lines, int) or lines < 1:
-        raise ValueError(f"{where} ({name}): lines must be a whole number of at least 1, not {_shown(lines)}")
+        raise ValueError(f"{where}: name must be a file's name, not {quoted(name)}")
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
-        raise ValueError(f"{where} ({name}): weight must be a number above 0, not {_shown(weight)}")
-    return Source(name, lines, float(weight), folder / name)
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + " ...")
+        raise ValueError(f"{where} ({name}): weight must be a number above 0, not {quoted(weight)}")
+    return Source(name, whole_number(entry["lines"], f"{where} ({name}): lines"), float(weight), folder / name)
 
 
 # ------------------------------------------------------------------------------------- one line, one tuple
@@ -128,20 +110,11 @@ class Row(NamedTuple):
 def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -> Row:
     """A line's JSON value to two texts that belong together, and hard negatives if it has some.
 
-    Parameters
-    ----------
-    value
-        In one of these forms: `[first, second]` (a title and its body, a question and its answer, a question and its
-        duplicate), `[first, second, negative, ...]`, `{"texts": [...]}` with the same inside, `{"set": [...]}` of texts
-        that all mean the same, `{"query": ..., "pos": [...], "neg": [...]}`, or an object with one of the pairs of
-        names in `FORMS`, further names aside.
-    random
-        Chooses two texts of a set, one of several positives, and `most_negatives` of several negatives.
-
-    Raises
-    ------
-    ValueError
-        The value is of no such form, or holds something that is no text, or an empty one.
+    It has one of these forms: `[first, second]` (a title and its body, a question and its answer, a question and its
+    duplicate), `[first, second, negative, ...]`, `{"texts": [...]}` with the same inside, `{"set": [...]}` of texts
+    that all mean the same, `{"query": ..., "pos": [...], "neg": [...]}`, or an object with one of the pairs of
+    names in `FORMS`, further names aside; ValueError for any other, and for an empty text. `random` chooses two texts
+    of a set, one of several positives, and `most_negatives` of several negatives.
 
     Examples
     --------
@@ -152,29 +125,28 @@ def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -
     Row(first='height', second='Ten metres.', negatives=('Ten years.',))
     """
     negatives: list[Any] = []
+    if isinstance(value, dict) and isinstance(value.get("texts"), list):
+        value = value["texts"]
     if isinstance(value, dict) and isinstance(value.get("set"), list):
         texts = value["set"]
         if len(texts) < 2:
             raise ValueError(f"a set needs two texts, it has {len(texts)}")
         first, second = (texts[i] for i in random.choice(len(texts), size=2, replace=False))
+    elif isinstance(value, list):
+        if len(value) < 2:
+            raise ValueError(f"a row needs two texts, it has {len(value)}")
+        first, second, *negatives = value
     else:
-        if isinstance(value, dict) and isinstance(value.get("texts"), list):
-            value = value["texts"]
-        if isinstance(value, list):
-            if len(value) < 2:
-                raise ValueError(f"a row needs two texts, it has {len(value)}")
-            first, second, *negatives = value
-        else:
-            first, positives, negatives = _named(value)
-            if not positives:
-                raise ValueError("the list of second texts is empty")
-            second = positives[random.integers(len(positives))] if len(positives) > 1 else positives[0]
+        first, positives, negatives = _named(value)
+        if not positives:
+            raise ValueError("the list of second texts is empty")
+        second = positives[random.integers(len(positives))] if len(positives) > 1 else positives[0]
     if len(negatives) > most_negatives:
         chosen = sorted(random.choice(len(negatives), size=most_negatives, replace=False).tolist())
         negatives = [negatives[i] for i in chosen]
     for text in (first, second, *negatives):
         if not isinstance(text, str):
-            raise ValueError(f"{_shown(text)} is not text")
+            raise ValueError(f"{quoted(text)} is not text")
         if not text.strip():
             raise ValueError("a text is empty")
         if not text.isascii():
@@ -182,24 +154,15 @@ def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -
     return Row(first, second, tuple(negatives))
 
 
-def _json_value(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from error
-
-
 def _named(value: Any) -> tuple[Any, list[Any], list[Any]]:
     """First text, second texts and negatives of an object in one of the `FORMS`."""
     if isinstance(value, dict):
         for first, second, negative in FORMS:
             if first in value and second in value:
-                return value[first], _listed(value[second]), _listed(value.get(negative or "", []))
+                several = (value[second], value.get(negative, []))
+                positives, negatives = (one if isinstance(one, list) else [one] for one in several)
+                return value[first], positives, negatives
     raise ValueError(f"a row must be {_ALLOWED}")
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 # ------------------------------------------------------------------------------------- a file as a stream
@@ -216,22 +179,13 @@ class ShuffledLines:
     """The lines of a file without end: block after block, each shuffled, from the top again after the last.
 
     Which line is the n-th is a function of (seed, name, n). The first block of every pass has a length of its own,
-    so that two passes do not cut the file at the same places.
-
-    Parameters
-    ----------
-    path
-        JSON lines, gzipped or not.
-    block
-        Lines held and shuffled at a time: the memory that a file takes. 1 keeps the file's order.
-    seed, name
-        Of the order.
+    so that two passes do not cut the file at the same places. A `block` of 1 keeps the file's order.
     """
 
     def __init__(self, path: Path, block: int, seed: int, name: str) -> None:
         self.path, self.block = path, block
         self.lines: int | None = None  # in the file, known after a whole pass
-        self._key = [seed, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())]
+        self._key = [seed, number_of(name) % 2**64]
         self.seek(0)
 
     def seek(self, position: int) -> None:
@@ -287,15 +241,12 @@ class ShuffledLines:
             raise ValueError(f"{self.path} is a broken gzip file after line {number:,}: {error}") from error
 
 
+def number_of(text: str) -> int:
+    """A number for a text; two of a batch of a thousand rows share one by chance once in 10^13 batches."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
 # ------------------------------------------------------------------------------------------- the mixture
-
-
-@dataclass
-class LeftOut:
-    """Lines that could not be used, and the first reasons."""
-
-    count: int = 0
-    reasons: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -321,32 +272,18 @@ class MixtureRecipe:
     most_negatives: int = 1
 
     def __post_init__(self) -> None:
-        if self.bad_rows not in ("stop", "skip"):
-            raise ValueError(f"bad_rows must be 'stop' or 'skip', not {self.bad_rows!r}")
-        for name, least in (("datasets_per_batch", 1), ("block", 1), ("most_negatives", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        fit_fields(self)
 
 
 class Mixture:
-    """Rows drawn from several data sets by weight: `mixture[step]` for any step.
+    """Rows drawn from several data sets by weight: `mixture[step]` for any step, `batch_size` rows of all processes.
 
-    Parameters
-    ----------
-    sources
-        As `read_data_config` gives them.
-    batch_size
-        Rows a step, of all processes together.
-    seed
-        Of everything that is drawn.
-    **recipe
-        See `MixtureRecipe`.
+    The sources are as `read_data_config` gives them; `recipe` holds fields of `MixtureRecipe`.
     """
 
     def __init__(self, sources: Sequence[Source], batch_size: int, *, seed: int = 0, **recipe: Any) -> None:
         self.recipe = MixtureRecipe(**recipe)
-        if batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2: a row alone has no wrong answer, not {batch_size}")
+        batch_size = whole_number(batch_size, "batch_size", 2)  # a row alone has no wrong answer
         parts = self.recipe.datasets_per_batch
         if parts > batch_size:
             raise ValueError(f"datasets_per_batch must lie between 1 and batch_size, not {parts}")
@@ -355,20 +292,19 @@ class Mixture:
         self.shares = weights / weights.sum()
         self.parts = np.diff(np.linspace(0, batch_size, parts + 1).astype(np.int64))
         self.streams = [ShuffledLines(source.path, self.recipe.block, seed, source.name) for source in self.sources]
-        self.left_out = [LeftOut() for _ in self.sources]
+        self.left_out = [0] * len(self.sources)  # lines that could not be used
+        self.reasons: list[list[str]] = [[] for _ in self.sources]  # the first of them
         self._step = 0  # the step that comes next in order, and what had been drawn before it
         self._drawn = np.zeros(len(self.sources), dtype=np.int64)
-        self._window = -1
-        self._plan: NDArray[np.int64] = np.empty((0, 0), dtype=np.int64)
+        self._plans: dict[int, NDArray[np.int64]] = {}
 
     def data_sets(self, step: int) -> NDArray[np.int64]:
         """The data set of each part of a step's batch."""
         window, place = divmod(step, _STEPS)
-        if window != self._window:
+        if window not in self._plans:
             random = np.random.default_rng([self.seed, 4, window])
-            self._plan = random.choice(len(self.sources), size=(_STEPS, len(self.parts)), p=self.shares)
-            self._window = window
-        row: NDArray[np.int64] = self._plan[place]
+            self._plans = {window: random.choice(len(self.sources), size=(_STEPS, len(self.parts)), p=self.shares)}
+        row: NDArray[np.int64] = self._plans[window][place]
         return row
 
     def drawn(self, steps: int) -> NDArray[np.int64]:
@@ -390,21 +326,23 @@ class Mixture:
             counts[number] += size
         self._step, self._drawn = step + 1, counts
         if not rows:
-            raise ValueError(f"step {step + 1} has no row that can be used; {self.left_out[number].reasons[0]}")
+            raise ValueError(f"step {step + 1} has no row that can be used; {self.reasons[number][0]}")
         return rows
 
     def _read(self, number: int, lines: list[Line], random: np.random.Generator) -> Iterator[Row]:
         for line in lines:
             try:
-                yield read_row(_json_value(line.raw), random, self.recipe.most_negatives)
+                yield read_row(json.loads(line.raw), random, self.recipe.most_negatives)
             except (ValueError, RecursionError) as error:  # of JSON and of UTF-8, too
-                shown = _shown(line.raw.decode("utf-8", errors="replace"))
-                reason = f"{self.sources[number].path}, line {line.number:,}: {error}: {shown}"
+                said: object = error
+                if isinstance(error, json.JSONDecodeError):
+                    said = f"not JSON ({error.msg} at column {error.colno})"
+                shown = quoted(line.raw.decode("utf-8", errors="replace"))
+                reason = f"{self.sources[number].path}, line {line.number:,}: {said}: {shown}"
                 if self.recipe.bad_rows == "stop":
                     raise ValueError(reason) from error
-                self.left_out[number].count += 1
-                if len(self.left_out[number].reasons) < 3:
-                    self.left_out[number].reasons.append(reason)
+                self.left_out[number] += 1
+                self.reasons[number] = [*self.reasons[number], reason][:3]
 
     def report(self, steps: int) -> "DrawReport":
         """What the first `steps` steps drew, beside what the weights ask for."""
@@ -415,18 +353,16 @@ class Mixture:
             DrawnFrom(
                 name=source.name,
                 weight=source.weight,
-                expected=float(share * total),
-                drawn=int(count),
-                standard_errors=float((count - share * total) / spread) if spread else 0.0,
-                passes=float(count / (stream.lines or source.lines)),
+                expected=float(self.shares[i] * total),
+                drawn=int(drawn[i]),
+                standard_errors=float((drawn[i] - self.shares[i] * total) / error[i]) if error[i] else 0.0,
+                passes=float(drawn[i] / (self.streams[i].lines or source.lines)),
                 lines_said=source.lines,
-                lines_found=stream.lines,
-                left_out=left_out.count,
-                reasons=left_out.reasons,
+                lines_found=self.streams[i].lines,
+                left_out=self.left_out[i],
+                reasons=self.reasons[i],
             )
-            for source, share, count, spread, stream, left_out in zip(
-                self.sources, self.shares, drawn, error, self.streams, self.left_out, strict=True
-            )
+            for i, source in enumerate(self.sources)
         ]
         return DrawReport(steps, total, rows)
 
@@ -477,17 +413,8 @@ class DrawReport:
 
 
 class MixtureBatches:
-    """Batches of a mixture for `spacetime.training.contrastive.ContrastiveLoss`.
+    """Batches of a mixture for `spacetime.training.contrastive.ContrastiveLoss`, cut at the encoder's `max_length`.
 
-    Parameters
-    ----------
-    mixture
-        Where the rows come from.
-    encoder
-        Whose tokenizer is used; texts are cut at its `max_length`.
-
-    Notes
-    -----
     `batches[step]` has, for B rows with M hard negatives in all: `input_ids`, `attention_mask` (2B + M, L), first
     texts, then second texts, then negatives; and a number for each different text, the same in every process:
     `first_texts`, `second_texts` (B,), `negative_texts` (M,).
@@ -505,10 +432,7 @@ class MixtureBatches:
     def share(self, step: int, process: int, processes: int) -> Batch:
         """See `spacetime.training.batches.SharedBatches`; the loss counts the rows of all processes itself.
 
-        Raises
-        ------
-        ValueError
-            So many rows were skipped that a process has none.
+        ValueError: so many rows were skipped that a process has none.
         """
         rows = self.mixture[step]
         if len(rows) < processes:
@@ -517,7 +441,7 @@ class MixtureBatches:
         texts = [row.first for row in rows] + [row.second for row in rows]
         texts += [negative for row in rows for negative in row.negatives]
         input_ids, attention_mask = pad(self.encoder.word_pieces(texts), self.encoder.tokenizer.pad_token_id)
-        numbers = torch.tensor([_number(text) for text in texts])
+        numbers = torch.tensor([number_of(text) for text in texts])
         first, second, negative = numbers.tensor_split((len(rows), 2 * len(rows)))
         return {
             "input_ids": input_ids,
@@ -526,8 +450,3 @@ class MixtureBatches:
             "second_texts": second,
             "negative_texts": negative,
         }
-
-
-def _number(text: str) -> int:
-    """A number for a text; two of a batch of a thousand rows share one by chance once in 10^13 batches."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)

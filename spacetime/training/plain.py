@@ -9,12 +9,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.folders import sole_writer_of_output, write_text
 from spacetime.inputs import as_annotated
-from spacetime.training.batches import Batch
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, planned_steps
 from spacetime.training.mixture import DrawReport, Mixture, MixtureBatches, MixtureRecipe, Source
@@ -32,7 +31,6 @@ PLAIN = TrainingOptions(
 )
 PLAIN_LOSS = ContrastiveLoss(chunk=64)
 NO_PART = (*HEADS, "space_embed.", "locator.", "bert.pooler.")  # in a plain embedding
-MIXTURE_FILE = "mixture.json"
 DRAWN_FILE = "drawn.json"
 
 
@@ -59,27 +57,13 @@ def train_plain(
         Trained in place; `SpaceTimeEncoder.from_plain("none", weights=BASE_BERT, sha256=None)` to start.
     output
         Folder for the log, the checkpoints, `model/` (an encoder to load, and weights for `from_plain`),
-        `training.json`, `mixture.json` (what was to be drawn) and `drawn.json` (what was).
+        `training.json` (with what was to be drawn) and `drawn.json` (what was).
     options
         `PLAIN`, with fewer steps and smaller batches where there is less time.
     loss, recipe
         What is asked of a batch, and how its rows are drawn.
-    evaluate
-        See `spacetime.training.loop.train`.
-    **run
-        `resume`, `overwrite`, `show_progress`, `note`: see `spacetime.training.loop.Run`.
-
-    Returns
-    -------
-    result : TrainingResult
-    drawn : DrawReport
-        Rows drawn from each data set, beside what the weights ask for.
-
-    Raises
-    ------
-    ValueError
-        The encoder is conditioned on month and region; a training is resumed on another mixture; see also
-        `spacetime.training.loop.train`.
+    evaluate, **run
+        See `spacetime.training.loop.train` and `Run` there.
     """
     if encoder.model.config.conditioning != "none":
         raise ValueError(
@@ -90,70 +74,18 @@ def train_plain(
         raise ValueError("sources must be one Source or more, as read_data_config gives them")
     recipe, output = recipe or MixtureRecipe(), Path(output)
     mixture = Mixture(sources, options.batch_size, seed=options.seed, **asdict(recipe))
-    asked = _asked(sources, loss, recipe, encoder)
-    if run.get("resume") and (output / MIXTURE_FILE).is_file():
-        _check_same(output / MIXTURE_FILE, asked)
-    batches = _Announced(MixtureBatches(mixture, encoder), output / MIXTURE_FILE, asked)
+    facts = {
+        "loss": asdict(loss),
+        "recipe": asdict(recipe),
+        "max_length": encoder.model.config.max_length,
+        "data_sets": [{"name": source.name, "lines": source.lines, "weight": source.weight} for source in sources],
+    }
+    batches = MixtureBatches(mixture, encoder)
     rows = options.batch_size * planned_steps(options, batches)
     result = train_and_save(
-        "plain", encoder, batches, loss, options, output, rows, evaluate, facts=asked, idle=NO_PART, **run
+        "plain", encoder, batches, loss, options, output, rows, evaluate, facts=facts, idle=NO_PART, **run
     )
     drawn = mixture.report(result.steps)
     if first_of_processes():
         write_text(output / DRAWN_FILE, json.dumps(drawn.to_dict(), indent=2) + "\n")
     return result, drawn
-
-
-class _Announced:
-    """Batches that write down, before the first of them is drawn, what the mixture is."""
-
-    def __init__(self, batches: MixtureBatches, file: Path, asked: dict[str, Any]) -> None:
-        self.batches, self.file, self.asked = batches, file, asked
-        self.written = False
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, step: int) -> Batch:
-        return self.share(step, 0, 1)
-
-    def share(self, step: int, process: int, processes: int) -> Batch:
-        # By now the loop has made the folder, and has refused one that holds another training.
-        if not self.written and first_of_processes():
-            write_text(self.file, json.dumps(self.asked, indent=2) + "\n")
-            self.written = True
-        return self.batches.share(step, process, processes)
-
-
-def _asked(
-    sources: Sequence[Source], loss: ContrastiveLoss, recipe: MixtureRecipe, encoder: SpaceTimeEncoder
-) -> dict[str, Any]:
-    """What decides about the batches and the loss, for the record and for a resumption."""
-    return {
-        "loss": asdict(loss),
-        "recipe": asdict(recipe),
-        "max_length": encoder.model.config.max_length,
-        "data_sets": [{"name": s.name, "lines": s.lines, "weight": s.weight} for s in sources],
-    }
-
-
-_OTHER = {
-    "loss": "another loss",
-    "recipe": "another recipe",
-    "max_length": "another max_length",
-    "data_sets": "other data sets",
-}
-
-
-def _check_same(file: Path, asked: dict[str, Any]) -> None:
-    """A resumed training must see what the interrupted one would have seen; only memory may be spent otherwise."""
-    before = json.loads(file.read_text(encoding="utf-8"))
-    for name, value in asked.items():
-        ours, theirs = value, before.get(name)
-        if name == "loss" and theirs is not None:
-            ours, theirs = ({**settings, "chunk": None} for settings in (value, theirs))
-        if ours != theirs:
-            raise ValueError(
-                f"{file} says the training began with {_OTHER[name]}; resume with the same "
-                "configuration and options, or start anew in another folder"
-            )

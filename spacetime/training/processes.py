@@ -7,6 +7,7 @@ runs, but stops at parameters that a loss leaves out and at gradient caching, wh
 after the backward pass has no such conditions, and for 22 million parameters it is short.
 """
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -25,12 +26,7 @@ PATIENCE = timedelta(hours=2)
 def join_processes(device: torch.device, precision: str) -> Accelerator:
     """Meet the other processes that torchrun started, if it did: by gloo on processors, by NCCL on GPUs.
 
-    Parameters
-    ----------
-    device
-        Where the model is; with several GPUs each process takes its own.
-    precision
-        Accelerate's word: `"bf16"` or `"no"`.
+    `device` is the model's, of which each process takes its own; `precision` is accelerate's word, "bf16" or "no".
     """
     AcceleratorState._reset_state()  # or a second training in this process would keep the first one's precision
     return Accelerator(
@@ -45,7 +41,7 @@ def count_processes() -> int:
 
 def first_of_processes() -> bool:
     """Whether this is the process that writes files; true where there is one."""
-    return count_processes() == 1 or distributed.get_rank() == 0
+    return os.environ.get("RANK", "0") == "0"
 
 
 def wait_for_processes() -> None:
@@ -63,11 +59,8 @@ def leave_processes() -> None:
 def begin_alike(model: nn.Module, batches: Batches, start: int, steps: int) -> None:
     """Give all processes the first one's weights, and see that they are about to do the same.
 
-    Raises
-    ------
-    ValueError
-        A process would begin at another step, take another number of steps, or sees another batch: it reads other
-        files, has other options, or another output folder.
+    ValueError: one would begin at another step, take another number of steps, or sees another batch. It reads other
+    files, has other options, or another output folder.
     """
     if count_processes() == 1:
         return
@@ -113,18 +106,7 @@ def rows_of_each(rows: Tensor) -> list[int]:
 
 
 def over_processes(rows: Tensor) -> Tensor:
-    """The rows of all processes, in their order, each process's gradient flowing back to it.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n, ...)
-        This process's rows; n may differ between processes.
-
-    Returns
-    -------
-    Tensor of shape (sum of all n, ...)
-        `rows` itself where there is one process.
-    """
+    """The rows (n, ...) of all processes, in their order; each process's gradient flows back to it."""
     if count_processes() == 1:
         return rows
     counts = rows_of_each(rows)

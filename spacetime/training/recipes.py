@@ -1,10 +1,10 @@
 """The two stages as the published card describes them: what goes in, what is trained, what comes out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import datasets
 import numpy as np
@@ -19,7 +19,16 @@ from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 from spacetime.training.batches import Batches, PairBatches, TripleBatches, every_batch
 from spacetime.training.joint import JointBatches, JointRecipe
-from spacetime.training.loop import Evaluate, Run, TrainingOptions, TrainingResult, mixed_precision, train
+from spacetime.training.loop import (
+    NO_FACTS,
+    Evaluate,
+    Facts,
+    Run,
+    TrainingOptions,
+    TrainingResult,
+    mixed_precision,
+    train,
+)
 from spacetime.training.objectives import JointLoss, Objective, rank_correlation, stage1_loss, stage2_loss
 from spacetime.training.pairs import PairRecipe
 from spacetime.training.processes import count_processes, first_of_processes, wait_for_processes
@@ -52,16 +61,14 @@ def train_stage1(
         Trained in place; `SpaceTimeEncoder.from_plain(...)` to start.
     output
         Folder for the log, the checkpoints, `model/` (an encoder to load) and `training.json`.
-    options
-        See `TrainingOptions`.
-    **run
-        `resume`, `overwrite`, `show_progress`, `note`: see `spacetime.training.loop.Run`.
+    options, **run
+        See `spacetime.training.loop.TrainingOptions`, and `Run` there: `resume`, `overwrite`, `show_progress`, `note`.
     """
-    batches = _triples(dataset, encoder, options)
+    batches = TripleBatches(dataset, encoder, **_drawing(options))
     evaluate = None
     if validation is not None and len(validation):
-        held_out = _triples(validation, encoder, replace(options, seed=0))
-        evaluate = _mean_losses(held_out, stage1_loss)
+        held_out = TripleBatches(validation, encoder, **_drawing(replace(options, seed=0)))
+        evaluate = _mean_losses(held_out)
     return train_and_save("stage1", encoder, batches, stage1_loss, options, output, len(dataset), evaluate, **run)
 
 
@@ -79,6 +86,9 @@ def train_stage2(
 ) -> TrainingResult:
     """Regression of each pair's cosine on its similarity (card, "Fine-tuning", 2; lesson 06).
 
+    The heads of stage 1 have no part in this loss. They stay as they are while the backbone below them moves, so
+    `locate` is best asked of the encoder that stage 1 left.
+
     Parameters
     ----------
     pairs, validation
@@ -89,25 +99,12 @@ def train_stage2(
         The one the pairs were built with.
     output, options, **run
         As in stage 1.
-
-    Notes
-    -----
-    The heads of stage 1 have no part in this loss. They stay as they are while the backbone below them moves, so
-    `locate` is best asked of the encoder that stage 1 left.
     """
     recipe = recipe or PairRecipe()
     evaluate = None
     if validation is not None and len(validation):
         evaluate = _pair_spearman(PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
-    batches = PairBatches(
-        pairs,
-        encoder,
-        recipe,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        hide_month=options.hide_month,
-        hide_region=options.hide_region,
-    )
+    batches = PairBatches(pairs, encoder, recipe, **_drawing(options))
     facts = {"pair_recipe": asdict(recipe)}
     return train_and_save(
         "stage2", encoder, batches, stage2_loss, options, output, len(pairs), evaluate, facts=facts, idle=HEADS, **run
@@ -118,7 +115,6 @@ def train_stage2(
 @sole_writer_of_output
 def train_joint(
     dataset: datasets.Dataset,
-    asked: datasets.Dataset,
     encoder: SpaceTimeEncoder,
     output: str | Path,
     options: TrainingOptions = JOINT,
@@ -126,20 +122,19 @@ def train_joint(
     recipe: JointRecipe | None = None,
     loss: JointLoss | None = None,
     max_length: int = 48,
+    make_batches: Callable[..., JointBatches] = JointBatches,
     **run: Unpack[Run],
 ) -> TrainingResult:
-    """Both stages at once, on a frozen backbone: the recipe of the released model (lesson 07).
+    """Both stages at once, on a frozen backbone: the recipe of lesson 12 and of the released model (lesson 07).
 
     Parameters
     ----------
     dataset
-        Columns text, month, region, and for events date and topic.
-    asked
-        Columns text, month, region: sentences whose month follows from their words and their region.
+        Columns text, month, region.
     encoder
         Trained in place; `SpaceTimeEncoder.from_plain("prefix", mlm_transform=True, ...)` to start.
-    recipe, loss
-        What a step sees, and how the four terms are weighted.
+    recipe, loss, make_batches
+        What a step sees, how its terms are weighted, and what makes its batches.
     max_length
         Longer sentences are cut here while training, in word pieces.
     output, options, **run
@@ -148,9 +143,7 @@ def train_joint(
     recipe, loss = recipe or JointRecipe(), loss or JointLoss()
     plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, max_length=max_length)
     plain.precision = "bfloat16" if mixed_precision(options, encoder.device) == "bf16" else "float32"
-    batches = JointBatches(
-        dataset, asked, encoder, plain, recipe, seed=options.seed, show_progress=run.get("show_progress")
-    )
+    batches = make_batches(dataset, encoder, plain, recipe, seed=options.seed, show_progress=run.get("show_progress"))
     facts = {"recipe": asdict(recipe), "loss": asdict(loss), "max_length": max_length}
     idle = (*LOCATION_HEADS, "locator.")
     return train_and_save("joint", encoder, batches, loss, options, output, len(dataset), facts=facts, idle=idle, **run)
@@ -166,23 +159,17 @@ def train_and_save(
     rows: int,
     evaluate: Evaluate | None = None,
     *,
-    facts: Mapping[str, object] | None = None,
+    facts: Facts = NO_FACTS,
     idle: tuple[str, ...] = (),
     **run: Unpack[Run],
 ) -> TrainingResult:
     """Train, then save the encoder and how it came about: what every recipe ends with.
 
-    Parameters
-    ----------
-    stage, rows, facts
-        For `training.json`: the recipe's name, how many rows it was given, and what else decided about the result.
-    encoder, batches, objective, options, output, evaluate, idle
-        See `spacetime.training.loop.train`.
-    **run
-        See `spacetime.training.loop.Run`.
+    `stage`, `rows` (how many the recipe was given) and `facts` (what else decided about the result) are for
+    `training.json`; for all else see `spacetime.training.loop.train` and `Run` there.
     """
     note = run.pop("note", None)
-    result = train(encoder.model, batches, objective, options, output, idle=idle, evaluate=evaluate, **run)  # type: ignore[misc]  # without the note
+    result = train(encoder.model, batches, objective, options, output, idle=idle, evaluate=evaluate, facts=facts, **run)  # type: ignore[misc]  # without the note
     if first_of_processes():
         encoder.save(Path(output) / "model")
         config = encoder.model.config
@@ -193,7 +180,7 @@ def train_and_save(
             "time_encoding": config.time_encoding,
             "region_encoding": config.region_encoding,
             "options": asdict(options),
-            **(facts or {}),
+            **facts,
             **(note or {}),
             "result": asdict(result),
             "processes": count_processes(),
@@ -204,24 +191,18 @@ def train_and_save(
     return result
 
 
-def _triples(dataset: datasets.Dataset, encoder: SpaceTimeEncoder, options: TrainingOptions) -> TripleBatches:
-    return TripleBatches(
-        dataset,
-        encoder,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        hide_month=options.hide_month,
-        hide_region=options.hide_region,
-    )
+def _drawing(options: TrainingOptions) -> dict[str, Any]:
+    """What the batches of both stages take of a training's options."""
+    return {name: getattr(options, name) for name in ("batch_size", "seed", "hide_month", "hide_region")}
 
 
-def _mean_losses(batches: Batches, objective: Objective) -> Evaluate:
-    """Mean of an objective's parts over held-out batches, each batch weighing the same."""
+def _mean_losses(batches: TripleBatches) -> Evaluate:
+    """Mean of the parts of stage 1's loss over held-out batches, each batch weighing the same."""
 
     def evaluate(model: SpaceTimeMiniLM) -> dict[str, float]:
         rows = []
         for batch in every_batch(batches):
-            _, parts = objective(model, {name: tensor.to(model.device) for name, tensor in batch.items()})
+            _, parts = stage1_loss(model, {name: tensor.to(model.device) for name, tensor in batch.items()})
             rows.append({name: part.item() for name, part in parts.items()})
         return {f"validation_{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
 

@@ -2,7 +2,7 @@
 
 Lesson 12 and `spacetime run` do so. The model has the released one's design on a frozen backbone, so that
 all-MiniLM-L6-v2's own vectors stay as they are where no month and no region are given. Both stages are trained at once
-(`train_joint`) without what needs events or questions: every step sees the cosines of all its sentences with each
+(`train_joint`): every step sees the cosines of all its sentences with each
 other, so a hundred and fifty steps are enough to start with. A locator takes the place of stage 1's heads; it is fitted
 on the frozen vectors, which takes seconds.
 """
@@ -39,8 +39,8 @@ LEAST_OF_REGION = 20  # rows; a vector for a region of fewer would be noise
 LEAST_TESTED = 20  # rows of a test side
 NEARLY_ALL = 0.95  # share of the rows in one month, or one region, from which nothing can be asked about the others
 TAIL = 0.005  # share of the rows at either end that may not stretch the range of months
-RECIPE = JointRecipe(events=0, others=40, masked=32, asked=1, wrong_months=1, invented=0.35)
-LOSS = JointLoss(cosines=60.0, events=0.0, words=0.1, months=0.0)
+RECIPE = JointRecipe(others=40, masked=32, invented=0.35)
+LOSS = JointLoss(cosines=60.0, words=0.1)
 CHECKPOINT_EVERY = 50  # steps
 TRAINED_LENGTH = 64  # word pieces; longer texts are cut here while training, not afterwards
 
@@ -330,10 +330,8 @@ def train_own(
     encoder = released_start(rows.months, rows.regions, seed)
     # First, and not last: it reads the plain vectors, which the training below leaves as they are.
     fit_locator(encoder, training, validation=rows.split.validation, seed=seed, show_progress=show_progress)
-    labelled = training.select_columns(["text", "month", "region"])
     train_joint(
-        labelled,
-        labelled.select(np.flatnonzero([month is not None for month in labelled["month"]])),  # their share is 0
+        training.select_columns(["text", "month", "region"]),
         encoder,
         folder,
         options,

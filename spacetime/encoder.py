@@ -52,7 +52,10 @@ class Location(NamedTuple):
 class SpaceTimeEncoder:
     """Embeds sentences with the month and the region in which they were written (lesson 00).
 
-    Made by `load` or `from_plain`, or from a model and its tokenizer.
+    Made by `load` or `from_plain`, or from a model and its tokenizer. `months` and `regions` are those that the model
+    knows. `precision` ("float32", "bfloat16" or "auto") is what it computes in where a call does not say so; it may be
+    set at any time. bfloat16 is half as fast again where the processor multiplies it; others compute it, more slowly,
+    and a warning says so once.
 
     Parameters
     ----------
@@ -63,24 +66,12 @@ class SpaceTimeEncoder:
     origin
         The folder or the name on the hub that the weights came from, if any, or were last saved to.
 
-    Attributes
-    ----------
-    months : MonthRange
-    regions : RegionSet
-        The months and regions that the model knows.
-    precision : {"float32", "bfloat16", "auto"}
-        What the encoder computes in where a call does not say so; may be set at any time. bfloat16 is half as fast
-        again where the processor multiplies it; others compute it, more slowly, and a warning says so once.
-
     Examples
     --------
     >>> from spacetime.encoder import SpaceTimeEncoder
     >>> encoder = SpaceTimeEncoder.load()
-    >>> embeddings = encoder.encode(["The clocks go forward.", "A new lockdown."], months="2020-03", regions="UK")
-    >>> embeddings.shape
+    >>> encoder.encode(["The clocks go forward.", "A new lockdown."], months="2020-03", regions="UK").shape
     (2, 384)
-    >>> encoder.similarity(embeddings, embeddings).shape
-    (2, 2)
     """
 
     def __init__(
@@ -121,6 +112,7 @@ class SpaceTimeEncoder:
         """An encoder from a folder that `save` or training wrote, from the hub, or the released one.
 
         Folders and names in the layout of the published model ("HaidarJomaa/Space-Time-MiniLM-v0") are read, too.
+        FileNotFoundError: the folder holds no model. ValueError: it holds another one, or weights that do not fit.
 
         Parameters
         ----------
@@ -131,13 +123,6 @@ class SpaceTimeEncoder:
             published months and regions.
         device
             Where to compute; None takes a GPU where there is one.
-
-        Raises
-        ------
-        FileNotFoundError
-            The folder holds no model.
-        ValueError
-            The folder holds another model, or weights that do not fit its configuration.
         """
         if path_or_name is None:
             path_or_name = "released"
@@ -406,12 +391,8 @@ class SpaceTimeEncoder:
         Parameters
         ----------
         a, b
-            Embeddings (n, 384) and (m, 384), not necessarily of length 1; a single one may be (384,).
-
-        Raises
-        ------
-        ValueError
-            What is given is no table of numbers, or the rows of `a` and `b` have different lengths.
+            Embeddings (n, 384) and (m, 384), not necessarily of length 1; a single one may be (384,). ValueError where
+            these are no tables of numbers, or their rows have different lengths.
         """
         rows, columns = _vectors(a, "a"), _vectors(b, "b")
         if rows.shape[1] != columns.shape[1]:

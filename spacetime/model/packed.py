@@ -14,8 +14,8 @@ It is made anew from the model's weights at each use (about 30 ms), so that it c
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import groupby
 from typing import Any, Literal, NamedTuple, cast
@@ -165,20 +165,17 @@ class PackedModel:
         layers = []
         for layer in self.backbone.encoder.layer:
             attention, conditioning = layer.attention.self, layer.attention.self.conditioning
-            weights, biases = [], []
-            for name in ("query", "key", "value"):
-                change = conditioning.low_rank[name] if name in conditioning.low_rank else None
-                weight, bias = _merged(getattr(attention, name), change, amount)
-                scale = attention.scaling if name == "query" else 1.0
-                weights.append(weight * scale)
-                biases.append(bias * scale)
+            changes = dict(conditioning.low_rank.items())
+            names = ("query", "key", "value")
+            weights, biases = zip(*(_merged(getattr(attention, n), changes.get(n), amount) for n in names), strict=True)
+            scaled = [torch.cat((part[0] * attention.scaling, *part[1:])) for part in (weights, biases)]
             both = layer.conditioning
             inner = _merged(layer.intermediate.dense, None if both is None else both.inner, amount)
             outer = _merged(layer.output.dense, None if both is None else both.outer, amount)
             dense = layer.attention.output.dense
             layers.append(
                 _Layer(
-                    projected=_Linear(torch.cat(weights), torch.cat(biases), self.dtype),
+                    projected=_Linear(*scaled, self.dtype),
                     attended=_Linear(dense.weight, dense.bias, self.dtype),
                     attention_norm=_norm(layer.attention.output.LayerNorm, self.dtype),
                     inner=_Linear(*inner, self.dtype, gelu=True),
@@ -202,19 +199,15 @@ class PackedModel:
 
     @torch.inference_mode()
     def _late_tables(self) -> tuple[Tensor, Tensor]:
-        late = self.model.late
-        assert late is not None
-        nothing = torch.zeros(1, self.model.config.hidden_size)
+        late, nothing = cast(Any, self.model.late), torch.zeros(1, self.model.config.hidden_size)
         return self._rows([late(nothing, context) for context in self._alone()], dtype=torch.float32)
 
     def _alone(self) -> tuple[Context, Context]:
         """Every month without a region, then every region without a month."""
         model, (time, region) = self.model, self.weights
         months, regions = torch.arange(model.config.num_months), torch.arange(model.config.num_regions)
-        return (
-            model.context(months, torch.full_like(months, -1), time, region),
-            model.context(torch.full_like(regions, -1), regions, time, region),
-        )
+        pairs = (months, torch.full_like(months, -1)), (torch.full_like(regions, -1), regions)
+        return model.context(*pairs[0], time, region), model.context(*pairs[1], time, region)
 
     def _rows(
         self, parts: list[Tensor], missing: float = 0.0, dtype: torch.dtype | None = None
@@ -301,15 +294,10 @@ def _openblas() -> ThreadpoolController | None:
     return found if found.lib_controllers else None
 
 
-@contextmanager
-def product_threads(count: int) -> Iterator[None]:
+def product_threads(count: int) -> AbstractContextManager[Any]:
     """Let each product take so many threads; torch's own setting does not reach NumPy."""
     blas = _openblas()
-    if blas is None:
-        yield
-    else:
-        with blas.limit(limits=count):
-            yield
+    return nullcontext() if blas is None else blas.limit(limits=count)
 
 
 def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
@@ -318,11 +306,9 @@ def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 
 
 @torch.inference_mode()
-def _merged(linear: nn.Linear, change: nn.Module | None, amount: float) -> tuple[Tensor, Tensor]:
+def _merged(linear: nn.Linear, change: LowRank | None, amount: float) -> tuple[Tensor, Tensor]:
     """Weight and bias of a linear layer, with an amount of a change of low rank added to them."""
     if change is None or amount == 0:
         return linear.weight, linear.bias
-    assert isinstance(change, LowRank)
     weight = linear.weight + amount * (change.up.weight @ change.down.weight)
-    bias = linear.bias + amount * (change.up(change.down.bias))
-    return weight, bias
+    return weight, linear.bias + amount * change.up(change.down.bias)

@@ -349,21 +349,25 @@ class Mixture:
         drawn, total = self.drawn(steps), steps * self.batch_size
         # Each part of a batch is one draw of a data set; its rows come along.
         error = np.sqrt(max(steps, 1) * np.sum(self.parts.astype(float) ** 2) * self.shares * (1 - self.shares))
-        rows = [
-            DrawnFrom(
-                name=source.name,
-                weight=source.weight,
-                expected=float(self.shares[i] * total),
-                drawn=int(drawn[i]),
-                standard_errors=float((drawn[i] - self.shares[i] * total) / error[i]) if error[i] else 0.0,
-                passes=float(drawn[i] / (self.streams[i].lines or source.lines)),
-                lines_said=source.lines,
-                lines_found=self.streams[i].lines,
-                left_out=self.left_out[i],
-                reasons=self.reasons[i],
+        rows = []
+        for i, source in enumerate(self.sources):
+            expected, lines = float(self.shares[i] * total), self.streams[i].lines
+            deviation = float((drawn[i] - self.shares[i] * total) / error[i]) if error[i] else 0.0
+            passes = float(drawn[i] / (lines or source.lines))
+            rows.append(
+                DrawnFrom(
+                    source.name,
+                    source.weight,
+                    expected,
+                    int(drawn[i]),
+                    deviation,
+                    passes,
+                    source.lines,
+                    lines,
+                    self.left_out[i],
+                    self.reasons[i],
+                )  # fmt: skip
             )
-            for i, source in enumerate(self.sources)
-        ]
         return DrawReport(steps, total, rows)
 
 

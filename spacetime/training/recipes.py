@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -68,7 +69,7 @@ def train_stage1(
     evaluate = None
     if validation is not None and len(validation):
         held_out = TripleBatches(validation, encoder, **_drawing(replace(options, seed=0)))
-        evaluate = _mean_losses(held_out)
+        evaluate = partial(_mean_losses, held_out)
     return train_and_save("stage1", encoder, batches, stage1_loss, options, output, len(dataset), evaluate, **run)
 
 
@@ -103,7 +104,7 @@ def train_stage2(
     recipe = recipe or PairRecipe()
     evaluate = None
     if validation is not None and len(validation):
-        evaluate = _pair_spearman(PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
+        evaluate = partial(_pair_spearman, PairBatches(validation, encoder, recipe, batch_size=options.batch_size))
     batches = PairBatches(pairs, encoder, recipe, **_drawing(options))
     facts = {"pair_recipe": asdict(recipe)}
     return train_and_save(
@@ -172,13 +173,11 @@ def train_and_save(
     result = train(encoder.model, batches, objective, options, output, idle=idle, evaluate=evaluate, facts=facts, **run)  # type: ignore[misc]  # without the note
     if first_of_processes():
         encoder.save(Path(output) / "model")
-        config = encoder.model.config
+        ways = ("conditioning", "time_encoding", "region_encoding")
         record = {
             "stage": stage,
             "rows": rows,
-            "conditioning": config.conditioning,
-            "time_encoding": config.time_encoding,
-            "region_encoding": config.region_encoding,
+            **{name: getattr(encoder.model.config, name) for name in ways},
             "options": asdict(options),
             **facts,
             **(note or {}),
@@ -196,36 +195,28 @@ def _drawing(options: TrainingOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in ("batch_size", "seed", "hide_month", "hide_region")}
 
 
-def _mean_losses(batches: TripleBatches) -> Evaluate:
+def _mean_losses(batches: TripleBatches, model: SpaceTimeMiniLM) -> dict[str, float]:
     """Mean of the parts of stage 1's loss over held-out batches, each batch weighing the same."""
-
-    def evaluate(model: SpaceTimeMiniLM) -> dict[str, float]:
-        rows = []
-        for batch in every_batch(batches):
-            _, parts = stage1_loss(model, {name: tensor.to(model.device) for name, tensor in batch.items()})
-            rows.append({name: part.item() for name, part in parts.items()})
-        return {f"validation_{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
-
-    return evaluate
+    rows = []
+    for batch in every_batch(batches):
+        _, parts = stage1_loss(model, {name: tensor.to(model.device) for name, tensor in batch.items()})
+        rows.append({name: part.item() for name, part in parts.items()})
+    return {f"validation_{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _pair_spearman(batches: Batches) -> Evaluate:
+def _pair_spearman(batches: PairBatches, model: SpaceTimeMiniLM) -> dict[str, float]:
     """Spearman's rho and error of held-out pairs' cosines against their labels."""
-
-    def evaluate(model: SpaceTimeMiniLM) -> dict[str, float]:
-        cosines, labels = [], []
-        for batch in every_batch(batches):
-            batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-            labels.append(batch.pop("similarity").float())
-            first, second = model(**batch).embedding.float().chunk(2)
-            cosines.append(torch.nn.functional.cosine_similarity(first, second))
-        cosine, label = torch.cat(cosines).cpu().numpy(), torch.cat(labels).cpu().numpy()
-        return {
-            "validation_pair_spearman": rank_correlation(cosine, label),
-            "validation_pair_mse": float(np.mean((cosine - label) ** 2)),
-        }
-
-    return evaluate
+    cosines, labels = [], []
+    for batch in every_batch(batches):
+        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        labels.append(batch.pop("similarity").float())
+        first, second = model(**batch).embedding.float().chunk(2)
+        cosines.append(torch.nn.functional.cosine_similarity(first, second))
+    cosine, label = torch.cat(cosines).cpu().numpy(), torch.cat(labels).cpu().numpy()
+    return {
+        "validation_pair_spearman": rank_correlation(cosine, label),
+        "validation_pair_mse": float(np.mean((cosine - label) ** 2)),
+    }
 
 
 def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> SpaceTimeEncoder:

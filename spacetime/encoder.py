@@ -103,8 +103,6 @@ class SpaceTimeEncoder:
         """Where the model's weights are, and its computing is done."""
         return self.model.device
 
-    # ------------------------------------------------------------------------------------ load and save
-
     @classmethod
     def load(
         cls, path_or_name: str | Path | None = None, device: str | torch.device | None = None
@@ -228,8 +226,7 @@ class SpaceTimeEncoder:
         license: str | None = None,
         private: bool | None = None,
         token: str | None = None,
-        revision: str | None = None,
-        commit_message: str = "Space-time sentence encoder",
+        **upload: Any,
     ) -> str:
         """Publish the model on the hub, as `save` writes it and with a complete card; return the commit's address.
 
@@ -239,19 +236,16 @@ class SpaceTimeEncoder:
             "owner/name"; made if it is not there.
         data, license
             For the card: see `spacetime.model.card.model_card`.
-        private, token, revision, commit_message
-            As in `huggingface_hub`.
+        private, token, **upload
+            As in `huggingface_hub`, such as `revision` and `commit_message`.
         """
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        record = self._record()
+        record, upload = self._record(), {"commit_message": "Space-time sentence encoder"} | upload
         card = model_card(self.model, repo_id, record, data=data, license=license)
         with TemporaryDirectory() as folder:
             save_portable(self.model, self.tokenizer, folder, record, card)
-            commit = api.upload_folder(
-                repo_id=repo_id, folder_path=folder, revision=revision, commit_message=commit_message
-            )
-        return str(commit)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, **upload))
 
     def _record(self) -> Record:
         """What is recorded beside the weights' origin, if they are still those weights."""
@@ -264,8 +258,6 @@ class SpaceTimeEncoder:
         here = self.model.state_dict()
         same = here.keys() == there.keys() and all(torch.equal(here[name].cpu(), there[name]) for name in there)
         return find_record(self.origin) if same else NOTHING_KNOWN
-
-    # ---------------------------------------------------------------------------------------- embedding
 
     @torch.inference_mode()
     def encode(
@@ -316,8 +308,8 @@ class SpaceTimeEncoder:
 
         Notes
         -----
-        With `multiprocessing`, start the processes by `multiprocessing.get_context("spawn")`: one that is forked after
-        torch has computed with several threads hangs in torch itself.
+        A process that is forked after torch has computed with several threads hangs in torch itself: with
+        `multiprocessing`, use `get_context("spawn")`.
         """
         weights = {"time_weight": time_weight, "region_weight": region_weight}
         for name, weight in weights.items():
@@ -360,11 +352,6 @@ class SpaceTimeEncoder:
         ----------
         sentences, batch_size, show_progress
             As in `encode`.
-
-        Returns
-        -------
-        Location
-            `month_probabilities` (n, months) and `region_probabilities` (n, regions), rows adding up to 1.
         """
         if not (self.model.locator or self.model.time_head.bias.any() or self.model.space_head.bias.any()):
             text = "this model was never trained to locate: its probabilities mean nothing; see stage 1, or the locator"

@@ -115,7 +115,7 @@ def test_a_pair_without_contexts_is_asked_for_its_meaning(encoder: SpaceTimeEnco
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, not 0"),
         ({"hide_region": -0.1}, "hide_region must lie between 0 and 1"),
     ],
 )

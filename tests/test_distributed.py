@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.model import SpaceTimeConfig, SpaceTimeMiniLM, load_tokenizer
 from spacetime.training import PLAIN, STAGE1, STAGE2, TrainingOptions, train_plain, train_stage1, train_stage2
-from spacetime.training.batches import PairBatches, SharedBatches, TripleBatches
+from spacetime.training.batches import PairBatches, TripleBatches
 from spacetime.training.contrastive import ContrastiveLoss
 from spacetime.training.joint import JointBatches
 from spacetime.training.loop import check_shares, checkpoints, read_log, step_seed
@@ -110,7 +110,7 @@ def train(what: str, folder: Path, resume: bool = False) -> SpaceTimeEncoder:
 
 
 def whole_and_shared(
-    batches: SharedBatches, step: int, processes: int, objective: Objective, encoder: SpaceTimeEncoder
+    batches: TripleBatches | PairBatches, step: int, processes: int, objective: Objective, encoder: SpaceTimeEncoder
 ) -> tuple[list[float], list[dict[str, Tensor]]]:
     """Loss and gradient of a whole batch, and the means over what several processes would find."""
     shares = [batches.share(step, process, processes) for process in range(processes)]
@@ -130,7 +130,7 @@ def whole_and_shared(
 def test_the_mean_of_the_shares_losses_is_the_batchs_loss(stage: str, processes: int) -> None:
     """For every batch of an epoch, the last one too, which has fewer rows than there are processes."""
     encoder = tiny()
-    batches: SharedBatches
+    batches: TripleBatches | PairBatches
     if stage == "stage1":
         batches, objective = TripleBatches(corpus(), encoder, batch_size=5, hide_month=0.3), stage1_loss
     else:

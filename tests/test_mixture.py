@@ -4,6 +4,7 @@ import gzip
 import json
 import tracemalloc
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def test_data_sets_are_drawn_by_weight_and_the_report_says_so(tmp_path: Path, pa
     assert all(abs(source.standard_errors) < 4 for source in report.sources)
     assert [source.lines_found for source in report.sources] == [40, 25]
     assert report.sources[0].passes == pytest.approx(counted["a"] / 40)
-    assert "a.jsonl.gz" in str(report) and json.loads(json.dumps(report.to_dict()))["rows"] == 2400
+    assert "a.jsonl.gz" in str(report) and json.loads(json.dumps(asdict(report)))["rows"] == 2400
 
 
 def test_any_step_can_be_asked_for_and_gives_the_same(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import gzip
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +225,7 @@ def test_a_base_bert_learns_who_belongs_to_whom(tmp_path: Path) -> None:
     assert {name.split(".")[1] for name in moved} == {"embeddings", "encoder"}, "heads and pooler stay as they were"
 
     assert drawn.rows == 640 and sum(source.drawn for source in drawn.sources) == 640
-    assert json.loads((tmp_path / "run/drawn.json").read_text()) == drawn.to_dict()
+    assert json.loads((tmp_path / "run/drawn.json").read_text()) == asdict(drawn)
     record = json.loads((tmp_path / "run/training.json").read_text())
     assert record["stage"] == "plain" and [data_set["weight"] for data_set in record["data_sets"]] == [3, 1]
     embeddings = encoder.encode(SENTENCES)

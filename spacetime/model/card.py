@@ -2,37 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 from transformers.utils import cached_file
 
+from spacetime.model.foreign import read_json
 from spacetime.model.modeling import SpaceTimeMiniLM
 
 TEMPLATE = Path(__file__).with_name("card.md")
 CARD_FILE = "README.md"
 RECORDS = ("training.json", "metrics.json")
 OURS = "<!-- written by spacetime -->"
+Record = Mapping[str, Path]  # what is known about weights beside themselves: the files of `RECORDS`, and a card
+NOTHING_KNOWN: Record = {}
 TAGS = ["sentence-transformers", "sentence-similarity", "feature-extraction", "temporal", "geospatial"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known about weights beside themselves: the files of `RECORDS` that there are, and a card or ""."""
-
-    files: dict[str, Path]
-    card: str
-
-    def read(self, name: str) -> dict[str, Any]:
-        """One of the files; empty if there is none."""
-        found: dict[str, Any] = json.loads(self.files[name].read_text(encoding="utf-8")) if name in self.files else {}
-        return found
-
-
-NOTHING_KNOWN = Record({}, "")
 
 
 def find_record(path_or_name: str | Path) -> Record:
@@ -48,8 +34,7 @@ def find_record(path_or_name: str | Path) -> Record:
             found[name] = Path(file)
         elif name != CARD_FILE and Path(path_or_name).name == "model" and beside.is_file():
             found[name] = beside
-    card = found.pop(CARD_FILE, None)
-    return Record(found, "" if card is None else card.read_text(encoding="utf-8"))
+    return found
 
 
 def model_card(
@@ -62,9 +47,10 @@ def model_card(
     from the record's card, if it is there.
     """
     config = model.config
-    earlier = ModelCard(record.card, ignore_metadata_errors=True) if record.card else None
+    text = record[CARD_FILE].read_text(encoding="utf-8") if CARD_FILE in record else ""
+    earlier = ModelCard(text, ignore_metadata_errors=True) if text else None
     told = earlier.data.to_dict() if earlier else {}
-    written_here = OURS in record.card
+    written_here = OURS in text
     metadata = ModelCardData(
         language="en",
         license=license or told.get("license"),
@@ -74,9 +60,9 @@ def model_card(
         tags=TAGS,
     )
     middle = config.num_months // 2 + int(config.first_month[5:]) - 1
-    training = dict(leaves(record.read("training.json")))
+    training = dict(leaves(read_json(record.get("training.json"))))
     # Tables of a report have a file of their own.
-    metrics = {key: value for key, value in leaves(record.read("metrics.json")) if len(value) <= 200}
+    metrics = {key: value for key, value in leaves(read_json(record.get("metrics.json"))) if len(value) <= 200}
     card = ModelCard.from_template(
         metadata,
         template_path=str(TEMPLATE),
@@ -86,11 +72,11 @@ def model_card(
         region=config.regions[0],
         month=f"{int(config.first_month[:4]) + middle // 12:04d}-{middle % 12 + 1:02d}",
         parameters=f"{model.num_parameters():,}",
-        data=data or (_between(record.card, "data") if written_here else ""),
+        data=data or (_between(text, "data") if written_here else ""),
         rows=training.pop("rows", None),
         recipe=training,
         metrics=[(*(key.split(" / ", 1) if " / " in key else ("", key)), value) for key, value in metrics.items()],
-        earlier=_between(record.card, "earlier") if written_here else _body(earlier),
+        earlier=_between(text, "earlier") if written_here else _body(earlier),
     )
     return re.sub(r"\n{3,}", "\n\n", str(card)).rstrip() + "\n"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -67,19 +68,15 @@ def _packs(model: SpaceTimeMiniLM, sample: Rows) -> bool:
     return enough and can_be_packed(model)
 
 
+@dataclass(frozen=True)
 class Embedder:
     """Embeds rows of word pieces; made by `quickest`. It computes in `precision`, once `"auto"` has chosen."""
 
-    def __init__(
-        self,
-        model: SpaceTimeMiniLM,
-        pad_id: int,
-        precision: Literal["float32", "bfloat16"],
-        weights: dict[str, float],
-        packed: PackedModel | None = None,
-    ) -> None:
-        self.model, self.pad_id, self.precision = model, pad_id, precision
-        self.weights, self.packed = weights, packed
+    model: SpaceTimeMiniLM
+    pad_id: int
+    precision: Literal["float32", "bfloat16"]
+    weights: dict[str, float]
+    packed: PackedModel | None = None
 
     @torch.inference_mode()
     def __call__(

@@ -57,9 +57,9 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path | None) -> dict[str, Any]:
     """The file's object; empty if there is no such file; ValueError if it is not a JSON object."""
-    if not file.is_file():
+    if file is None or not file.is_file():
         return {}
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -92,15 +92,10 @@ def load_weights(file: Path) -> dict[str, Tensor]:
     return dict(found)
 
 
-def taken(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `config.json` that this package knows."""
-    return {name: found[name] for name in _TAKEN if name in found}
-
-
-def checked_config(fields: Mapping[str, Any], where: str | Path) -> SpaceTimeConfig:
-    """The configuration with these fields; ValueError, with the folder `where`, for a value that no model can have."""
+def checked_config(found: Mapping[str, Any], where: str | Path, **fixed: Any) -> SpaceTimeConfig:
+    """The configuration in a `config.json`, with what is fixed; ValueError for a value that no model can have."""
     try:
-        config = SpaceTimeConfig(**fields)
+        config = SpaceTimeConfig(**({name: found[name] for name in _TAKEN if name in found} | fixed))
     except (StrictDataclassError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{where}/config.json: {cause_of(error)}") from error
     for name, least in _LEAST.items():
@@ -170,9 +165,6 @@ def _difference(config: SpaceTimeConfig, claimed: tuple[int, ...], found: tuple[
         if len(fields) == 1:
             return f"{fields[0]} is {size:,} there, and {other:,} in the weights"
     return f"it asks for the shape {claimed}, and the weights have {found}"
-
-
-# ------------------------------------------------------------------------------------------- code of its own
 
 
 def code_named_by(path_or_name: str | Path) -> dict[str, list[str]]:

@@ -1,16 +1,13 @@
 """The model's forward pass for many sentences on a processor: the same numbers as `modeling`, in less time.
 
-What it saves, by size (`benchmarks/README.md`, "Speed", has the measurements):
-
 - Sentences stand one after the other without padding, and sentences of one length attend together, without a mask.
-- Linear layers go to oneDNN, with weights laid out for it once: on AMD processors with AVX-512 its float32 products are
-  twice as fast as those of the library that torch takes by itself.  GELU and the residual sum are done inside them.
-  Without AVX-512 they go to NumPy's OpenBLAS, which is quicker there.
-- In bfloat16 weights are converted once, not at every call as under autocast.
+- Linear layers go to oneDNN, with weights laid out for it once, GELU and the residual sum done inside them; or, without
+  AVX-512, to NumPy's OpenBLAS. In bfloat16 weights are converted once, not at every call as under autocast.
 - What a month and a region bring to a layer depends on nothing else, so it is looked up in a table instead of being
   computed for every batch; and changes of low rank are added to the weights once for every amount of context.
 
-It is made anew from the model's weights at each use (about 30 ms), so that it can't be out of date after a training.
+`benchmarks/README.md`, "Speed", has the measurements. It is made anew from the model's weights at each use (about
+30 ms), so that it can't be out of date after a training.
 """
 
 import os
@@ -155,8 +152,6 @@ class PackedModel:
                 gathered.view(block.number, heads, block.length, size).transpose(1, 2)
             )
         return output
-
-    # ------------------------------------------------------------------------------- what is made once
 
     def _layers_for(self, amount: float) -> "list[_Layer]":
         """The layers' weights for one amount of context, made when first asked for."""

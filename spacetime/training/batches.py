@@ -6,7 +6,7 @@ that never stopped, and nothing but the step needs to be remembered.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import datasets
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spacetime.encoder import SpaceTimeEncoder
-from spacetime.inputs import check_columns
+from spacetime.inputs import check_columns, whole_number
 from spacetime.model.embedding import pad
 from spacetime.months import MISSING
 from spacetime.training.pairs import PairRecipe
@@ -28,26 +28,18 @@ WINDOW = 50  # batches that are sorted by length together: enough to save paddin
 Batch = dict[str, Tensor]
 
 
-@runtime_checkable
 class Batches(Protocol):
-    """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch."""
+    """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch.
+
+    Those on which several processes can train together also have a method `share(step, process, processes)`: what one
+    of them takes of `batches[step]`, every `processes`-th row from its own number on. Losses that are means over rows
+    find there, under `..._count`, what to divide their sums by, so that the mean of the processes' losses is the loss
+    of the whole batch.
+    """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, step: int) -> Batch: ...
-
-
-@runtime_checkable
-class SharedBatches(Batches, Protocol):
-    """Batches that several processes can train on together."""
-
-    def share(self, step: int, process: int, processes: int) -> Batch:
-        """What one of the processes takes of `batches[step]`: every `processes`-th row from its own number on.
-
-        Losses that are means over rows find in it, under `..._count`, what to divide their sums by, so that the mean of
-        the processes' losses is the loss of the whole batch.
-        """
-        ...
 
 
 class BatchPlan:
@@ -58,20 +50,17 @@ class BatchPlan:
     """
 
     def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
-        self._epoch = -1
-        self._batches: list[NDArray[np.int64]] = []
+        self.lengths, self.batch_size, self.seed = lengths, whole_number(batch_size, "batch_size"), seed
+        self._plans: dict[int, list[NDArray[np.int64]]] = {}  # of one epoch at a time
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)
 
     def __getitem__(self, step: int) -> NDArray[np.int64]:
         epoch, index = divmod(step, len(self))
-        if epoch != self._epoch:
-            self._epoch, self._batches = epoch, self._plan(epoch)
-        return self._batches[index]
+        if epoch not in self._plans:
+            self._plans = {epoch: self._plan(epoch)}
+        return self._plans[epoch][index]
 
     def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
         random = np.random.default_rng([self.seed, epoch])
@@ -84,63 +73,52 @@ class BatchPlan:
         return [batches[i] for i in random.permutation(len(batches))]
 
 
-class _Planned:
-    """Rows of a data set that a plan deals out, tokenised; some contexts are hidden."""
-
-    def __init__(
-        self,
-        dataset: datasets.Dataset,
-        encoder: SpaceTimeEncoder,
-        columns: dict[str, str],
-        batch_size: int,
-        seed: int,
-        **shares: float,
-    ) -> None:
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must lie between 0 and 1, not {share}")
-        self.tokens = with_word_pieces(dataset, encoder, columns)
-        self.tokenizer, self.seed, self.shares = encoder.tokenizer, seed, shares
-        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-
-class TripleBatches(_Planned):
-    """Batches of (sentence, month, region) for stage 1, with masked words.
+class Planned:
+    """Rows of a data set that a plan deals out.
 
     Parameters
     ----------
-    dataset
-        Columns text, month, region (labels, or None where missing).
     encoder
         Its tokenizer, months and regions are used.
     batch_size, seed
         The same seed gives the same batches, masks and hidden contexts.
     hide_month, hide_region
-        Probability with which a sentence's month or region is hidden from the model's inputs (never from the
-        heads' labels): context dropout, so that the heads learn to infer them.
-
-    Notes
-    -----
-    `batches[step]` has `input_ids`, `attention_mask` (B, L), `month_ids`, `region_ids` (B,), `masked_positions`
-    (B, L), `mlm_labels` (number of masked places,), `month_labels` and `region_labels` (B,), -100 where missing.
+        Probability with which a month or a region is hidden from the model's inputs (never from the labels of stage 1):
+        context dropout, so that the heads learn to infer them.
     """
 
     def __init__(
         self,
         dataset: datasets.Dataset,
         encoder: SpaceTimeEncoder,
+        columns: dict[str, str],
         *,
         batch_size: int = 32,
         seed: int = 0,
         hide_month: float = 0.0,
         hide_region: float = 0.0,
     ) -> None:
+        for name, share in (("hide_month", hide_month), ("hide_region", hide_region)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not {share}")
+        self.tokens = with_word_pieces(dataset, encoder, columns)
+        self.tokenizer, self.seed, self.hide_month, self.hide_region = encoder.tokenizer, seed, hide_month, hide_region
+        self.plan = BatchPlan(np.asarray(self.tokens["length"][:]), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+
+class TripleBatches(Planned):
+    """Batches of (sentence, month, region) for stage 1, with masked words; settings as in `Planned`.
+
+    `batches[step]` has `input_ids`, `attention_mask` (B, L), `month_ids`, `region_ids` (B,), `masked_positions`
+    (B, L), `mlm_labels` (number of masked places,), `month_labels` and `region_labels` (B,), -100 where missing.
+    """
+
+    def __init__(self, dataset: datasets.Dataset, encoder: SpaceTimeEncoder, **settings: Any) -> None:
         check_columns(dataset, ["text", "month", "region"], "data set")
-        columns = {"text": "input_ids"}
-        super().__init__(dataset, encoder, columns, batch_size, seed, hide_month=hide_month, hide_region=hide_region)
+        super().__init__(dataset, encoder, {"text": "input_ids"}, **settings)
         self.month_ids = encoder.months.ids(dataset["month"][:])
         self.region_ids = encoder.regions.ids(dataset["region"][:])
 
@@ -155,8 +133,8 @@ class TripleBatches(_Planned):
         return {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
-            "month_ids": torch.from_numpy(hide(month_ids, self.shares["hide_month"], random)),
-            "region_ids": torch.from_numpy(hide(region_ids, self.shares["hide_region"], random)),
+            "month_ids": torch.from_numpy(hide(month_ids, self.hide_month, random)),
+            "region_ids": torch.from_numpy(hide(region_ids, self.hide_region, random)),
             "masked_positions": masked,
             "mlm_labels": labels,
             "month_labels": as_labels(month_ids),
@@ -164,7 +142,7 @@ class TripleBatches(_Planned):
         }
 
     def share(self, step: int, process: int, processes: int) -> Batch:
-        """See `SharedBatches`; adds `mlm_count`, `month_count` and `region_count`."""
+        """See `Batches`; adds `mlm_count`, `month_count` and `region_count`."""
         whole = self[step]
         rows, divided_by = _own_rows(len(whole["input_ids"]), process, processes)
         row_of_label = whole["masked_positions"].nonzero()[:, 0]
@@ -175,33 +153,21 @@ class TripleBatches(_Planned):
         return _cut_at_longest(own)
 
 
-class PairBatches(_Planned):
-    """Batches of sentence pairs with a similarity to be reached, for stage 2.
+class PairBatches(Planned):
+    """Batches of sentence pairs with a similarity to be reached, for stage 2; settings as in `Planned`.
 
-    The parameters are those of `TripleBatches`, with pairs of `spacetime.training.pairs.build_pairs` and the recipe of
-    their labels. A context is hidden on each side of a pair by itself; the label is then made of the parts that are
-    left, so that a pair without contexts is asked for its meaning alone.
+    A context is hidden on each side of a pair by itself; the label is then made, by the pairs' recipe, of the parts
+    that are left, so that a pair without contexts is asked for its meaning alone.
 
-    Notes
-    -----
     `batches[step]` has the first sentences of all pairs, then the second ones: `input_ids`, `attention_mask`
     (2B, L), `month_ids`, `region_ids` (2B,), and `similarity` (B,).
     """
 
     def __init__(
-        self,
-        pairs: datasets.Dataset,
-        encoder: SpaceTimeEncoder,
-        recipe: PairRecipe | None = None,
-        *,
-        batch_size: int = 32,
-        seed: int = 0,
-        hide_month: float = 0.0,
-        hide_region: float = 0.0,
+        self, pairs: datasets.Dataset, encoder: SpaceTimeEncoder, recipe: PairRecipe | None = None, **settings: Any
     ) -> None:
         check_columns(pairs, ["text1", "text2", "month1", "month2", "region1", "region2"], "pairs")
-        columns = {"text1": "input_ids1", "text2": "input_ids2"}
-        super().__init__(pairs, encoder, columns, batch_size, seed, hide_month=hide_month, hide_region=hide_region)
+        super().__init__(pairs, encoder, {"text1": "input_ids1", "text2": "input_ids2"}, **settings)
         self.recipe = recipe or PairRecipe()
         self.month_ids = np.stack([encoder.months.ids(pairs[f"month{side}"][:]) for side in (1, 2)])
         self.region_ids = np.stack([encoder.regions.ids(pairs[f"region{side}"][:]) for side in (1, 2)])
@@ -214,8 +180,8 @@ class PairBatches(_Planned):
         random = np.random.default_rng([self.seed, 2, step])
         tokens = self.tokens[rows]
         input_ids, attention_mask = pad(tokens["input_ids1"] + tokens["input_ids2"], self.tokenizer.pad_token_id)
-        month_ids = hide(self.month_ids[:, rows], self.shares["hide_month"], random)  # (2, B)
-        region_ids = hide(self.region_ids[:, rows], self.shares["hide_region"], random)
+        month_ids = hide(self.month_ids[:, rows], self.hide_month, random)  # (2, B)
+        region_ids = hide(self.region_ids[:, rows], self.hide_region, random)
         cosine, time, region = self.parts[:, rows]
         similarity = self.recipe.label(
             cosine,
@@ -231,7 +197,7 @@ class PairBatches(_Planned):
         }
 
     def share(self, step: int, process: int, processes: int) -> Batch:
-        """See `SharedBatches`; adds `pair_count`."""
+        """See `Batches`; adds `pair_count`."""
         whole = self[step]
         count = len(whole["similarity"])
         rows, divided_by = _own_rows(count, process, processes)
@@ -244,8 +210,7 @@ class PairBatches(_Planned):
 def _own_rows(count: int, process: int, processes: int) -> tuple[Tensor, float]:
     """A process's rows of `count`, and by what the number of all labels is divided for it.
 
-    A process for which a small last batch has no row takes the first one, with an infinite number of labels: its loss
-    and its gradient are 0.
+    For one without a row in a small last batch it is the first row, of an infinite number: loss and gradient are 0.
     """
     if process < count:
         return torch.arange(process, count, processes), processes

@@ -39,9 +39,8 @@ class ContrastiveLoss:
 
     Notes
     -----
-    A batch is as `spacetime.training.mixture.MixtureBatches` makes it. Hard negatives, where rows have some, are wrong
-    answers for every row. In several processes each holds its own rows, and every row's wrong answers are those of all
-    processes (`over_processes`); the mean of the processes' losses is the loss of the whole batch.
+    Hard negatives, where rows have some, are wrong answers for every row, as are those of all processes; the mean of
+    the processes' losses is the loss of the whole batch (`spacetime.training.mixture.MixtureBatches`).
     """
 
     scale: float = 20.0
@@ -126,9 +125,6 @@ class ContrastiveLoss:
             return scores
         same[torch.arange(len(own), device=own.device), own] = False
         return scores.masked_fill(same, -torch.inf)
-
-
-# ----------------------------------------------------------------------------------------------- ingredients
 
 
 def _chunks(batch: Batch, size: int | None) -> list[Tensor]:

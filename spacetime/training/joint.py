@@ -61,13 +61,10 @@ class JointRecipe:
 class JointBatches:
     """The steps of the joint recipe on a data set with columns text, month and region.
 
-    `plain` gives the meaning that is to be kept; sentences are cut at its `max_length`.
-
-    Notes
-    -----
-    `batches[step]` has, for N embedded sentences, `input_ids`, `attention_mask` (N, L), `month_ids`, `region_ids` (N,),
-    `time_weight`, `region_weight` (), `target` (N, N); and `masked_input_ids`, `masked_attention_mask`,
-    `masked_positions`, `masked_month_ids`, `masked_region_ids`, `mlm_labels` as in stage 1.
+    `plain` gives the meaning that is to be kept; sentences are cut at its `max_length`. `batches[step]` has, for N
+    embedded sentences, `input_ids`, `attention_mask` (N, L), `month_ids`, `region_ids` (N,), `time_weight`,
+    `region_weight` (), `target` (N, N); and `masked_input_ids`, `masked_attention_mask`, `masked_positions`,
+    `masked_month_ids`, `masked_region_ids`, `mlm_labels` as in stage 1.
     """
 
     def __init__(

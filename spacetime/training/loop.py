@@ -29,7 +29,7 @@ from spacetime.folders import new_folder, write_text
 from spacetime.inputs import as_annotated, fit_fields, quoted
 from spacetime.model import SpaceTimeMiniLM
 from spacetime.model.precision import quick_precision, say_where_bfloat16_is_slow
-from spacetime.training.batches import Batches, SharedBatches
+from spacetime.training.batches import Batches
 from spacetime.training.objectives import Objective
 from spacetime.training.processes import average_gradients, begin_alike, join_processes
 
@@ -180,12 +180,6 @@ def train(
         What decides about the weights beside the options: a checkpoint of other facts is refused.
     resume, overwrite, show_progress
         See `Run`.
-
-    Raises
-    ------
-    ValueError
-        `output` already holds a training and neither `resume` nor `overwrite` is given; the checkpoint belongs to
-        another model or other options; the loss is not finite; several processes cannot share the batches.
     """
     output = Path(output)
     accelerator = join_processes(model.device, mixed_precision(options, model.device))
@@ -296,8 +290,8 @@ class _Loop:
         """Take one step; return loss, parts and tokens, as means over the processes, and the gradient's norm."""
         model, process, processes = self.model, self.accelerator.process_index, self.accelerator.num_processes
         torch.manual_seed(step_seed(self.options.seed, step, process))  # of dropout
-        shared = processes > 1 and isinstance(self.batches, SharedBatches)
-        batch = self.batches.share(step, process, processes) if shared else self.batches[step]
+        batches: Any = self.batches
+        batch = batches[step] if processes == 1 else batches.share(step, process, processes)
         batch = {name: part.to(model.device) for name, part in batch.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
@@ -313,9 +307,6 @@ class _Loop:
         return dict(zip(figures, means.tolist(), strict=True)), float(norm)
 
 
-# ----------------------------------------------------------------------------------------------- ingredients
-
-
 def planned_steps(options: TrainingOptions, batches: Batches) -> int:
     """How many steps a training takes."""
     return options.max_steps or options.epochs * len(batches)
@@ -325,7 +316,7 @@ def check_shares(batches: Batches, batch_size: int, processes: int) -> None:
     """Raise ValueError where several processes have nothing to share."""
     if processes == 1:
         return
-    if not isinstance(batches, SharedBatches):
+    if not hasattr(batches, "share"):
         raise ValueError(
             f"{type(batches).__name__} cannot be shared among {processes} processes: its loss asks for whole batches; "
             "start it in one process, without torchrun"
@@ -448,9 +439,6 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON, line by line: {error}") from error
-
-
-# ----------------------------------------------------------------------------------------------- checkpoints
 
 
 def save_checkpoint(

@@ -12,7 +12,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -201,10 +201,6 @@ class ShuffledLines:
 
     def _lines(self, position: int) -> Iterator[Line]:
         """All lines from a place on; the file is read up to there."""
-        if position and self.lines is None:
-            read = sum(1 for _ in islice(self._open(), position + 1))
-            if read <= position:
-                self._end_of_pass(read)
         number, left = divmod(position, self.lines) if self.lines else (0, position)
         while True:
             stream, first = self._open(), 0
@@ -215,7 +211,7 @@ class ShuffledLines:
                     yield from (Line(first + int(i) + 1, raw[i]) for i in order[left:])
                 left, first, size = max(left - len(raw), 0), first + len(raw), self.block
             self._end_of_pass(first)
-            number += 1
+            number, left = number + 1 + left // first, left % first  # whole passes need not be read
 
     def _end_of_pass(self, lines: int) -> None:
         if lines == 0:
@@ -395,10 +391,6 @@ class DrawReport:
     rows: int
     sources: list[DrawnFrom]
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
     def __str__(self) -> str:
         width = max(len(source.name) for source in self.sources)
         lines = [
@@ -434,7 +426,7 @@ class MixtureBatches:
         return self.share(step, 0, 1)
 
     def share(self, step: int, process: int, processes: int) -> Batch:
-        """See `spacetime.training.batches.SharedBatches`; the loss counts the rows of all processes itself.
+        """See `spacetime.training.batches.Batches`; the loss counts the rows of all processes itself.
 
         ValueError: so many rows were skipped that a process has none.
         """

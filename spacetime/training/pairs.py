@@ -138,7 +138,7 @@ class PairRecipe:
 
 
 def great_circle_km(coordinates: Floats, names: list[str] | None = None) -> Floats:
-    """Distances between all places given as latitude and longitude in degrees, (n, 2) to (n, n), in kilometres."""
+    """Distances in kilometres between all places given as latitude and longitude in degrees, (n, 2) to (n, n)."""
     lost = np.flatnonzero(~np.isfinite(coordinates).all(1))
     if len(lost):
         where = names[lost[0]] if names else f"number {lost[0]}"

@@ -87,5 +87,5 @@ def train_plain(
     )
     drawn = mixture.report(result.steps)
     if first_of_processes():
-        write_text(output / DRAWN_FILE, json.dumps(drawn.to_dict(), indent=2) + "\n")
+        write_text(output / DRAWN_FILE, json.dumps(asdict(drawn), indent=2) + "\n")
     return result, drawn

@@ -1,21 +1,22 @@
 """What the processes of one training do together; `torchrun --nproc-per-node N` starts N of them.
 
-Each process trains on its share of every batch (`share` of `training.batches.SharedBatches`), and all take the same
-step. The losses are so weighted that their mean over the processes is the loss of the whole batch, so the mean of
-the processes' gradients is its gradient. DistributedDataParallel would send gradients while the backward pass still
-runs, but stops at parameters that a loss leaves out and at gradient caching, which embeds a text twice; one message
-after the backward pass has no such conditions, and for 22 million parameters it is short.
+Each process trains on its share of every batch (`training.batches.Batches`), and all take the same step. The mean
+of the processes' losses is the loss of the whole batch, so the mean of their gradients is its gradient. It is sent in
+one message after the backward pass: DistributedDataParallel, which sends earlier, stops at parameters that a loss
+leaves out and at gradient caching, which embeds a text twice.
 """
 
 import os
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState, PartialState
 from torch import Tensor, distributed, nn
 from torch.nn import functional
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from spacetime.training.batches import Batches
 
@@ -68,16 +69,13 @@ def begin_alike(model: nn.Module, batches: Batches, start: int, steps: int) -> N
         distributed.broadcast(tensor, src=0)
     ids = batches[start]["input_ids"].flatten()
     checksum = int((ids * torch.arange(1, len(ids) + 1)).sum())
-    own = torch.tensor([start, steps, checksum], device=next(model.parameters()).device)
-    plans = [torch.empty_like(own) for _ in range(count_processes())]
-    distributed.all_gather(plans, own)
-    for process, plan in enumerate(plans):
-        if not torch.equal(plan, plans[0]):
-            raise ValueError(
-                f"the processes are not in one training: (first step, steps, checksum of the first batch) is "
-                f"{tuple(plans[0].tolist())} in process 0 and {tuple(plan.tolist())} in process {process}; give all "
-                "the same files, options and output folder"
-            )
+    plans: list[Any] = [None] * count_processes()
+    distributed.all_gather_object(plans, (start, steps, checksum))
+    if different := [plan for plan in plans if plan != plans[0]]:
+        raise ValueError(
+            f"the processes are not in one training: (first step, steps, checksum of the first batch) is {plans[0]} in "
+            f"process 0 and {different[0]} in another; give all the same files, options and output folder"
+        )
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -85,15 +83,9 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     if count_processes() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    whole = torch.cat([gradient.flatten() for gradient in gradients])
+    whole = parameters_to_vector(gradients)
     distributed.all_reduce(whole)
-    whole /= count_processes()
-    parts = whole.split([gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-# ------------------------------------------------------------------------------------------ rows of all processes
+    vector_to_parameters(whole / count_processes(), gradients)
 
 
 def rows_of_each(rows: Tensor) -> list[int]:

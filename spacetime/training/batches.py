@@ -6,7 +6,7 @@ that never stopped, and nothing but the step needs to be remembered.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import datasets
 import numpy as np
@@ -28,6 +28,7 @@ WINDOW = 50  # batches that are sorted by length together: enough to save paddin
 Batch = dict[str, Tensor]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch.
 

@@ -418,8 +418,7 @@ class SpaceTimeEncoder:
 
     @property
     def _pad_id(self) -> int:
-        pad_id: int = self.tokenizer.pad_token_id
-        return pad_id
+        return int(self.tokenizer.pad_token_id)
 
     def _rows(self, texts: list[str], months: Any, regions: Any) -> Rows:
         """Texts and labels, checked, as the model reads them."""

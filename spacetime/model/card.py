@@ -100,4 +100,4 @@ def _body(card: ModelCard | None) -> str:
 def _between(text: str, name: str) -> str:
     """What a card written here holds between two marks."""
     found = re.search(rf"<!-- {name}: begin -->\n(.*?)\n<!-- {name}: end -->", text, re.DOTALL)
-    return "" if found is None else found[1].strip()
+    return found[1].strip() if found else ""

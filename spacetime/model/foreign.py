@@ -128,11 +128,8 @@ def check_sizes(
 ) -> None:
     """Compare a configuration with the shapes of the weights, by their names in `SpaceTimeMiniLM`.
 
-    Raises
-    ------
-    ValueError
-        A weight is missing, unless `may_lack` says that it may be, or unknown, or of another size than the
-        configuration claims; `where` is the folder or the name on the hub.
+    ValueError: a weight is missing, unless `may_lack` says that it may be, or unknown, or of another size than the
+    configuration claims; `where` is the folder or the name on the hub.
     """
     misfit = f"the weights in {where} do not fit its config.json"
     layers = len({name.split(".")[3] for name in shapes if name.startswith("bert.encoder.layer.")})

@@ -104,10 +104,7 @@ def check_free(folder: Path) -> None:
 def load_saved(path_or_name: str | Path) -> SpaceTimeMiniLM:
     """The model in a folder written by `save_portable` or as a delta, in the published layout, or on the hub.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        A file of the folder is missing; it is another model, or its weights do not fit its configuration.
+    FileNotFoundError: a file of the folder is missing. ValueError: it is another model, or its weights do not fit.
     """
     folder = Path(path_or_name)
     if (folder / DELTA_FILE).is_file():
@@ -155,9 +152,8 @@ def _load_checked(path_or_name: str | Path) -> SpaceTimeMiniLM:
 def load_delta(folder: str | Path) -> SpaceTimeMiniLM:
     """The model that `delta.safetensors` and its `config.json` make of the public weights; errors: see `load_saved`."""
     folder = Path(folder)
-    for file in ("config.json", DELTA_FILE):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"no {file} in {folder}; a model's delta holds config.json and {DELTA_FILE}")
+    if lacking := [file for file in ("config.json", DELTA_FILE) if not (folder / file).is_file()]:
+        raise FileNotFoundError(f"no {lacking[0]} in {folder}; a model's delta holds config.json and {DELTA_FILE}")
     found = read_json(folder / "config.json")
     changes = found.get("changes")
     if not isinstance(changes, dict) or changes.get("sha256") != PLAIN_SHA256:

@@ -85,16 +85,14 @@ class SpaceTimeModule(InputModule):
     @property
     def max_seq_length(self) -> int:
         """Longer texts are cut here, in word pieces."""
-        length: int = self.model.config.max_length
-        return length
+        return int(self.model.config.max_length)
 
     @max_seq_length.setter
     def max_seq_length(self, length: int) -> None:
         self.model.config.max_length = length
 
     def get_embedding_dimension(self) -> int:
-        size: int = self.model.config.hidden_size
-        return size
+        return int(self.model.config.hidden_size)
 
     def preprocess(
         self,

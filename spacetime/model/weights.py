@@ -118,13 +118,8 @@ def plain_model(
     """A space-time model that starts exactly as all-MiniLM-L6-v2, or with `sha256=None` as the BERT in `path`.
 
     The backbone's sizes come from the checkpoint's own config.json; from `config` come the conditioning and
-    everything else that is ours. Heads and conditioning are new, from the seed.
-
-    Raises
-    ------
-    ValueError
-        The checkpoint is no BERT or not pooled by the mean, lacks backbone weights, or their shapes are not what
-        its config.json says.
+    everything else that is ours. Heads and conditioning are new, from the seed. ValueError: the checkpoint is no BERT
+    or not pooled by the mean, lacks backbone weights, or their shapes are not what its config.json says.
     """
     folder = find_plain_weights(path, sha256)
     if path is not None:

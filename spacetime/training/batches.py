@@ -46,8 +46,8 @@ class Batches(Protocol):
 class BatchPlan:
     """Which rows are in which batch, epoch by epoch; `lengths` (n,) are the word pieces of each row.
 
-    Rows are shuffled, sorted by length inside windows of fifty batches, cut into batches, and the batches are
-    shuffled again. Every row comes once an epoch; the last batch may be smaller.
+    Rows are shuffled, sorted by length inside windows of fifty batches, cut into batches, and the batches shuffled
+    again. Every row comes once an epoch; the last batch may be smaller.
     """
 
     def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
@@ -157,10 +157,8 @@ class TripleBatches(Planned):
 class PairBatches(Planned):
     """Batches of sentence pairs with a similarity to be reached, for stage 2; settings as in `Planned`.
 
-    A context is hidden on each side of a pair by itself; the label is then made, by the pairs' recipe, of the parts
-    that are left, so that a pair without contexts is asked for its meaning alone.
-
-    `batches[step]` has the first sentences of all pairs, then the second ones: `input_ids`, `attention_mask`
+    A context is hidden on each side of a pair by itself; the label is made, by the pairs' recipe, of the parts that are
+    left. `batches[step]` has the first sentences of all pairs, then the second ones: `input_ids`, `attention_mask`
     (2B, L), `month_ids`, `region_ids` (2B,), and `similarity` (B,).
     """
 

@@ -1,11 +1,9 @@
-"""Batches of the joint recipe: both stages at once, everything one step needs to learn from.
+"""Batches of the joint recipe, both stages at once; the loss on them is `spacetime.training.objectives.JointLoss`.
 
-A step of `spacetime.training.objectives.JointLoss` looks at two small batches:
-
-- **embedded** sentences, each with a target for its cosine with every other one. The target is the published kind
-  of label, `.6 meaning + .2 time + .2 region`, written as the Gram matrix of vectors, so that it also holds where a
-  context is missing or dialled down (`gram_targets`);
-- **masked** sentences, as in stage 1.
+- **Embedded** sentences have a target for the cosine of each with every other one: the published kind of label,
+  `.6 meaning + .2 time + .2 region`, written as the Gram matrix of vectors, so that it also holds where a context is
+  missing or dialled down (`gram_targets`).
+- **Masked** sentences are as in stage 1.
 
 Every batch is a function of (seed, step), as in `spacetime.training.batches`. The released model also learned from
 reports of one event and from sentences asked for their month (`benchmarks.events`).
@@ -35,10 +33,8 @@ class JointRecipe:
 
     Parameters
     ----------
-    others
-        Embedded sentences of a step.
-    masked
-        Sentences whose words are masked.
+    others, masked
+        Embedded sentences of a step, and sentences whose words are masked.
     hide
         Probability that a month is hidden, and a region.
     invented
@@ -164,12 +160,9 @@ def gram_targets(
     """Cosines to be reached between sentences in their contexts: the label, as a Gram matrix.
 
     A sentence stands for the vector [sqrt(.6) meaning, w_t sqrt(.2) time code, w_r sqrt(.2) region code], scaled to
-    length 1; a missing part is 0, as a dial (`time_weight`, `region_weight`) of 0 is. Between two full contexts this
-    is `PairRecipe.label`. Between any others it is a cosine, too, so all of them can be reached together; a label that
-    only drops what is missing asks a plain vector for the cosine 1 with the same sentence in every context, which no
-    vectors can have.
-
-    `meaning` are plain unit vectors (n, C), `time` and `region` the recipe's kernels; ids (n,) are -1 where missing.
+    length 1; a missing part (the id -1) is 0, as a dial of 0 is. Between two full contexts this is `PairRecipe.label`.
+    Between any others it is a cosine, too, so all of them can be reached together; a label that only drops what is
+    missing asks a plain vector for the cosine 1 with the same sentence in every context, which no vectors can have.
     """
     month_weight = np.where(month_ids == MISSING, 0.0, time_weight)
     place_weight = np.where(region_ids == MISSING, 0.0, region_weight)

@@ -1,11 +1,9 @@
-"""The training loop, one for both stages, and its checkpoints.
+"""The training loop, one for all recipes, and its checkpoints.
 
 A training that is killed and resumed ends with the same weights, bit for bit on one processor, as one that was not:
-batches, learning rates and random numbers are functions of the step, and a checkpoint holds weights and optimiser. A
-checkpoint is a folder of safetensors and JSON that appears under its name only when it is complete; nothing is pickled.
-
-Started by torchrun, several processes share every batch and take the steps that one would take (`processes`); the first
-of them writes, evaluates and shows progress.
+batches, learning rates and random numbers are functions of the step, and a checkpoint, which appears under its name
+only when it is complete, holds weights and optimiser as safetensors and JSON. Started by torchrun, several processes
+share every batch and take the steps that one would take (`processes`); the first writes, evaluates and shows progress.
 """
 
 import json
@@ -314,9 +312,7 @@ def planned_steps(options: TrainingOptions, batches: Batches) -> int:
 
 def check_shares(batches: Batches, batch_size: int, processes: int) -> None:
     """Raise ValueError where several processes have nothing to share."""
-    if processes == 1:
-        return
-    if not hasattr(batches, "share"):
+    if processes > 1 and not hasattr(batches, "share"):
         raise ValueError(
             f"{type(batches).__name__} cannot be shared among {processes} processes: its loss asks for whole batches; "
             "start it in one process, without torchrun"

@@ -1,9 +1,8 @@
 """A weighted mixture of pair data sets, read from `data_config.json` and files of JSON lines (all-MiniLM-L12-v1 card).
 
-Which data sets a step draws from, and which lines of each, is a function of (seed, step) alone: a resumed training
-sees the batches of one that never stopped, and nothing but the step has to be remembered. Each file is read as a
-stream, in blocks whose lines are shuffled, over and over; what is held is one block of each data set, however long
-the files are. To go on in the middle, a file is read again up to its place once, the first time it is drawn from.
+Which data sets a step draws from, and which lines of each, is a function of (seed, step) alone, so nothing but the step
+has to be remembered. Each file is read as a stream, in blocks whose lines are shuffled, over and over; what is held is
+one block of each data set. To go on in the middle, a file is read again up to its place once.
 """
 
 import gzip
@@ -44,9 +43,6 @@ _ALLOWED = (
     '[text, text], [text, text, negative], {"texts": [...]}, {"set": [text, text, ...]}, {"query", "pos", "neg"} or a '
     "pair of names such as title and body"
 )
-
-
-# ---------------------------------------------------------------------------------------- data_config.json
 
 
 @dataclass(frozen=True)
@@ -94,9 +90,6 @@ def _source(where: str, entry: Any, folder: Path) -> Source:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
         raise ValueError(f"{where} ({name}): weight must be a number above 0, not {quoted(weight)}")
     return Source(name, whole_number(entry["lines"], f"{where} ({name}): lines"), float(weight), folder / name)
-
-
-# ------------------------------------------------------------------------------------- one line, one tuple
 
 
 class Row(NamedTuple):
@@ -163,9 +156,6 @@ def _named(value: Any) -> tuple[Any, list[Any], list[Any]]:
                 positives, negatives = (one if isinstance(one, list) else [one] for one in several)
                 return value[first], positives, negatives
     raise ValueError(f"a row must be {_ALLOWED}")
-
-
-# ------------------------------------------------------------------------------------- a file as a stream
 
 
 class Line(NamedTuple):
@@ -240,9 +230,6 @@ class ShuffledLines:
 def number_of(text: str) -> int:
     """A number for a text; two of a batch of a thousand rows share one by chance once in 10^13 batches."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
-
-
-# ------------------------------------------------------------------------------------------- the mixture
 
 
 @dataclass(frozen=True)

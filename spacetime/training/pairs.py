@@ -230,7 +230,7 @@ def _near_meaning(embeddings: NDArray[np.float32], rows: Ids, random: np.random.
     """For each row one of its ten nearest, as far as an index finds them in a large corpus."""
     index = None if len(embeddings) <= EXACT_ROWS else inverted_file(embeddings)
     nearest = min(NEIGHBOURS, len(embeddings) - 1)
-    result = np.empty(len(rows), dtype=np.int64)
+    chosen = [np.empty(0, dtype=np.int64)]
     for start in range(0, len(rows), 1024):
         some = rows[start : start + 1024]
         if index is None:
@@ -239,9 +239,8 @@ def _near_meaning(embeddings: NDArray[np.float32], rows: Ids, random: np.random.
             best = np.argpartition(-cosine, nearest - 1, axis=1)[:, :nearest]
         else:
             best = near_others(index, embeddings, some, nearest)
-        pick = random.integers(nearest, size=len(some))
-        result[start : start + 1024] = best[np.arange(len(some)), pick]
-    return result
+        chosen.append(best[np.arange(len(some)), random.integers(nearest, size=len(some))])
+    return np.concatenate(chosen)
 
 
 def _same(rows: Ids, random: np.random.Generator, *keys: Ids) -> Ids:

@@ -58,10 +58,8 @@ def train_plain(
     output
         Folder for the log, the checkpoints, `model/` (an encoder to load, and weights for `from_plain`),
         `training.json` (with what was to be drawn) and `drawn.json` (what was).
-    options
-        `PLAIN`, with fewer steps and smaller batches where there is less time.
-    loss, recipe
-        What is asked of a batch, and how its rows are drawn.
+    options, loss, recipe
+        How it is trained, what is asked of a batch, and how its rows are drawn.
     evaluate, **run
         See `spacetime.training.loop.train` and `Run` there.
     """

@@ -131,13 +131,11 @@ def train_joint(
     Parameters
     ----------
     dataset
-        Columns text, month, region.
+        Columns text, month, region; cut at `max_length` word pieces while training.
     encoder
         Trained in place; `SpaceTimeEncoder.from_plain("prefix", mlm_transform=True, ...)` to start.
     recipe, loss, make_batches
         What a step sees, how its terms are weighted, and what makes its batches.
-    max_length
-        Longer sentences are cut here while training, in word pieces.
     output, options, **run
         As in stage 1.
     """
@@ -221,13 +219,5 @@ def _pair_spearman(batches: PairBatches, model: SpaceTimeMiniLM) -> dict[str, fl
 
 def released_start(months: MonthRange, regions: RegionSet, seed: int = 0) -> SpaceTimeEncoder:
     """The untrained released model: a gated prefix and low-rank changes that act only under context."""
-    return SpaceTimeEncoder.from_plain(
-        "prefix",
-        months,
-        regions,
-        seed=seed,
-        time_encoding="sinusoidal_calendar",
-        context_rank=8,
-        locator_rank=64,
-        mlm_transform=True,
-    )
+    design: dict[str, Any] = {"time_encoding": "sinusoidal_calendar", "context_rank": 8, "locator_rank": 64}
+    return SpaceTimeEncoder.from_plain("prefix", months, regions, seed=seed, mlm_transform=True, **design)

@@ -122,13 +122,11 @@ class SpaceTimeEncoder:
         device
             Where to compute; None takes a GPU where there is one.
         """
-        if path_or_name is None:
-            path_or_name = "released"
-        if not isinstance(path_or_name, str | os.PathLike):
+        if not isinstance(path_or_name, str | os.PathLike | None):
             raise ValueError(
                 f"load takes a folder or a name, not {type(path_or_name).__name__}: {quoted(path_or_name)}"
             )
-        if path_or_name == "released":
+        if path_or_name is None or path_or_name == "released":
             return cls(load_delta(RELEASED), load_tokenizer(), device, RELEASED)
         if path_or_name == "plain":
             return cls.from_plain("none", device=device)
@@ -136,9 +134,7 @@ class SpaceTimeEncoder:
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if not folder.is_dir() and (len(folder.parts) != 2 or folder.parent.is_dir()):
             near = difflib.get_close_matches(str(folder).lower(), NAMES, n=1)
-            hint = (
-                f"did you mean {NAMES[near[0]]!r}?" if near else "name one that SpaceTimeEncoder.save or training wrote"
-            )
+            hint = f"did you mean {NAMES[near[0]]!r}?" if near else "name one that save or training wrote"
             raise FileNotFoundError(f"no folder {folder}; {hint}")
         model = load_saved(path_or_name)
         warn_of_code(path_or_name)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 import spacetime
@@ -14,10 +15,8 @@ def versions() -> dict[str, str]:
     """Versions of Python, of this package and of those in `PACKAGES` that are installed."""
     found = {"python": platform.python_version(), "spacetime": spacetime.__version__}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 

@@ -58,7 +58,9 @@ class ContrastiveLoss:
 
         With chunks, `loss.backward()` runs the second pass.
         """
-        parts = _chunks(batch, self.chunk)
+        # Rows of each chunk, shortest texts first, so that little of a chunk is padding.
+        order = torch.argsort(batch["attention_mask"].sum(1), stable=True)
+        parts = list(order.split(self.chunk or len(order)))
         if not torch.is_grad_enabled():
             return self._loss(torch.cat([_embed(model, batch, part) for part in parts]), batch, torch.cat(parts))
         if len(parts) == 1:
@@ -125,12 +127,6 @@ class ContrastiveLoss:
             return scores
         same[torch.arange(len(own), device=own.device), own] = False
         return scores.masked_fill(same, -torch.inf)
-
-
-def _chunks(batch: Batch, size: int | None) -> list[Tensor]:
-    """Rows of each chunk, shortest texts first, so that little of a chunk is padding."""
-    lengths = batch["attention_mask"].sum(1)
-    return list(torch.argsort(lengths, stable=True).split(size or len(lengths)))
 
 
 def _embed(model: nn.Module, batch: Batch, rows: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
-"""What people hand over: one value or many in whatever holds a column, a table of numbers in whatever holds one."""
+"""What people hand over: one value or many in whatever holds a column, labels and their ids, a table of numbers."""
 
 import contextlib
 import functools
 import inspect
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,17 +20,11 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 # The least whole number that a parameter of this name takes, where that is not 1.
-_LEAST = {
-    "seed": 0,
-    "warmup_steps": 0,
-    "most_negatives": 0,
-    "k": 0,
-    "furthest": 0,
-    "first": 0,
-    "second": 0,
-    "max_sentences": 2,
-    "max_pairs": 2,
-}
+_LEAST = dict.fromkeys(("seed", "warmup_steps", "most_negatives", "k", "furthest", "first", "second"), 0)
+_LEAST |= {"max_sentences": 2, "max_pairs": 2}
+
+# What files write for "not known", without capitals: pandas' own list and that of databases.
+_MISSING_WORDS = frozenset(("-", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "none", "null", "\\n"))
 
 _UNCHECKED = {Any, Mapping, bool, complex}  # complex stands for whatever an array is made of
 _WIDER: dict[Any, Any] = {Path: os.PathLike, **dict.fromkeys((Sequence, Collection, list, tuple), Iterable)}
@@ -40,6 +34,23 @@ def quoted(value: Any) -> str:
     """Return a value as an error message shows it: its ``repr`` in one line, cut at 80 characters."""
     text = repr(value[:100]) if isinstance(value, str | bytes) else " ".join(repr(value).split())
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value stands for "not known": None, an empty text, NaN, NaT or `pandas.NA`."""
+    if value is None or (isinstance(value, str) and value == ""):
+        return True
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, recognised without importing pandas
+        return True
+    return isinstance(value, float | np.floating | np.datetime64) and bool(value != value)  # NaN and NaT alone
+
+
+def is_missing_word(value: Any) -> bool:
+    r"""Say whether a text is what files write for "not known": `NA`, `N/A`, `nan`, `None`, `NULL`, `\N`, `-`, ...
+
+    Only a reader of files may take it so: in a list that a program hands over, a missing label is None.
+    """
+    return isinstance(value, str) and len(value) < 20 and value.strip().casefold() in _MISSING_WORDS
 
 
 def one_or_many(values: Any, what: str) -> Any:
@@ -127,21 +138,90 @@ def number_table(given: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     return np.empty(0, dtype=dtype)
 
 
-def ids_for_each(known: Any, labels: Any, count: int, name: str) -> NDArray[np.int64]:
-    """Labels given as one for all, one each, or None, to `count` ids.
+class Labels:
+    """Labels in a fixed order, mapped to ids and back: what `MonthRange` and `RegionSet` share."""
 
-    Parameters
-    ----------
-    known : MonthRange or RegionSet
-    labels : one label, many, or None
-    count : int
-        Number of sentences.
-    name : str
-        The word for the labels in error messages.
-    """
+    kind: ClassVar[str]
+    """The word for a label in error messages."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def _id(self, value: Any) -> int:
+        """The id of one label; ValueError if there is none."""
+        raise NotImplementedError
+
+    def ids(self, values: Any) -> Any:
+        """Map one label to its id, or many labels to an array of ids.
+
+        Parameters
+        ----------
+        values
+            One label, or n of them in anything that holds a column; None, an empty text or NaN is a missing one. A
+            month is anything that `parse_month` takes, a region a label or another name of one of the set's countries.
+
+        Returns
+        -------
+        int or np.ndarray of int64, shape (n,)
+            0 for the first label, -1 for a missing one.
+
+        Raises
+        ------
+        ValueError
+            If a value is no label, or not one of these.
+        """
+        values = one_or_many(values, self.kind)
+        if not isinstance(values, list | tuple | np.ndarray):
+            return self._id(values)
+        id_of = functools.cache(self._id)
+        if isinstance(values, np.ndarray) and values.dtype.kind != "M":
+            values = values.tolist()  # Python's own objects look up about three times as fast as numpy's
+        try:
+            return np.fromiter((id_of(value) for value in values), dtype=np.int64, count=len(values))
+        except TypeError:  # a list inside the list cannot be looked up
+            inner = next((v for v in values if isinstance(v, Collection) and not isinstance(v, str)), values)
+            raise ValueError(
+                f"{self.kind}s must be one label or a flat list of them; it holds {quoted(inner)}"
+            ) from None
+
+    def labels(self, ids: Any) -> Any:
+        """Map one id to its label, or many ids to an object array of labels; the inverse of `ids`.
+
+        Parameters
+        ----------
+        ids : int or array of n integers
+
+        Returns
+        -------
+        str or None, or np.ndarray of object, shape (n,)
+            None where the id is -1.
+
+        Raises
+        ------
+        ValueError
+            If an id is neither -1 nor one of 0 to n - 1.
+        """
+        array, what, count = np.asarray(ids), self.kind, len(self)
+        if array.ndim > 1:
+            raise ValueError(f"{what} ids must be one number or a flat list, not an array of shape {array.shape}")
+        if array.size == 0:
+            return np.empty(0, dtype=object)
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{what} ids must be whole numbers, not {quoted(ids)}")
+        bad = array[(array >= count) | ((array < MISSING) if array.dtype.kind == "i" else False)]
+        if bad.size:
+            raise ValueError(f"{what} id {bad.flat[0]} is outside 0..{count - 1} (or {MISSING} for a missing {what})")
+        return np.array([*self, None], dtype=object)[array]  # -1 reads the last entry, None
+
+
+def ids_for_each(known: Labels, labels: Any, count: int, name: str) -> NDArray[np.int64]:
+    """Ids for `count` sentences: of one label for all, one each, or None; `name` is the word for them in errors."""
     if labels is None:
         return np.full(count, MISSING, dtype=np.int64)
-    ids = known.ids(labels)
+    ids: NDArray[np.int64] | int = known.ids(labels)
     if isinstance(ids, int | np.integer):
         return np.full(count, ids, dtype=np.int64)
     if len(ids) != count:
@@ -181,7 +261,7 @@ def fit_fields(instance: Any) -> None:
 def fitting(value: Any, name: str, hint: Any) -> Any:
     """Return an argument as its annotation says: a whole number as an int, a table as a data set, others as they are.
 
-    Only classes, of which the annotation may be a union, are compared, and no elements.
+    Only classes, of which the annotation may be a union, and choices are compared, and no elements.
 
     Raises
     ------
@@ -189,6 +269,12 @@ def fitting(value: Any, name: str, hint: Any) -> Any:
         For what does not fit, and for a NaN. A text never stands for a list.
     """
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if all(kind is NoneType or get_origin(kind) is Literal for kind in kinds):
+        choices = [choice for kind in kinds for choice in get_args(kind) or (None,)]
+        if value not in choices:
+            allowed = ", ".join(repr(choice) for choice in choices if choice is not None)
+            raise ValueError(f"{name} must be one of {allowed}, not {quoted(value)}")
+        return value
     kinds = tuple(get_origin(kind) or kind for kind in kinds)
     checked = all(isinstance(kind, type) for kind in kinds) and not _UNCHECKED & {*kinds}
     if not checked or value is None and NoneType in kinds:

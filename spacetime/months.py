@@ -1,10 +1,8 @@
-"""Months as labels (``"2019-11"``) and as whole numbers (ids), and every error about them.
+"""Months as labels (`"2019-11"`) and as whole numbers (ids), and every error about them.
 
-A month is written ``YYYY-MM`` everywhere in this project. A model needs a row number instead: the id is the
-number of months since the first month of a :class:`MonthRange`. A month may be missing; its id is then
-:data:`MISSING`.
-
-The published model knows 2017-01 (id 0) to 2021-12 (id 59); any other range works in the same way.
+A month is written `YYYY-MM` everywhere in this project. A model needs a row number instead: the id is the number of
+months since the first month of a `MonthRange`, and -1 (`MISSING`) for a month that is missing. The published model
+knows 2017-01 (id 0) to 2021-12 (id 59); any other range works in the same way.
 """
 
 import calendar
@@ -13,16 +11,16 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from spacetime.inputs import MISSING, one_or_many, quoted
+from spacetime.inputs import MISSING, Labels, is_missing, is_missing_word, quoted
 
-_ALLOWED = "give 'YYYY-MM' (or 'YYYY-MM-DD', a datetime.date, a monthly or finer pandas.Period, a numpy.datetime64)"
+_ALLOWED = "give 'YYYY-MM' or 'YYYY-MM-DD'"
 _TIME = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?|24:00(?::00(?:[.,]0+)?)?)"
 _ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _MONTH = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})(?:-([0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?)?")
@@ -69,36 +67,9 @@ _DOTTED = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}")  # 11.2019
 _FIGURES = re.compile(rf"([0-9]{{1,2}})[-/.]([0-9]{{1,2}})[-/.]((?:19|20)[0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?")
 _ORDERED = re.compile(r"(?<![0-9])([0-9]{1,2})[-/. ]+([0-9]{1,2})[-/. ]+[0-9]{4}(?![0-9])")
 
-# What files write for "not known", without capitals: pandas' own list and that of databases.
-_MISSING_WORDS = frozenset(("-", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "none", "null", "\\n"))
-
-
-def is_missing(value: Any) -> bool:
-    """Say whether a value stands for "not known": ``None``, an empty text, NaN, NaT or ``pandas.NA``."""
-    if value is None or (isinstance(value, str) and value == ""):
-        return True
-    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, recognised without importing pandas
-        return True
-    if isinstance(value, float | np.floating | np.datetime64):
-        return bool(value != value)  # only NaN and NaT differ from themselves
-    return False
-
-
-def is_missing_word(value: Any) -> bool:
-    r"""Say whether a text is what files write for "not known": `NA`, `N/A`, `nan`, `None`, `NULL`, `\N`, `-`, ...
-
-    Only a reader of files may take it so: in a list that a program hands over, a missing label is `None`.
-
-    Examples
-    --------
-    >>> is_missing_word(" N/A"), is_missing_word("None"), is_missing_word("Nan Province")
-    (True, True, False)
-    """
-    return isinstance(value, str) and len(value) < 20 and value.strip().casefold() in _MISSING_WORDS
-
 
 def parse_month(value: Any) -> str | None:
-    """Return a month in its one spelling, ``YYYY-MM``.
+    """Return a month in its one spelling, `YYYY-MM`; None for a missing one.
 
     Parameters
     ----------
@@ -107,11 +78,6 @@ def parse_month(value: Any) -> str | None:
         nothing else: no spaces around it, no `2019-1`. The month counts as it is written: no time zone is applied. A
         period must lie inside one month.
 
-    Returns
-    -------
-    str or None
-        ``None`` for a missing value (``None``, ``""``, NaN, NaT, ``pandas.NA``).
-
     Raises
     ------
     ValueError
@@ -119,25 +85,27 @@ def parse_month(value: Any) -> str | None:
 
     Examples
     --------
-    >>> parse_month("2019-11-30")
-    '2019-11'
-    >>> parse_month("") is None
-    True
+    >>> parse_month("2019-11-30"), parse_month("")
+    ('2019-11', None)
     """
     if is_missing(value):
         return None
     if isinstance(value, str):
-        return _parse_text(value)
+        month = _as_written(value)
+        if month is None:
+            raise _no_month(value)
+        return month
     if isinstance(value, datetime.date):  # datetime.datetime and pandas.Timestamp are dates too
         return f"{value.year:04d}-{value.month:02d}"
     if isinstance(value, np.datetime64):
-        return _parse_datetime64(value)
+        unit, _ = np.datetime_data(value)
+        if unit in ("generic", "Y", "W"):  # a year, or a week that may lie in two months
+            raise ValueError(f"month {quoted(value)} is a numpy date by {unit!r}, which is no single month; {_ALLOWED}")
+        return str(value.astype("datetime64[M]"))
     if type(value).__name__ == "Period" and hasattr(value, "start_time"):
         first, last = parse_month(value.start_time), parse_month(value.end_time)
         if first != last:
-            raise ValueError(
-                f"period {quoted(str(value))} does not lie inside one month ({first} to {last}); {_ALLOWED}"
-            )
+            raise ValueError(f"period {value} does not lie inside one month ({first} to {last}); {_ALLOWED}")
         return first
     if isinstance(value, bool | int | float | np.number | np.bool_ | Decimal):
         month = None if isinstance(value, bool | np.bool_) else _month_of_digits(_digits(value))
@@ -151,22 +119,16 @@ class AmbiguousMonth(ValueError):
 
 
 def parse_any_month(value: Any, day_first: bool | None = None) -> str | None:
-    """Return the month of a date in any common spelling: what a stranger's file holds, read generously.
-
-    Takes everything that `parse_month` takes, texts such as `2019/11`, `201911`, `Nov 2019`, `30 November 2019 10:22`
-    or `30.11.2019`, and numbers: `201911`, `20191130`, or the seconds, milliseconds, micro- or nanoseconds since 1970
-    (in UTC; only from September 2001 to March 2030, where they cannot be mistaken for a date without marks).
+    """Return the month of a date in any common spelling, `YYYY-MM`; None for a missing value or a text of spaces.
 
     Parameters
     ----------
-    value : a date
-    day_first : bool, optional
+    value
+        Everything that `parse_month` takes, a text such as `2019/11`, `201911`, `Nov 2019`, `30 November 2019 10:22` or
+        `30.11.2019`, or a number: `201911`, `20191130`, or the seconds, milliseconds, micro- or nanoseconds since 1970
+        (in UTC; only from September 2001 to March 2030, where they cannot be mistaken for a date without marks).
+    day_first
         How to read `03/04/2019`: True, as the third of April; False, as the fourth of March.
-
-    Returns
-    -------
-    str or None
-        `YYYY-MM`; `None` for a missing value, a text of spaces among them.
 
     Raises
     ------
@@ -202,13 +164,7 @@ def parse_any_month(value: Any, day_first: bool | None = None) -> str | None:
 
 
 def day_comes_first(text: str) -> bool | None:
-    """Say whether a date in figures must have its day first (`30/01/2019`) or second (`01/30/2019`); None if neither.
-
-    Examples
-    --------
-    >>> day_comes_first("30/01/2019"), day_comes_first("01.30.2019 10:22"), day_comes_first("03/04/2019")
-    (True, False, None)
-    """
+    """Whether a date in figures must have its day first (`30/01/2019`) or second (`01/30/2019`); None if neither."""
     match = _ORDERED.search(text)
     first, second = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (first and second and max(first, second) in range(13, 32) and min(first, second) <= 12):
@@ -245,7 +201,12 @@ def _possible_months(text: str) -> tuple[str, ...]:
         month = _month_of_digits(text) or (text[3:] + "-" + text[:2] if _DOTTED.fullmatch(text) else None)
         return (month, month) if month else ()
     if (figures := _FIGURES.fullmatch(text)) is not None:
-        return _months_of_figures(*map(int, figures.groups()))
+        one, two, year = map(int, figures.groups())
+        months = []
+        for day, of_year in ((one, two), (two, one)):
+            with contextlib.suppress(ValueError):
+                months.append(datetime.date(year, of_year, day).strftime("%Y-%m"))
+        return tuple(months * 2)[:2]
     from dateutil import parser  # pandas brings it; most files never need it
 
     with contextlib.suppress(ValueError):
@@ -271,14 +232,6 @@ def _possible_months(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _months_of_figures(first: int, second: int, year: int) -> tuple[str, ...]:
-    months = []
-    for day, month in ((first, second), (second, first)):
-        with contextlib.suppress(ValueError):
-            months.append(datetime.date(year, month, day).strftime("%Y-%m"))
-    return tuple(months * 2)[:2]
-
-
 def _no_month(text: str) -> ValueError:
     """Why a text is no month, and what is allowed."""
     short = text.strip() if len(text) <= 100 else ""
@@ -288,15 +241,8 @@ def _no_month(text: str) -> ValueError:
     reason = "is not a month"
     if not months:  # else it is only written in another way
         reason = next((reason for pattern, reason in _REASONS if pattern.fullmatch(short)), reason)
-    hint = "; a missing month is None" if is_missing_word(text) else ""
+    hint = "; a missing month is left empty" if is_missing_word(text) else ""
     return ValueError(f"month {quoted(text)} {reason}; {_ALLOWED}{hint}")
-
-
-def _parse_text(value: str) -> str:
-    month = _as_written(value)
-    if month is None:
-        raise _no_month(value)
-    return month
 
 
 def _as_written(value: str) -> str | None:
@@ -313,32 +259,24 @@ def _as_written(value: str) -> str | None:
     return f"{year}-{month}"
 
 
-def _parse_datetime64(value: np.datetime64) -> str:
-    unit, _ = np.datetime_data(value)
-    if unit in ("generic", "Y", "W"):  # a year, or a week that may lie in two months
-        raise ValueError(
-            f"month {quoted(value)} is a numpy.datetime64 by {unit!r}, which is no single month; {_ALLOWED}"
-        )
-    return str(value.astype("datetime64[M]"))
-
-
 def month_number(label: str) -> int:
-    """Return the number of months from 0000-01 to a ``YYYY-MM`` label, so that differences count months."""
+    """Return the number of months from 0000-01 to a `YYYY-MM` label, so that differences count months."""
     return int(label[:4]) * 12 + int(label[5:7]) - 1
 
 
-def _label_of_number(number: int) -> str:
+def month_label(number: int) -> str:
+    """Return the label of a number that `month_number` gave."""
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 @dataclass(frozen=True, repr=False)
-class MonthRange:
+class MonthRange(Labels):
     """A range of months, both ends included, that maps labels to ids and back.
 
     Parameters
     ----------
-    start, end : str (or anything :func:`parse_month` takes)
-        First and last month.
+    start, end
+        First and last month: anything that `parse_month` takes.
 
     Raises
     ------
@@ -356,6 +294,7 @@ class MonthRange:
     ['2017-01', None]
     """
 
+    kind = "month"
     start: str
     end: str
 
@@ -363,7 +302,7 @@ class MonthRange:
         for name in ("start", "end"):
             month = parse_month(getattr(self, name))
             if month is None:
-                raise ValueError(f"a MonthRange needs a month as its {name}, such as '2017-01'; none was given")
+                raise ValueError(f"a range of months needs a month as its {name}, such as '2017-01'; none was given")
             object.__setattr__(self, name, month)  # the way to set a field of a frozen dataclass
         if self.end < self.start:
             raise ValueError(
@@ -378,37 +317,13 @@ class MonthRange:
 
     def __iter__(self) -> Iterator[str]:
         first = month_number(self.start)
-        return (_label_of_number(first + i) for i in range(len(self)))
+        return map(month_label, range(first, first + len(self)))
 
     def __contains__(self, value: object) -> bool:
-        try:
+        with contextlib.suppress(ValueError):
             month = parse_month(value)
-        except ValueError:
-            return False
-        return month is not None and self.start <= month <= self.end
-
-    def ids(self, values: Any) -> Any:
-        """Map one month to its id, or many months to an array of ids.
-
-        Parameters
-        ----------
-        values : one month, or n of them in anything that `one_or_many` takes
-            Anything :func:`parse_month` takes.
-
-        Returns
-        -------
-        int or np.ndarray of int64, shape (n,)
-            0 for the first month; :data:`MISSING` for a missing one.
-
-        Raises
-        ------
-        ValueError
-            For a value that is no month, or a month outside the range.
-        """
-        values = one_or_many(values, "month")
-        if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind == "M":
-            return self._ids_of_datetimes(values)
-        return map_to_ids(values, self._id, "month")
+            return month is not None and self.start <= month <= self.end
+        return False
 
     def _id(self, value: Any) -> int:
         month = parse_month(value)
@@ -417,104 +332,3 @@ class MonthRange:
         if not self.start <= month <= self.end:
             raise ValueError(f"month {month!r} is outside {self.start}..{self.end}")
         return month_number(month) - month_number(self.start)
-
-    def _ids_of_datetimes(self, values: np.ndarray) -> np.ndarray:
-        """Map a datetime64 array without a Python loop; time stamps seldom repeat, so nothing is remembered."""
-        known = ~np.isnat(values)
-        if known.any():
-            _parse_datetime64(values[known][0])  # rejects years and weeks
-        ids = values.astype("datetime64[M]").astype(np.int64) - int(np.datetime64(self.start, "M").astype(np.int64))
-        outside = known & ((ids < 0) | (ids >= len(self)))
-        if outside.any():
-            self._id(values[outside][0])  # raises, naming the month
-        return np.where(known, ids, MISSING)
-
-    def labels(self, ids: Any) -> Any:
-        """Map one id to its month, or many ids to an object array of months; the inverse of :meth:`ids`.
-
-        Parameters
-        ----------
-        ids : int or array of n integers
-
-        Returns
-        -------
-        str or None, or np.ndarray of object, shape (n,)
-            ``None`` where the id is :data:`MISSING`.
-
-        Raises
-        ------
-        ValueError
-            For an id that is neither ``0..len-1`` nor :data:`MISSING`.
-        """
-        return map_to_labels(ids, list(self), "month")
-
-
-class _Remembered(dict[Hashable, int]):
-    """A dict that works out the id of a value when it is first asked for it."""
-
-    def __init__(self, id_of: Callable[[Any], int]) -> None:
-        super().__init__()
-        self.id_of = id_of
-
-    def __missing__(self, value: Hashable) -> int:
-        result = self.id_of(value)
-        if result != MISSING:  # NaN never equals NaN: a column of them would only fill the memory
-            self[value] = result
-        return result
-
-
-def map_to_ids(values: Any, id_of: Callable[[Any], int], what: str) -> Any:
-    """Map one label, or each of many, with ``id_of``; every distinct label is resolved once only.
-
-    Parameters
-    ----------
-    values : one label, or n of them in anything that `one_or_many` takes
-    id_of : callable
-        From one label to its id; raises ValueError.
-    what : str
-        The word for the label in error messages.
-
-    Returns
-    -------
-    int or np.ndarray of int64, shape (n,)
-    """
-    values = one_or_many(values, what)
-    if not isinstance(values, list | tuple | np.ndarray):
-        return id_of(values)
-    remembered = _Remembered(id_of)
-    if isinstance(values, np.ndarray) and values.dtype.kind != "M":
-        values = values.tolist()  # Python's own objects look up about three times as fast as numpy's
-    try:
-        return np.fromiter((remembered[value] for value in values), dtype=np.int64, count=len(values))
-    except TypeError:  # a list inside the list cannot be looked up
-        inner = next((v for v in values if isinstance(v, Collection) and not isinstance(v, str)), values)
-        raise ValueError(f"{what}s must be one label or a flat list of them; it holds {quoted(inner)}") from None
-
-
-def map_to_labels(ids: Any, labels: list[str], what: str) -> Any:
-    """Map one id, or each of many, to its label; the inverse of :func:`map_to_ids`.
-
-    Parameters
-    ----------
-    ids : int or array of n integers
-    labels : list of str
-        The label of each id, in order.
-    what : str
-        The word for the label in error messages.
-
-    Returns
-    -------
-    str or None, or np.ndarray of object, shape (n,)
-    """
-    array = np.asarray(ids)
-    if array.ndim > 1:
-        raise ValueError(f"{what} ids must be one number or a flat list of them, not an array of shape {array.shape}")
-    if array.size == 0:
-        return np.empty(0, dtype=object)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{what} ids must be whole numbers, not {quoted(ids)}")
-    bad = array[(array < MISSING) | (array >= len(labels))] if array.dtype.kind == "i" else array[array >= len(labels)]
-    if bad.size:
-        raise ValueError(f"{what} id {bad.flat[0]} is outside 0..{len(labels) - 1} (or {MISSING} for a missing {what})")
-    table = np.array([*labels, None], dtype=object)  # -1 reads the last entry, None
-    return table[array]

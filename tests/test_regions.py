@@ -153,7 +153,7 @@ def test_the_everyday_names_never_contradict_pycountry():
             "America",
             "region 'America' is ambiguous: the United States (US) or a continent; known: UK, US, AUS, CAN",
         ),
-        ("nan", "unknown region 'nan'; a missing region is None; known: UK, US, AUS, CAN"),
+        ("nan", "unknown region 'nan'; a missing region is left empty; known: UK, US, AUS, CAN"),
         (7.5, "region must be text such as 'UK', not the number 7.5"),
         (0, "region must be text such as 'UK', not the number 0"),
         (True, "region must be text such as 'UK', not the number True"),

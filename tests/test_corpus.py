@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 
 from spacetime.corpus import load_corpus
 from spacetime.corpus import loading as corpus_module
-from spacetime.corpus.language import Sample
-from spacetime.corpus.loading import _SURE_PIECES, CorpusReport, _Seen
+from spacetime.corpus.loading import _SURE_PIECES, CorpusReport
 from spacetime.months import MonthRange
 from spacetime.regions import RegionSet
 
@@ -145,7 +144,7 @@ def test_dates_that_nothing_settles_are_rejected_by_a_reason_that_names_the_opti
         reason = report.rejects[0].reason
         assert any("dates that could be read in two ways are rejected" in note for note in report.notes)
         assert "could be 2019-0" in reason and said in reason
-        assert "give --day-first or --month-first (day_first or month_first in Python);" in reason
+        assert "or give day_first=True or month_first=True;" in reason
         assert report.other_spellings == (0 if any_spelling or dates == MAY[:4] else 2)
     assert set(load_corpus(path, day_first=True).dataset["month"]) == {"2019-05"}
     assert "2019-01" in load_corpus(path, month_first=True).dataset["month"][:]
@@ -291,13 +290,12 @@ def test_a_few_such_rows_and_short_or_slangy_english_are_passed_over(tmp_path):
     assert load_corpus(with_column(tmp_path, "text", [*english * 5, FRENCH])).report.notes == []
 
 
-def test_a_sample_is_spread_evenly_and_bounded():
-    sample = Sample()
-    for i in range(100_000):
-        sample.add(str(i))
-    kept = [int(text) for text in sample._texts]
-    assert 1000 <= len(kept) < 2000 and len({b - a for a, b in zip(kept, kept[1:], strict=False)}) == 1
-    assert kept[-1] > 99_000
+def test_the_language_of_a_large_file_is_judged_by_a_sample_of_all_of_it(tmp_path):
+    texts = [ENGLISH] * 3000 + [FRENCH] * 3000
+    report = load_corpus(
+        with_column(tmp_path, "text", [f"{number} {text}" for number, text in enumerate(texts)])
+    ).report
+    assert report.notes[0].startswith("750 of 1,500 rows (a sample of all) seem to be in another language")
 
 
 def test_the_report_counts_what_is_there(tmp_path):
@@ -459,7 +457,7 @@ def test_a_text_of_ten_megabytes_is_rejected_and_the_rest_read(tmp_path):
     corpus = load_corpus(written(tmp_path, f"text,month,region\n{'x' * 10_000_000},2019-01,UK\nGood.,2019-01,UK\n"))
     assert corpus.dataset["text"][:] == ["Good."]
     (reject,) = corpus.report.rejects
-    assert reject.reason == "the line is longer than 1,000,000 bytes"
+    assert reject.reason == "the line is longer than 1,000,000 characters"
     assert len(reject.value) == 80
 
 
@@ -589,14 +587,11 @@ def test_no_progress_bar_is_drawn_where_stderr_is_no_terminal(tmp_path, capsys):
     assert "corpus.csv" in capsys.readouterr().err
 
 
-def test_what_was_seen_is_remembered_exactly_across_the_sorted_part(monkeypatch):
-    monkeypatch.setattr(_Seen, "_LATEST", 10)
-    seen, truth = _Seen(), set()
+def test_rows_that_repeat_earlier_ones_are_counted_however_far_apart_they_stand(tmp_path):
     draw = random.Random(0)
-    for _ in range(2000):
-        text = str(draw.randrange(700))
-        assert seen.add(text) == (text in truth)
-        truth.add(text)
+    rows = [(f"Rain {draw.randrange(70)}.", f"2019-{draw.randrange(1, 13):02d}") for _ in range(2000)]
+    content = "text,month,region\n" + "".join(f"{text},{month},UK\n" for text, month in rows)
+    assert load_corpus(written(tmp_path, content)).report.duplicates == 2000 - len(set(rows))
 
 
 SCRAPS = [

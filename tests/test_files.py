@@ -211,7 +211,7 @@ def test_a_file_whose_quotes_mean_something_stays_so_where_one_of_them_is_wrong(
         ({"encoding": "utf-9"}, "encoding='utf-9' is not known"),
         ({"encoding": "rot13"}, "encoding='rot13' is not known"),
         ({"separator": "::"}, "separator='::' must be one character"),
-        ({"quoting": "single"}, "quoting='single' is not allowed; give one of double, backslash, none"),
+        ({"quoting": "single"}, "quoting must be one of 'double', 'backslash', 'none', not 'single'"),
     ],
 )
 def test_a_form_that_cannot_be_is_refused(options, message):
@@ -465,7 +465,7 @@ def test_the_command_line_takes_the_form_of_a_file_and_says_what_it_found(tmp_pa
     path.write_bytes(b"text,month,region\n\xd5\xe5\xeb,2019-01,UK\nPlain.,2019-01,UK\n")
     capsys.readouterr()
     assert main(["data", "check", str(path)]) == 1
-    assert "name it: --encoding cp1252" in capsys.readouterr().out
+    assert "name it: --encoding 'cp1252'" in capsys.readouterr().out
     path.write_bytes(b'text,month,region\n"A, b.",2019-01,UK\n"A" b,2019-01,UK\n')
     assert main(["data", "check", str(path)]) == 1
     assert "--quoting none" in capsys.readouterr().err

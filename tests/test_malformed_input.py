@@ -58,7 +58,7 @@ LINE = '{"text": "One.", "month": "2019-11", "region": "UK"}\n'
 FILES: dict[str, tuple[str, bytes, str]] = {
     "empty file": ("f.csv", b"", "is empty"),
     "only blank lines": ("f.csv", b"\n\n\r\n", "nothing but blank lines"),
-    "header only": ("f.csv", HEADER.encode(), "has a header but no rows"),
+    "header only": ("f.csv", HEADER.encode(), "has no rows"),
     "header and blank lines": ("f.csv", (HEADER + "\n\n").encode(), "has no rows"),
     "wrong columns": ("f.csv", b"body,when,where\na,2019-11,UK\n", "no column 'text'; it has 'body', 'when', 'where'"),
     "column name in capitals": ("f.csv", b"Text,month,region\na,2019-11,UK\n", "no column 'text'"),
@@ -156,7 +156,7 @@ ROWS: dict[str, tuple[str, str | None, str]] = {
     "empty text": (",2019-11,UK", "text", "the text is empty"),
     "blank text": ('" \t ",2019-11,UK', "text", "the text is empty"),
     "NUL in the text": ("a\0b,2019-11,UK", "text", "NUL"),
-    "text of 10 MB": ("x" * 10_000_000 + ",2019-11,UK", None, "longer than 1,000,000 bytes"),
+    "text of 10 MB": ("x" * 10_000_000 + ",2019-11,UK", None, "longer than 1,000,000 characters"),
     "text too long": ("x" * 100_001 + ",2019-11,UK", "text", "100,001 characters; at most 100,000"),
     "month 13": ("a,2019-13,UK", "month", "month '2019-13': there is no such month"),
     "month of one digit": ("a,2019-1,UK", "month", "month '2019-1' is not a month"),
@@ -288,7 +288,7 @@ CALLS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a text as set": (lambda _: RegionSet("UK"), "not the one text"),
     "latitude 95": (lambda _: RegionSet(["UK"], {"UK": (95, 0)}), r"latitude must lie in -90\.\.90"),
     "longitude 181": (lambda _: RegionSet(["UK"], {"UK": (0, 181)}), r"longitude in -180\.\.180"),
-    "outside": (lambda path: load_corpus(path, outside="drop"), "outside='drop' is not allowed"),  # type: ignore[arg-type]
+    "outside": (lambda path: load_corpus(path, outside="drop"), "outside must be one of 'reject', 'skip', not 'drop'"),  # type: ignore[arg-type]
     "one column twice": (lambda path: load_corpus(path, text="month"), "must be three different columns"),
     "no column name": (lambda path: load_corpus(path, text=""), "must be the name of a column"),
     "no characters": (lambda path: load_corpus(path, max_characters=0), "must be a whole number of at least 1"),

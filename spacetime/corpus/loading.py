@@ -1,9 +1,8 @@
 """A corpus: rows of text, month and region, checked once and then read from disk.
 
-:func:`load_corpus` passes over the file once. Every row is checked; the good ones go to an Arrow file in a cache, from
-which Hugging Face ``datasets`` reads them without holding them in memory; the bad ones go to a rejects file, each with
-its number and its reason; a report counts it all. The same file with the same options is read from the cache the next
-time.
+`load_corpus` passes over the file once. Every row is checked; the good ones go to an Arrow file in a cache, from which
+Hugging Face `datasets` reads them without holding them in memory; the bad ones go to a rejects file, each with its
+number and its reason; a report counts it all. The same file with the same options is read from the cache the next time.
 
 Taught in lesson 03, building the data set.
 """
@@ -13,16 +12,19 @@ import csv
 import datetime
 import functools
 import hashlib
+import io
+import itertools
 import json
 import os
 import re
 import shutil
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import datasets
 import numpy as np
@@ -30,24 +32,15 @@ import pyarrow
 from tqdm import tqdm
 
 from spacetime.corpus import reading
-from spacetime.corpus.language import Sample
-from spacetime.corpus.reading import Form, Quoting, Reject, Row
-from spacetime.folders import replaced
-from spacetime.months import (
-    AmbiguousMonth,
-    MonthRange,
-    day_comes_first,
-    is_missing,
-    is_missing_word,
-    parse_any_month,
-    parse_month,
-    quoted,
-)
+from spacetime.corpus.language import SAMPLED, other_language
+from spacetime.corpus.reading import Entries, Form, Quoting, Reject, Unreadable
+from spacetime.folders import replaced, write_text
+from spacetime.inputs import as_annotated, is_missing, is_missing_word, quoted
+from spacetime.months import AmbiguousMonth, MonthRange, day_comes_first, parse_any_month, parse_month
 from spacetime.regions import RegionSet, check_region_label, find_place, fold_place, place_of_number
 
-_FORMAT = 4  # counted up when the cached form changes, so that old cache files are not read
-_BATCH_ROWS = 10_000
-_BATCH_CHARACTERS = 32_000_000  # so that ten thousand long texts do not fill the memory
+_FORMAT = 5  # counted up when the cached form changes, so that old cache files are not read
+_BATCH_ROWS = 1000  # so that long texts do not fill the memory
 _HELD_REJECTS = 1000
 _REMEMBERED = 100_000  # spellings of months; time stamps seldom repeat, and would only fill the memory
 _MOST_REGIONS = 1000  # more different labels than this are no regions but the wrong column
@@ -55,6 +48,7 @@ _REJECT_COLUMNS = ("row", "line", "column", "value", "reason")
 _ROLES = ("text", "month", "region")
 
 _PIECES = 128  # all-MiniLM-L6-v2 as its card uses it reads so many word pieces, [CLS] and [SEP] included
+_MOST_PIECES = _PIECES - 2
 # BERT's tokenizer cuts at spaces, drops control and format characters, and makes every ASCII punctuation mark a piece
 # of its own; what stands between is at least one piece. So the matches of this pattern are a lower bound for the
 # pieces.
@@ -73,7 +67,7 @@ class CorpusReport:
         The file as it was named.
     rows, kept, rejected, outside : int
         Rows in the file; kept; rejected; left out because their month or region is outside the wanted ones.
-        ``rows = kept + rejected + outside``.
+        `rows = kept + rejected + outside`.
     rejects : list of Reject
         The first 1,000 rejected rows; all of them stand in the rejects file.
     rejects_path : str or None
@@ -85,9 +79,7 @@ class CorpusReport:
     duplicates : int
         Kept rows whose text, month and region all stood in an earlier kept row.
     too_long : int
-        Kept rows that surely have more than 128 word pieces, so that the model will not read their end. A lower bound:
-        every run of characters between spaces and punctuation counts as one piece, as does every ASCII punctuation
-        mark.
+        Kept rows that surely have more than 128 word pieces, so that the model will not read their end: a lower bound.
     other_spellings : int
         Rejected rows whose month or region `any_spelling=True` would read.
     notes : list of str
@@ -121,13 +113,7 @@ class CorpusReport:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CorpusReport":
-        """Return the report that :meth:`to_dict` wrote.
-
-        Parameters
-        ----------
-        values
-            What it wrote.
-        """
+        """Return the report that `to_dict` wrote."""
         return cls(**{**values, "rejects": [Reject(**reject) for reject in values["rejects"]]})
 
     def __str__(self) -> str:
@@ -166,10 +152,9 @@ class Corpus:
     Attributes
     ----------
     dataset : datasets.Dataset
-        Columns ``text``, ``month``, ``region`` and every other column of the file, all of them text. A month is
-        ``YYYY-MM``, a region a label of ``regions``; None where missing.
-    months : MonthRange
-    regions : RegionSet
+        Columns `text`, `month`, `region` and every other column of the file, all of them text. A month is `YYYY-MM`, a
+        region a label of `regions`; None where missing.
+    months, regions : MonthRange, RegionSet
         As given, or as found in the file.
     report : CorpusReport
     """
@@ -180,6 +165,7 @@ class Corpus:
     report: CorpusReport
 
 
+@as_annotated
 def load_corpus(
     path: Any,
     *,
@@ -208,28 +194,27 @@ def load_corpus(
     ----------
     path : str, path, pandas.DataFrame, datasets.Dataset or Arrow table
         A `.csv`, `.tsv`, `.parquet` or JSON file (`.jsonl`, `.ndjson`, `.jl`, `.json`: an object a line, or one array
-        of objects), or a `.txt` file with a text a line; each also gzipped (`.gz`), or alone in a `.zip`. Or a data set
-        on the hub as `hub:owner/name` or `hub:owner/name:split`. Or a table in memory, of pandas, `datasets`, pyarrow
-        or polars: its rows are numbered from 1, whatever its index, and a class label is its name.
+        of objects), or a `.txt` file with a text a line; each also gzipped (`.gz`), or alone in a `.zip`. A data set on
+        the hub: `hub:owner/name` or `hub:owner/name:split` (split `train` unless named). Or a table in memory, of
+        pandas, `datasets`, pyarrow or polars: its rows are numbered from 1, whatever its index, and a class label is
+        its name.
     text, month, region : str
         The file's name for this column, `place.country` for a field inside another. None for a month or a region says
-        that the file has none, and every row is one without it. They are called text, month and region in the
-        result; another column that has one of these names already is kept as `file_text`, `file_month` or
-        `file_region`. A month column of another name (a date) is kept under that name besides. Any other column never
-        stops a file: one without a name is left out, one whose name stands there already gets a name of its own, and
-        the report says so.
+        that the file has none, and every row is one without it. They are called text, month and region in the result;
+        another column that has one of these names already is kept as `file_text`, `file_month` or `file_region`. A
+        month column of another name (a date) is kept under that name besides. Any other column never stops a file: one
+        without a name is left out, one whose name stands there already gets a name of its own, and the report says so.
     id : str, optional
         A column whose values must differ; a row that repeats an earlier one is rejected.
     encoding, separator, quoting : str, optional
         How a text file is written (`spacetime.corpus.reading.Form`). Without them it is found out, where only one
         answer fits the whole file, and the report says so.
     months : MonthRange, optional
-        The wanted months; without it, from the first month in the file to the last (with ``month=None``, the published
+        The wanted months; without it, from the first month in the file to the last (with `month=None`, the published
         model's).
     regions : RegionSet, optional
-        The wanted regions; without it, those of the file by falling count (with ``region=None``, the published
-        model's). Two names of one country (UK, GB) are one
-        region, spelled as it first stands in the file.
+        The wanted regions; without it, those of the file by falling count (with `region=None`, the published model's).
+        Two names of one country (UK, GB) are one region, spelled as it first stands in the file.
     outside : {"reject", "skip"}
         What becomes of a row with a valid month or a known country that is not among the wanted ones: rejected, or left
         out and counted.
@@ -246,13 +231,13 @@ def load_corpus(
     strict : bool
         Fail at the first bad row (in the order of the file) instead of leaving it out.
     rejects : str or path, optional
-        Where to write the rejected rows as CSV (row, line, column, value, reason). A value that a spreadsheet would run
-        as a formula stands behind an apostrophe there. Without it they stand beside the cached corpus. The file is
-        written only if there are rejects; an earlier rejects file there is removed if there are none.
+        Where to write the rejected rows as CSV (row, line, column, value, reason), if there are any; an earlier rejects
+        file there is removed if there are none. A value that a spreadsheet would run as a formula stands behind an
+        apostrophe there. Without it they stand beside the cached corpus.
     max_characters : int
         A longer text is rejected.
     cache_dir : str or path, optional
-        Default: the environment variable ``SPACETIME_CACHE``, or ``~/.cache/spacetime``. It may be deleted at any time.
+        Default: the environment variable `SPACETIME_CACHE`, or `~/.cache/spacetime`. It may be deleted at any time.
     show_progress : bool, optional
         Default: only when stderr is a terminal.
 
@@ -289,21 +274,21 @@ def load_corpus(
     >>> print(corpus.report.rejects[0].row, corpus.report.rejects[0].value)
     2 2019-13
     """
-    source, path = path, reading.name_of(path)
-    _check_options(source, text, month, region, id, outside, rejects, max_characters)
     if day_first and month_first:
         raise ValueError("day_first and month_first exclude each other; give one of them, or neither")
-    form = Form(encoding, separator, quoting)
-    reading.check_path(source)
     order = True if day_first else False if month_first else None
     wanted = _Wanted(text, month, region, id, months, regions, outside, max_characters, any_spelling, order)
-    folder = Path(cache_dir) if cache_dir is not None else _default_cache()
-    stem = folder / "corpora" / _cache_key(source, form, wanted)
-    cached = _read_cache(stem, path)
+    _check_names(wanted)
+    if rejects is not None:
+        _check_target(Path(rejects), path)
+    form = Form(encoding, separator, quoting)
+    reading.check_path(path)
+    folder = Path(cache_dir or os.environ.get("SPACETIME_CACHE") or Path.home() / ".cache/spacetime")
+    stem = folder / "corpora" / _cache_key(path, form, wanted)
+    cached = _read_cache(stem, reading.name_of(path))
     if cached is None:
-        bar = sys.stderr.isatty() if show_progress is None else show_progress
-        _write_cache(stem, source, form, wanted, bar)
-        cached = _read_cache(stem, path)
+        _write_cache(stem, path, form, wanted, sys.stderr.isatty() if show_progress is None else show_progress)
+        cached = _read_cache(stem, reading.name_of(path))
         if cached is None:
             raise OSError(f"{stem}.arrow cannot be read back; is the disk full, or the cache being deleted?")
     dataset, report = cached
@@ -311,11 +296,16 @@ def load_corpus(
         _copy_rejects(report, Path(rejects))
     if strict and report.rejected:
         raise ValueError(
-            f"{path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
+            f"{report.path}: {report.rejects[0]} ({report.rejected:,} bad rows in all; see {report.rejects_path})"
             + _spelling_tip(report)
         )
-    _check_kept(report)
-    return Corpus(dataset, months or _found_months(report, month), regions or _found_regions(report, region), report)
+    if report.kept == 0:
+        raise ValueError(f"{report.path}: {_why_none_is_left(report)}{_spelling_tip(report)}")
+    if months is None:
+        found = _labels_found("month", month, report, ["2017-01", "2021-12"])
+        months = MonthRange(min(found), max(found))
+    regions = regions or RegionSet(_labels_found("region", region, report, ["UK", "US", "AUS", "CAN"]))
+    return Corpus(dataset, months, regions, report)
 
 
 class MissingColumn(ValueError):
@@ -347,43 +337,26 @@ class _Wanted:
         return [name for name in (self.text, self.month, self.region, self.id) if name is not None]
 
 
-def _check_options(
-    source: Any,
-    text: str,
-    month: str | None,
-    region: str | None,
-    id: str | None,
-    outside: str,
-    rejects: str | os.PathLike[str] | None,
-    max_characters: int,
-) -> None:
-    for role, name in zip((*_ROLES, "id"), (text, month, region, id), strict=True):
-        if name is None and role != "text":
-            continue
-        if not isinstance(name, str) or not name:
-            none = "" if role == "text" else f" (or {role}=None where the file has none)"
-            raise ValueError(f"{role}={name!r} must be the name of a column{none}")
-    named = [name for name in (text, month, region) if name is not None]
+def _check_names(wanted: _Wanted) -> None:
+    """Raise unless all columns have names, and those of texts, months and regions different ones."""
+    for role in (*_ROLES, "id"):
+        if getattr(wanted, role) == "":
+            none = f" (or {role}=None where the file has none)" if role in ("month", "region") else ""
+            raise ValueError(f"{role}='' must be the name of a column{none}")
+    named = [name for role in _ROLES if (name := getattr(wanted, role)) is not None]
     if len(set(named)) < len(named):
-        raise ValueError(f"text={text!r}, month={month!r} and region={region!r} must be three different columns")
-    if outside not in ("reject", "skip"):
-        raise ValueError(f"outside={outside!r} is not allowed; give 'reject' or 'skip'")
-    if isinstance(max_characters, bool) or not isinstance(max_characters, int) or max_characters < 1:
-        raise ValueError(f"max_characters={max_characters!r} must be a whole number of at least 1")
-    if rejects is not None:
-        target = Path(rejects)
-        if target.is_dir():
-            raise ValueError(f"rejects={str(target)!r} is a directory; give the name of a file to write")
-        if not target.parent.is_dir():
-            raise FileNotFoundError(
-                f"rejects={str(target)!r}: the folder {target.parent} does not exist; make it first"
-            )
-        if target.exists() and not reading.is_table(source) and Path(source).exists() and target.samefile(source):
-            raise ValueError(f"rejects={str(target)!r} is the corpus file itself; give another name")
+        given = ", ".join(f"{role}={getattr(wanted, role)!r}" for role in _ROLES)
+        raise ValueError(f"{given} must be three different columns")
 
 
-def _default_cache() -> Path:
-    return Path(os.environ.get("SPACETIME_CACHE") or Path.home() / ".cache" / "spacetime")
+def _check_target(target: Path, source: Any) -> None:
+    """Raise unless the rejects can be written there."""
+    if target.is_dir():
+        raise ValueError(f"rejects={str(target)!r} is a directory; give the name of a file to write")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"rejects={str(target)!r}: the folder {target.parent} does not exist; make it first")
+    if target.exists() and not reading.is_table(source) and Path(source).exists() and target.samefile(source):
+        raise ValueError(f"rejects={str(target)!r} is the corpus file itself; give another name")
 
 
 def _cache_key(source: Any, form: Form, wanted: _Wanted) -> str:
@@ -394,77 +367,49 @@ def _cache_key(source: Any, form: Form, wanted: _Wanted) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _with_ending(stem: Path, ending: str) -> Path:
-    return stem.with_name(stem.name + ending)
-
-
 def _read_cache(stem: Path, path: str) -> tuple[datasets.Dataset, CorpusReport] | None:
     """Return the cached rows and report, or None when there are none or they are damaged (they are then made again)."""
     try:
-        stored = json.loads(_with_ending(stem, ".json").read_text(encoding="utf-8"))
-        report = CorpusReport.from_dict(stored)
+        report = CorpusReport.from_dict(json.loads(Path(f"{stem}.json").read_text(encoding="utf-8")))
         report.path = path  # the same content may have another name now
-        rejects_path = _with_ending(stem, ".rejects.csv")
-        report.rejects_path = str(rejects_path) if report.rejected else None
-        if report.rejected and not rejects_path.exists():
-            return None
-        dataset = datasets.Dataset.from_file(str(_with_ending(stem, ".arrow")))
+        report.rejects_path = f"{stem}.rejects.csv" if report.rejected else None
+        dataset = datasets.Dataset.from_file(f"{stem}.arrow")
     except (OSError, ValueError, TypeError, KeyError, pyarrow.ArrowException):
         return None
-    return (dataset, report) if len(dataset) == report.kept else None
+    whole = len(dataset) == report.kept and Path(report.rejects_path or stem.parent).exists()
+    return (dataset, report) if whole else None
 
 
-def _check_kept(report: CorpusReport) -> None:
-    """Raise when no row is left, saying what became of them."""
-    if report.kept == 0:
-        if report.outside:
-            raise ValueError(
-                f"{report.path}: no row is left: {report.outside:,} of {report.rows:,} are outside the wanted months "
-                "or regions"
-                + (f", {report.rejected:,} are rejected; the first: {report.rejects[0]}" if report.rejected else "")
-                + _spelling_tip(report)
-            )
-        raise ValueError(
-            f"{report.path}: none of its {report.rows:,} rows can be used; the first: {report.rejects[0]} "
-            f"(all of them in {report.rejects_path})"
-            + "".join(f"; {note}" for note in report.notes)
-            + _spelling_tip(report)
-        )
+def _why_none_is_left(report: CorpusReport) -> str:
+    """What became of all the rows."""
+    if not report.outside:
+        first = f"the first: {report.rejects[0]} (all of them in {report.rejects_path})"
+        return "; ".join([f"none of its {report.rows:,} rows can be used; {first}", *report.notes])
+    rejected = f", {report.rejected:,} are rejected; the first: {report.rejects[0]}" if report.rejected else ""
+    left = f"{report.outside:,} of {report.rows:,} are outside the wanted months or regions"
+    return f"no row is left: {left}{rejected}"
 
 
 def _spelling_tip(report: CorpusReport) -> str:
     """What to do where another reading would take rejected rows; nothing where it would not."""
-    if not report.other_spellings:
-        return ""
-    return f"; any_spelling=True would read {report.other_spellings:,} of them"
+    return f"; any_spelling=True would read {report.other_spellings:,} of them" if report.other_spellings else ""
 
 
-def _found_months(report: CorpusReport, month: str | None) -> MonthRange:
-    if month is None:  # a model has a range of months, though no row uses it
-        return MonthRange("2017-01", "2021-12")
-    if not report.by_month:
-        raise ValueError(_no_row_has("month", report))
-    return MonthRange(min(report.by_month), max(report.by_month))
-
-
-def _found_regions(report: CorpusReport, region: str | None) -> RegionSet:
-    if region is None:
-        return RegionSet(["UK", "US", "AUS", "CAN"])
-    if not report.by_region:
-        raise ValueError(_no_row_has("region", report))
-    return RegionSet(list(report.by_region))
-
-
-def _no_row_has(role: str, report: CorpusReport) -> str:
-    """Why nothing was found where a label was looked for: rejected rows come first, as they may be the cause."""
-    if report.rejected:
-        return (
+def _labels_found(role: str, column: str | None, report: CorpusReport, published: list[str]) -> list[str]:
+    """The months or regions of a file; the published model's for one without that column, as a model needs some."""
+    if column is None:
+        return published
+    found = list(report.by_month if role == "month" else report.by_region)
+    if not found and report.rejected:  # they come first, as they may be the cause
+        raise ValueError(
             f"{report.path}: no row that can be used has a {role}: {report.kept:,} of {report.rows:,} rows have none, "
             f"and {report.rejected:,} were rejected; the first: {report.rejects[0]} (all of them in "
             f"{report.rejects_path})"
         )
-    wanted = "MonthRange('2017-01', '2021-12')" if role == "month" else "RegionSet(['UK', 'US'])"
-    return f"{report.path}: no row has a {role}; give {role}=None, or those of the model as {role}s={wanted}"
+    advice = f"give {role}=None, or the model's own with {role}s=..."
+    if not found:
+        raise ValueError(f"{report.path}: no row has a {role}; {advice}")
+    return found
 
 
 def _copy_rejects(report: CorpusReport, target: Path) -> None:
@@ -484,49 +429,61 @@ def _write_cache(stem: Path, source: Any, form: Form, wanted: _Wanted, show_prog
     """Pass over the file once; write the good rows, the rejects and, last, as the sign of success, the report."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     path = reading.name_of(source)
-    columns, rows, notes = reading.open_rows(source, form, wanted.columns, wanted.max_characters)
+    open_rows = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
+    columns, rows, notes = open_rows()
     extra = _extra_columns(path, columns, wanted)
     report = CorpusReport(path, notes=notes)
+    checker = _RowChecker(report, list(extra), wanted, lambda: open_rows().rows)
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in (*_ROLES, *extra.values())])
+    bar = tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr)
     with contextlib.ExitStack() as stack:
-        rejects = stack.enter_context(_RejectsFile(_with_ending(stem, ".rejects.csv")))
-        arrow = stack.enter_context(replaced(_with_ending(stem, ".arrow")))
-        writer = stack.enter_context(_ArrowWriter(arrow, [*_ROLES, *extra.values()]))
-        again = functools.partial(reading.open_rows, source, form, wanted.columns, wanted.max_characters)
-        checker = _RowChecker(path, list(extra), wanted, lambda: again().rows)
-        for row in tqdm(rows, desc=Path(path).name, unit=" rows", disable=not show_progress, file=sys.stderr):
-            report.rows += 1
-            result = checker.check(row) if isinstance(row, Row) else row
-            if isinstance(result, Reject):
-                report.rejected += 1
-                rejects.write(result)
-                if len(report.rejects) < _HELD_REJECTS:
-                    report.rejects.append(result)
-            elif result is None:
-                report.outside += 1
-            else:
-                report.kept += 1
-                writer.write(result)
-    if report.rows == 0:
-        raise ValueError(f"{path} has no rows")
-    checker.count(report)
-    with replaced(_with_ending(stem, ".json")) as stream:
-        stream.write(json.dumps(report.to_dict()).encode())
+        text = stack.enter_context(replaced(f"{stem}.rejects.csv"))
+        rejects = csv.writer(io.TextIOWrapper(text, "utf-8", newline="", write_through=True))
+        rejects.writerow(_REJECT_COLUMNS)
+        arrow = stack.enter_context(replaced(f"{stem}.arrow"))
+        writer = stack.enter_context(pyarrow.ipc.new_stream(arrow, schema))
+        kept = _kept_rows(bar, checker, report, rejects)
+        while batch := list(itertools.islice(kept, _BATCH_ROWS)):
+            arrays = [pyarrow.array(column, pyarrow.string()) for column in zip(*batch, strict=True)]
+            writer.write_batch(pyarrow.record_batch(arrays, schema=schema))
+        if report.rows == 0:
+            raise ValueError(f"{path} has no rows")
+    checker.complete_report()
+    write_text(f"{stem}.json", json.dumps(report.to_dict()))
+
+
+def _kept_rows(rows: Entries, checker: "_RowChecker", report: CorpusReport, rejects: Any) -> Iterator[list[str | None]]:
+    """The values of the good rows; the others are counted, and the bad ones written down."""
+    for report.rows, (line, source, fields) in enumerate(rows, 1):
+        if isinstance(fields, str):
+            result: Any = Reject(report.rows, line, None, reading.shown(source), fields)
+        else:
+            result = checker.check(report.rows, line, fields)
+        if isinstance(result, Reject):
+            report.rejected += 1
+            rejects.writerow([reading.inert(getattr(result, name)) for name in _REJECT_COLUMNS])
+            if len(report.rejects) < _HELD_REJECTS:
+                report.rejects.append(result)
+        elif result is None:
+            report.outside += 1
+        else:
+            report.kept += 1
+            yield result
 
 
 def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, str]:
     """The columns kept beside text, month and region, by their names in the file, with their names in the result."""
-    named = zip((wanted.text, wanted.month, wanted.region), _ROLES, strict=True)
-    roles = {name: role for name, role in named if name is not None}
+    roles = {name: role for role in _ROLES if (name := getattr(wanted, role)) is not None}
     for name in wanted.columns:
-        if name not in columns and name.partition(".")[0] not in columns:
-            role = roles.get(name, "id")
-            shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
-            none = f", or that there is none with {role}=None" if role in ("month", "region") else ""
-            row = any(re.fullmatch(r"[-+0-9.,:/ ]+", column) or len(column) > 60 for column in columns)
-            none += "; is its first line a row? it must hold the names of the columns" if row else ""
-            raise MissingColumn(
-                role, f"{path} has no column {name!r}; it has {shown}; say which one it is with {role}=...{none}"
-            )
+        if name in columns or name.partition(".")[0] in columns:
+            continue
+        role = roles.get(name, "id")
+        shown = ", ".join(repr(reading.shown(column)) for column in columns[:20])
+        none = f", or that there is none with {role}=None" if role in ("month", "region") else ""
+        if any(re.fullmatch(r"[-+0-9.,:/ ]+", column) or len(column) > 60 for column in columns):
+            none += "; is its first line a row? it must hold the names of the columns"
+        message = f"{path} has no column {name!r}; it has {shown}; say which one it is with {role}=...{none}"
+        raise MissingColumn(role, message)
     # A column of days that is folded to months is kept as it is, too: a split by whole days needs it.
     kept = [column for column in columns if column not in roles or (column == wanted.month and column not in _ROLES)]
     extra = {column: f"file_{column}" if column in _ROLES else column for column in kept}
@@ -535,68 +492,6 @@ def _extra_columns(path: str, columns: list[str], wanted: _Wanted) -> dict[str, 
             result += "_"
         extra[column] = result
     return extra
-
-
-class _ArrowWriter:
-    """Writes rows of text to an Arrow stream, in batches that fit the memory whatever the texts' length."""
-
-    def __init__(self, stream: IO[bytes], names: list[str]) -> None:
-        self._schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
-        self._writer = pyarrow.ipc.new_stream(stream, self._schema)
-        self._rows: list[list[str | None]] = []
-        self._characters = 0
-
-    def __enter__(self) -> "_ArrowWriter":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._flush()
-        self._writer.close()
-
-    def write(self, row: list[str | None]) -> None:
-        self._rows.append(row)
-        self._characters += sum(len(value) for value in row if value)
-        if len(self._rows) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            arrays = [pyarrow.array(column, pyarrow.string()) for column in zip(*self._rows, strict=True)]
-            self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema))
-        self._rows, self._characters = [], 0
-
-
-class _RejectsFile:
-    """The CSV file of all rejected rows; it appears when it is complete, and only if there are any."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._open = contextlib.ExitStack()
-        self._writer: Any = None
-
-    def __enter__(self) -> "_RejectsFile":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
-
-    def write(self, reject: Reject) -> None:
-        if self._writer is None:
-            binary = self._open.enter_context(replaced(self._target))
-            lines = _TextLines(binary)
-            self._writer = csv.writer(lines)
-            self._writer.writerow(_REJECT_COLUMNS)
-        self._writer.writerow([reading.inert(getattr(reject, name)) for name in _REJECT_COLUMNS])
-
-
-class _TextLines:
-    """What csv.writer writes to: passes each line on as UTF-8."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def write(self, line: str) -> int:
-        return self._stream.write(line.encode("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -609,19 +504,19 @@ class _Column:
     numbers: bool  # regions are ISO numbers
 
 
-def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str | None) -> _Column:
+def _read_columns(rows: Entries, month: str | None, region: str | None) -> _Column:
     """Pass over the file for its dates and regions alone."""
     orders: dict[bool, str] = {}
     codes = numbers = others = longest = 0
-    for row in rows:
-        if not isinstance(row, Row):
+    for number, (_, _, fields) in enumerate(rows, 1):
+        if isinstance(fields, str):
             continue
         try:
-            date, place = _present(row, month), _present(row, region)
+            date, place = _present(fields, month), _present(fields, region)
         except ValueError:  # the row will be rejected
             continue
         if len(orders) < 2 and isinstance(date, str) and (first := day_comes_first(date[:100])) is not None:
-            orders.setdefault(first, f"{quoted(date)} in row {row.number:,}")
+            orders.setdefault(first, f"{quoted(date)} in row {number:,}")
         if not (is_missing(place) or is_missing_word(place) or isinstance(place, str) and not place.strip()):
             label = str(place).strip()
             codes += len(label) == 2 and find_place(label.upper()) == label.upper()  # UK is none of ISO's
@@ -639,15 +534,12 @@ def _read_columns(rows: Iterator[Row | Reject], month: str | None, region: str |
 class _RowChecker:
     """Checks one row after the other and counts what the report needs."""
 
-    def __init__(
-        self, path: str, extra: list[str], wanted: _Wanted, reread: Callable[[], Iterator[Row | Reject]]
-    ) -> None:
-        self._path = path
+    def __init__(self, report: CorpusReport, extra: list[str], wanted: _Wanted, reread: Callable[[], Any]) -> None:
+        self._report = report
         self._wanted = wanted
         self._extra = extra
         # Read only where a value needs it: most files have none that could mean two things.
         self._read_column = functools.cache(lambda: _read_columns(reread(), wanted.month, wanted.region))
-        self._id = wanted.id
         self._own_labels = set(wanted.regions or ())
         self._months: dict[Any, str | None] = {}  # what each spelling means; a corpus has few of them
         self._regions: dict[Any, str | None] = {}
@@ -655,66 +547,72 @@ class _RowChecker:
         self._by_month: Counter[str | None] = Counter()
         self._by_region: Counter[str | None] = Counter()
         self._missing: Counter[tuple[str | None, str]] = Counter()  # by column and word
-        self._sample = Sample()
         self._notes: dict[str, None] = {}  # each once
-        self._other_spellings = 0
+        self._sample: list[str] = []  # of the texts: every one, then every second, fourth, ...
+        self._every = 1
         self._unsettled = 0  # dates that could be read in two ways
-        self._seen_rows = _Seen()
-        self._seen_ids = _Seen()
-        self._duplicates = 0
-        self._too_long = 0
+        # Hashes of 64 bits: among ten million rows the chance that any two share one is about 3 in a million.
+        self._row_hashes = array("q")
+        self._ids: set[int] = set()
 
     @functools.cached_property
     def _generous(self) -> "_RowChecker":
         """The same check with `any_spelling`."""
-        checker = _RowChecker(self._path, self._extra, replace(self._wanted, any_spelling=True), lambda: iter(()))
+        wanted = replace(self._wanted, any_spelling=True)
+        checker = _RowChecker(CorpusReport(self._report.path), self._extra, wanted, lambda: iter(()))
         checker._read_column = self._read_column
         return checker
 
-    def check(self, row: Row) -> list[str | None] | Reject | None:
+    def check(self, number: int, line: int | None, fields: dict[str, Any]) -> list[str | None] | Reject | None:
         """Return the row's values in the result's order; or why it is rejected; or None when it is outside."""
         wanted = self._wanted
         column: str | None = wanted.text
         try:
-            text = self._text(_present(row, column))
+            text = self._text(_present(fields, column))
             column = wanted.month
-            month = self._month(_present(row, column))
+            month = self._month(_present(fields, column))
             column = wanted.region
-            region = self._region(_present(row, column))
-            column = self._id
-            extra = [_as_text(row.fields.get(name)) for name in self._extra]
+            region = self._region(_present(fields, column))
+            extra = []
+            for column in self._extra:
+                extra.append(_as_text(fields.get(column)))
             if self._is_outside(month, region):
                 return None
-            if self._id and (identity := _as_text(row.fields.get(self._id))) and self._seen_ids.add(identity):
-                raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
+            column = wanted.id
+            if column and (identity := _as_text(fields.get(column))):
+                if hash(identity) in self._ids:
+                    raise ValueError(f"an earlier row has the id {reading.shown(identity)!r} too; ids must differ")
+                self._ids.add(hash(identity))
         except ValueError as error:
             if not wanted.any_spelling and column in (wanted.month, wanted.region):
-                self._other_spellings += not isinstance(self._generous.check(row), Reject)
+                self._report.other_spellings += not isinstance(self._generous.check(number, line, fields), Reject)
             name = column or ""
-            value = row.fields.get(name, row.fields.get(name.partition(".")[0], ""))
-            return Reject(row.number, row.line, column, reading.shown(value), str(error))
+            value = fields.get(name, fields.get(name.partition(".")[0], ""))
+            return Reject(number, line, column, reading.shown(value), str(error))
         if len(self._label_of_place) > _MOST_REGIONS:
             raise ValueError(
-                f"{self._path}: column {wanted.region!r} holds more than {_MOST_REGIONS:,} different regions; "
-                "is it the right column? If so, give regions=RegionSet([...])"
+                f"{self._report.path}: column {wanted.region!r} holds more than {_MOST_REGIONS:,} different regions; "
+                "is it the right column? If so, name them with regions=..."
             )
-        self._duplicates += self._seen_rows.add("\0".join((text, month or "", region or "")))
-        self._sample.add(text)
+        self._row_hashes.append(hash((text, month, region)))
         self._by_month[month] += 1
         self._by_region[region] += 1
-        self._too_long += _is_too_long(text)
+        if self._report.kept % self._every == 0:
+            self._sample.append(text[:1000])
+            if len(self._sample) == SAMPLED:
+                self._sample, self._every = self._sample[::2], self._every * 2
+        self._report.too_long += len(text) > _MOST_PIECES and len(_SURE_PIECES.findall(text)) > _MOST_PIECES
         return [text, month, region, *extra]
 
-    def count(self, report: CorpusReport) -> None:
-        """Put the counts of the kept rows into the report."""
+    def complete_report(self) -> None:
+        """Put the counts of the kept rows into the report, and what was decided for the file as a whole."""
+        report = self._report
         report.missing_month = self._by_month.pop(None, 0)
         report.missing_region = self._by_region.pop(None, 0)
-        report.by_month = {month: self._by_month[month] for month in sorted(filter(None, self._by_month))}
-        by_count = sorted(self._by_region.items(), key=lambda item: (-item[1], item[0] or ""))
-        report.by_region = {region: count for region, count in by_count if region is not None}
-        report.duplicates = self._duplicates
-        report.too_long = self._too_long
-        report.other_spellings = self._other_spellings
+        report.by_month = {str(month): count for month, count in sorted(self._by_month.items())}
+        by_count = sorted(self._by_region.items(), key=lambda item: (-item[1], str(item[0])))
+        report.by_region = {str(region): count for region, count in by_count}
+        report.duplicates = len(self._row_hashes) - len(np.unique(self._row_hashes))
         report.notes += self._notes
         for (column, word), count in self._missing.most_common():
             report.notes.append(f"column {column!r}: {word!r} counts as missing ({count:,} rows)")
@@ -723,7 +621,7 @@ class _RowChecker:
                 f"column {self._wanted.month!r}: {self._unsettled:,} dates that could be read in two ways are "
                 "rejected, and days up to the 12th too few; say whether the day or the month comes first"
             )
-        report.notes += self._sample.other_language()
+        report.notes += other_language(self._sample, report.kept)
 
     def _text(self, value: Any) -> str:
         if value is None:
@@ -737,10 +635,8 @@ class _RowChecker:
         if "\0" in value:
             raise ValueError("the text holds a NUL character")
         if len(value) > self._wanted.max_characters:
-            raise ValueError(
-                f"the text has {len(value):,} characters; at most {self._wanted.max_characters:,} are allowed "
-                "(max_characters)"
-            )
+            most = self._wanted.max_characters
+            raise ValueError(f"the text has {len(value):,} characters; at most {most:,} are allowed")
         return value
 
     def _month(self, value: Any) -> str | None:
@@ -765,14 +661,10 @@ class _RowChecker:
             if not generous or column.day_first is None:
                 self._unsettled += 1
                 said = "no other row settles it" if not column.order_reason else f"the column has {column.order_reason}"
-                raise ValueError(
-                    f"{error}, or give --day-first or --month-first (day_first or month_first in Python); {said}"
-                ) from None
-            self._note(
-                self._wanted.month,
-                f"dates such as 03/04/2019 were read {'day' if column.day_first else 'month'} first, as others must be "
-                f"({column.order_reason})",
-            )
+                raise ValueError(f"{error}, or give day_first=True or month_first=True; {said}") from None
+            first = "day" if column.day_first else "month"
+            why = f"as others must be ({column.order_reason})"
+            self._note(self._wanted.month, f"dates such as 03/04/2019 were read {first} first, {why}")
             return parse_any_month(value, column.day_first)
 
     def _note(self, column: str | None, what: str) -> None:
@@ -786,24 +678,19 @@ class _RowChecker:
                 self._missing[self._wanted.region, value.strip()] += 1
                 return None
             self._note(self._wanted.region, "'NA' is Namibia, as the others are ISO codes of two letters")
-        read = self._read_region(value, self._wanted.any_spelling)
-        region = self._found_region(read) if self._wanted.regions is None else self._given_region(read)
+        label = value
+        readable = isinstance(value, str | int | float) and not isinstance(value, bool) and not is_missing(value)
+        if self._wanted.any_spelling and readable and value not in self._own_labels:
+            text = str(value).strip()
+            if text[:1].isdigit() and self._read_column().numbers:
+                self._note(self._wanted.region, "numbers are those of ISO 3166")
+                label = place_of_number(text)
+            elif isinstance(value, str) and not text[:1].isdigit():
+                label = fold_place(value)
+        region = self._found_region(label) if self._wanted.regions is None else self._given_region(label)
         if isinstance(value, str):
             self._regions[value] = region
         return region
-
-    def _read_region(self, value: Any, any_spelling: bool) -> Any:
-        if not any_spelling or isinstance(value, bool) or not isinstance(value, str | int | float) or is_missing(value):
-            return value
-        if value in self._own_labels:
-            return value
-        if str(value).strip()[:1].isdigit():
-            if not self._read_column().numbers:
-                return value
-            if self._wanted.any_spelling:
-                self._note(self._wanted.region, "numbers are those of ISO 3166")
-            return place_of_number(str(value).strip())
-        return fold_place(value) if isinstance(value, str) else value
 
     def _given_region(self, value: Any) -> str | None:
         regions = self._wanted.regions
@@ -820,22 +707,22 @@ class _RowChecker:
         return self._label_of_place.setdefault(find_place(value) or f"own {value}", value)
 
     def _is_outside(self, month: str | None, region: str | None) -> bool:
-        months, regions = self._wanted.months, self._wanted.regions
-        return (months is not None and month is not None and month not in months) or (
-            regions is not None and region is not None and region not in regions
-        )
+        both = ((self._wanted.months, month), (self._wanted.regions, region))
+        return any(known is not None and label is not None and label not in known for known, label in both)
 
 
-def _present(row: Row, column: str | None) -> Any:
+def _present(fields: dict[str, Any], column: str | None) -> Any:
     if column is None:  # the file has none
         return None
-    value: Any = row.fields
+    value: Any = fields
     for name in [column] if column in value else column.split("."):
         if value is None:  # nor is there anything inside
             return None
         if not isinstance(value, dict) or name not in value:
             raise ValueError("the field is absent")
         value = value[name]
+    if isinstance(value, Unreadable):
+        raise ValueError(value.reason)
     if isinstance(value, dict) and value:
         raise ValueError(f"it is an object; name one of its fields, such as {column}.{next(iter(value))}")
     return value
@@ -847,43 +734,8 @@ def _as_text(value: Any) -> str | None:
         return value
     if is_missing(value):
         return None
+    if isinstance(value, Unreadable):
+        raise ValueError(value.reason)
     if isinstance(value, datetime.date):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _is_too_long(text: str) -> bool:
-    most = _PIECES - 2  # [CLS] and [SEP] take two
-    return len(text) > most and len(_SURE_PIECES.findall(text)) > most
-
-
-class _Seen:
-    """Remembers which texts have been seen, in about 8 bytes each.
-
-    A Python set of millions of texts would hold them all in memory. Here a 64-bit hash stands for a text (among ten
-    million texts the chance that any two share one is about 3 in a million); the latest stand in a set, the others in a
-    sorted array.
-    """
-
-    _LATEST = 200_000
-
-    def __init__(self) -> None:
-        self._latest: set[int] = set()
-        self._sorted = np.empty(0, dtype=np.uint64)
-
-    def add(self, text: str) -> bool:
-        """Remember a text; say whether it was seen before."""
-        number = int.from_bytes(hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest(), "little")
-        if number in self._latest:
-            return True
-        if self._sorted.size:
-            position = int(self._sorted.searchsorted(np.uint64(number)))
-            if position < self._sorted.size and int(self._sorted[position]) == number:
-                return True
-        self._latest.add(number)
-        # The set may grow with the array, so that millions of texts are sorted a few times only.
-        if len(self._latest) >= max(self._LATEST, self._sorted.size // 8):
-            latest = np.fromiter(self._latest, dtype=np.uint64, count=len(self._latest))
-            self._sorted = np.sort(np.concatenate([self._sorted, latest]))
-            self._latest.clear()
-        return False

@@ -1,13 +1,13 @@
 """Read the rows of a corpus, one after the other, without ever stopping at a bad one.
 
 `open_rows` takes a file, a data set on the hub, or a table in memory, and returns the column names with an iterator.
-The iterator yields a `Row` (the fields as they stand there) or a `Reject` (a row that cannot even be taken apart: an
-unclosed quote, a missing field, broken JSON, a byte that is not text). Trouble with the file as a whole (truncated,
-empty, an unknown suffix) is a ValueError that names the file.
+The iterator yields each row's fields as they stand there, or why the row cannot even be taken apart: an unclosed quote,
+a missing field, broken JSON, a byte that is not text. Trouble with the file as a whole (truncated, empty, an unknown
+suffix) is a ValueError that names the file.
 
 How a text file is written (its encoding, its separator, its quotes) is found out where only one answer fits the whole
 file, and said in the notes. The standard library's `csv` does the parsing; what is ours is that a bad quote costs one
-line and not the rest of the file.
+line and not the rest of the file, and a byte that is not text its own line.
 """
 
 import codecs
@@ -20,9 +20,7 @@ import itertools
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections import deque
@@ -33,27 +31,44 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, get_args
 
+from spacetime.inputs import fit_fields
+
 Quoting = Literal["double", "backslash", "none"]
 _Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+# The physical line of a row (None in a table), its source, and its fields or why it has none. A field of a CSV or TSV
+# row is a text; elsewhere it is whatever the file's own type becomes in Python, or `Unreadable`. A JSON row holds only
+# the keys that its object has.
+Entries = Iterable[tuple[int | None, str, dict[str, Any] | str]]
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".jl", ".json", ".parquet", ".txt")
+_ALLOWED = f"{', '.join(FORMATS)}, each also .gz or in a .zip; or hub:owner/name"
 HUB_PREFIX = "hub:"
 SEPARATORS = (",", ";", "\t", "|")
 
 # One opened quote may swallow so many lines before we call it unclosed; without a limit each bad quote would
 # read the file to its end, and many of them would take quadratic time.
 _RECORD_LINES = 1000
-_RECORD_BYTES = 1_000_000
+_RECORD_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 1000
 _BATCH_ROWS = 1000  # rows of a table that are Python objects at a time
-_BLOCK = 1 << 20  # bytes of a file, or characters of a JSON array, that are looked at together
+_BLOCK = 1 << 20  # bytes of a file that are looked at together
 _SHOWN = 80  # characters of a bad value that a message or a rejects file shows
 _JSON_ROWS = (
     "a .json file has one object on each line, or one array of objects ('records' in pandas; of an answer that holds a "
     "list of rows, that list)"
 )
 _POINTER = b"version https://git-lfs.github.com/spec/"  # so begins what git keeps in place of a large file
-_ELSEWHERE = {".xlsx": "an Excel workbook; save it as CSV UTF-8", ".xls": "an Excel workbook; save it as CSV UTF-8"}
+
+# A byte that is not text becomes half of a surrogate pair, U+DC00 and the byte, in whatever encoding.
+_MARK = re.compile("[\udc00-\udcff]")
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("spacetime-marked", _marked)
 
 
 @dataclass(frozen=True)
@@ -62,16 +77,13 @@ class Reject:
 
     Attributes
     ----------
-    row : int
-        Number of the data row, from 1; the header is not counted.
-    line : int or None
-        Number of the physical line on which the row starts, from 1; None for Parquet, hub data and tables in memory.
+    row, line : int, int or None
+        Numbers of the data row (the header is not counted) and of the physical line on which it starts, from 1; no line
+        for Parquet, hub data and tables in memory.
     column : str or None
         The column at fault; None when it is the row as a whole.
-    value : str
-        What stands there, cut at 80 characters.
-    reason : str
-        What is wrong and what is allowed.
+    value, reason : str
+        What stands there, cut at 80 characters; what is wrong and what is allowed.
     """
 
     row: int
@@ -86,23 +98,11 @@ class Reject:
         return f"row {self.row}{line}{column}: {self.reason}"
 
 
-class Row(NamedTuple):
-    """A row whose fields could be read: its number, its physical line (or None) and its fields by column name.
-
-    A field of a CSV or TSV row is a str; elsewhere it is whatever the file's own type becomes in Python. A
-    JSON row holds only the keys that its object has.
-    """
-
-    number: int
-    line: int | None
-    fields: dict[str, Any]
-
-
 class Rows(NamedTuple):
     """The columns of a corpus, in its order, an iterator over its rows, and what was found out about the file."""
 
     columns: list[str]
-    rows: Iterator[Row | Reject]
+    rows: Entries
     notes: list[str]
 
 
@@ -117,8 +117,8 @@ class Form:
     separator
         The character between two fields.
     quoting
-        `"double"`: a field may stand in quotes, and a quote inside is doubled, as CSV has it; `"backslash"`: a quote
-        inside is written `\\"`; `"none"`: quotes are characters like any other.
+        Quotes around a field: `"double"` has a quote inside doubled, as CSV has it; `"backslash"` has it written `\\"`;
+        with `"none"`, quotes are characters like any other.
     """
 
     encoding: str | None = None
@@ -130,13 +130,10 @@ class Form:
             try:
                 "a".encode(self.encoding)  # refuses Python's codecs that are no encodings of text, too
             except (LookupError, TypeError):
-                raise ValueError(
-                    f"encoding={self.encoding!r} is not known; utf-8, cp1252, latin-1 and utf-16 are"
-                ) from None
+                raise ValueError(f"encoding={self.encoding!r} is not known; utf-8 and cp1252 are, and others") from None
         if self.separator is not None and (len(self.separator) != 1 or self.separator in '\r\n"'):
             raise ValueError(f"separator={self.separator!r} must be one character, such as ';' or a tab")
-        if self.quoting not in (None, *get_args(Quoting)):
-            raise ValueError(f"quoting={self.quoting!r} is not allowed; give one of {', '.join(get_args(Quoting))}")
+        fit_fields(self)
 
 
 def shown(value: Any) -> str:
@@ -185,13 +182,15 @@ def check_path(source: Any) -> None:
     """Raise unless it is a table, a readable kind of file, or a hub name; says what is allowed."""
     if is_table(source):
         _table(source)
+        if len(source) == 0:
+            raise ValueError(f"{name_of(source)} has no rows")
         return
     if str(source).startswith(HUB_PREFIX):
         _hub_name(str(source))
         return
     path = Path(source)
     if path.is_dir():
-        raise ValueError(f"{path} is a directory; give one file ({_allowed()})")
+        raise ValueError(f"{path} is a directory; give one file ({_ALLOWED})")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file (a data set on the hub is written hub:owner/name)")
     if path.stat().st_size == 0:
@@ -199,73 +198,32 @@ def check_path(source: Any) -> None:
     _format_of(path)
 
 
-def open_rows(source: Any, form: Form | None = None, asked: Sequence[str] = (), most_characters: int = 100_000) -> Rows:
-    """Open a corpus and return its columns, its rows, and what was found out about it.
+def open_rows(source: Any, form: Form, asked: Sequence[str], most_characters: int) -> Rows:
+    """Open a corpus that `check_path` has let pass; blank lines are passed over and not counted as rows.
 
-    Parameters
-    ----------
-    source : str, Path, pandas.DataFrame, datasets.Dataset or pyarrow.Table
-        A file: `.csv`, `.tsv`, JSON (`.jsonl`, `.ndjson`, `.jl`, `.json`: an object a line, or one array of objects),
-        `.parquet`, or `.txt` with a text a line; each also with `.gz`, or alone in a `.zip`. A data set on the hub:
-        `hub:owner/name` or `hub:owner/name:split` (split `train` unless named). Or a table in memory.
-    form
-        How a text file is written, in so far as it is known.
-    asked
-        Columns that the caller needs; the first is the one of texts. Other columns never stop a file.
-    most_characters
-        The longest text that the caller takes. A line far beyond it is rejected unread.
-
-    Returns
-    -------
-    Rows
-        Blank lines are passed over and not counted as rows.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        If the file as a whole cannot be used. A damaged end (truncated gzip) may show itself only while
-        iterating.
+    Of the columns that are `asked` for, the first is the one of texts; others never stop a file. A line far beyond
+    `most_characters` is rejected unread. A file that cannot be used as a whole is a ValueError; a damaged end
+    (truncated gzip) may show itself only while iterating.
     """
-    check_path(source)
     if is_table(source):
-        return _open_table(source, name_of(source), asked)
+        return _open_table(*_table(source), name_of(source), asked)
     if str(source).startswith(HUB_PREFIX):
-        return _open_table(load_hub(str(source)), str(source), asked)
+        return _open_table(*_table(load_hub(str(source))), str(source), asked)
     path = Path(source)
     kind = _format_of(path)
     if kind == ".parquet":
-        return _open_parquet(path, asked)
-    text = _text_file(partial(_opened, path), str(path), form or Form(), max(_RECORD_BYTES, 8 * most_characters))
+        return _open_table(*_parquet_table(path), str(path), asked)
+    text = _text_file(partial(_opened, path), str(path), form, max(_RECORD_CHARACTERS, 8 * most_characters))
     if kind in (".csv", ".tsv"):
         return _open_separated(text, "\t" if kind == ".tsv" else ",", asked)
-    if kind == ".txt":
-        return _open_lines(text, asked)
-    return _open_json(text, kind, asked)
+    return _open_lines(text, asked) if kind == ".txt" else _open_json(text, kind, asked)
 
 
 def read_texts(source: str | Path, encoding: str | None = None) -> tuple[list[str], list[str]]:
-    """Read one text a line from a `.txt` file, or from stdin (`-`).
+    """Read one text a line from a `.txt` file, or from stdin (`-`); return the texts, and what was found out.
 
-    Lines end at `\\n` and `\\r\\n` only, so that U+2028 or a form feed inside a text does not cut it in two.
-
-    Parameters
-    ----------
-    source
-        As in `open_rows`, or `-`.
-    encoding
-        See `Form`.
-
-    Returns
-    -------
-    list of str
-        The texts.
-    list of str
-        What was found out about the file.
-
-    Raises
-    ------
-    ValueError
-        If there are no lines, one is blank (an embedding would be missing for it), or one is not text.
+    Lines end at `\\n` and `\\r\\n` only, so that U+2028 or a form feed inside a text does not cut it in two. A blank
+    line is a ValueError, as an embedding would be missing for it, and so is one that is not text in the encoding.
     """
     opener: _Opener
     if source == "-":
@@ -276,22 +234,17 @@ def read_texts(source: str | Path, encoding: str | None = None) -> tuple[list[st
     text = _text_file(opener, name, Form(encoding), sys.maxsize - 1)
     texts = []
     with text.lines() as lines:
-        while (line := lines.take()) is not None:
-            if line.problem:
-                raise ValueError(f"{name}: line {line.number} is {line.problem}")
-            if not line.text.strip():
-                raise ValueError(f"{name}: line {line.number} is empty; write one sentence a line")
-            texts.append(line.text.removesuffix("\n").removesuffix("\r"))
+        for line in iter(lines.take, None):
+            problem = line.problem or ("" if line.text.strip() else "empty; write one sentence a line")
+            if problem:
+                raise ValueError(f"{name}: line {line.number} is {problem}")
+            texts.append(_without_end(line.text))
     if not texts:
         raise ValueError(f"{name}: no sentences")
     return texts, text.notes
 
 
 # --- files ----------------------------------------------------------------------------------------------
-
-
-def _allowed() -> str:
-    return f"{', '.join(FORMATS)}, each also .gz or in a .zip; or hub:owner/name"
 
 
 def _format_of(path: Path) -> str:
@@ -303,8 +256,9 @@ def _format_of(path: Path) -> str:
     elif suffixes[-1:] == [".gz"]:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in FORMATS:
-        what = f"is {_ELSEWHERE[suffixes[-1]]}" if suffixes and suffixes[-1] in _ELSEWHERE else None
-        raise ValueError(f"{path}: {what or 'cannot tell the format from the name'}; allowed: {_allowed()}")
+        workbook = suffixes[-1:] in ([".xls"], [".xlsx"])
+        what = "is an Excel workbook; save it as CSV UTF-8" if workbook else "cannot tell the format from the name"
+        raise ValueError(f"{path}: {what}; allowed: {_ALLOWED}")
     return suffixes[-1]
 
 
@@ -331,9 +285,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             else:
                 yield stack.enter_context(gzip.open(path, "rb") if packing else path.open("rb"))  # type: ignore[arg-type]
     except EOFError:
-        raise ValueError(
-            f"{path} is truncated: the {packing} data end in the middle; copy or download the file again"
-        ) from None
+        again = "copy or download the file again"
+        raise ValueError(f"{path} is truncated: the {packing} data end in the middle; {again}") from None
     except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a sound {packing} file ({error}); copy or download it again") from None
     except (RuntimeError, NotImplementedError) as error:
@@ -360,15 +313,9 @@ class _Line(NamedTuple):
 class _Lines:
     """The physical lines of a text file, numbered from 1; lines taken too many can be given back."""
 
-    def __init__(self, name: str, stream: IO[bytes], encoding: str, most_bytes: int) -> None:
-        self.name = name
-        self.most_bytes = most_bytes
-        self.encoding = encoding
-        # Where a line end is not the byte \n, the codec must find it. What comes is then UTF-8 again.
-        self._wide = "\n".encode(encoding)[-1:] != b"\n" or len("aa".encode(encoding)) > 3
-        self._stream: Any = stream
-        if self._wide:
-            self._stream = io.TextIOWrapper(stream, encoding, "surrogatepass", newline="\n")
+    def __init__(self, text: "_TextFile", stream: IO[bytes]) -> None:
+        self.text = text
+        self._stream = io.TextIOWrapper(stream, text.form.encoding, "spacetime-marked", newline="\n")
         self._number = 0
         self._given_back: deque[_Line] = deque()
 
@@ -376,44 +323,31 @@ class _Lines:
         """Return the next line with its line end, or None at the end of the file."""
         if self._given_back:
             return self._given_back.popleft()
-        data = self._read(self.most_bytes + 1)
-        if not data:
+        most, problem = self.text.most_characters, None
+        line = self._stream.readline(most + 1)
+        if not line:
             return None
         self._number += 1
+        encoding = str(self.text.form.encoding).replace("utf-8", "UTF-8")
         if self._number == 1:
-            data = self._without_mark(data)
-        if len(data) > self.most_bytes and not data.endswith(b"\n"):
-            while (rest := self._read(self.most_bytes)) and not rest.endswith(b"\n"):
+            line = line.removeprefix("\ufeff")  # the mark that some Windows programs put first
+            if "\0" in line[:1000]:
+                raise ValueError(
+                    f"{self.text.name} is not {encoding} text (it looks like UTF-16 or a binary file); save it as "
+                    "UTF-8, or give its encoding"
+                )
+        if len(line) > most and not line.endswith("\n"):
+            while (rest := self._stream.readline(most)) and not rest.endswith("\n"):
                 pass
-            start = data[:400].decode("utf-8", "replace")
-            return _Line(self._number, start, f"the line is longer than {self.most_bytes:,} bytes")
-        encoding = "utf-8" if self._wide else self.encoding
-        try:
-            return _Line(self._number, data.decode(encoding), None)
-        except UnicodeDecodeError as error:
-            called = "UTF-8" if self.encoding == "utf-8" else self.encoding
-            problem = f"not {called}: byte 0x{data[error.start]:02x} at byte {error.start + 1} of the line"
-            return _Line(self._number, data.decode(encoding, "replace"), problem)
+            line, problem = line[:400], f"the line is longer than {most:,} characters"
+        elif not line.isascii() and (odd := _MARK.search(line)):
+            byte, place = ord(odd[0]) - 0xDC00, len(line[: odd.start()].encode(encoding)) + 1
+            problem = f"not {encoding}: byte 0x{byte:02x} at byte {place} of the line"
+        return _Line(self._number, line, problem)
 
-    def give_back(self, lines: Iterable[_Line]) -> None:
+    def give_back(self, lines: Sequence[_Line]) -> None:
         """Put lines back, so that they are taken again in their order."""
-        self._given_back.extendleft(reversed(list(lines)))
-
-    def _read(self, most: int) -> bytes:
-        if not self._wide:
-            return self._stream.readline(most)  # type: ignore[no-any-return]
-        try:
-            return self._stream.readline(most).encode("utf-8", "surrogatepass")  # type: ignore[no-any-return]
-        except UnicodeError as error:
-            raise ValueError(f"{self.name} is not {self.encoding} ({error}); name another encoding") from None
-
-    def _without_mark(self, data: bytes) -> bytes:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:1000]:
-            raise ValueError(
-                f"{self.name} is not {'UTF-8' if self.encoding == 'utf-8' else self.encoding} text (it looks like "
-                "UTF-16 or a binary file); save it as UTF-8, or give its encoding"
-            )
-        return data.removeprefix(b"\xef\xbb\xbf")  # the mark that some Windows programs put first
+        self._given_back.extendleft(reversed(lines))
 
 
 @dataclass(frozen=True)
@@ -423,26 +357,24 @@ class _TextFile:
     opener: _Opener
     name: str
     form: Form
-    most_bytes: int
+    most_characters: int
     notes: list[str]
 
     @contextlib.contextmanager
     def lines(self) -> Iterator[_Lines]:
         """Open it anew at its first line."""
-        assert self.form.encoding is not None
         with self.opener() as stream:
-            yield _Lines(self.name, stream, self.form.encoding, self.most_bytes)
+            yield _Lines(self, stream)
 
 
-def _text_file(opener: _Opener, name: str, form: Form, most_bytes: int) -> _TextFile:
-    """Settle the encoding of a text file."""
-    notes = []
-    encoding = form.encoding
-    if encoding is None:
-        encoding, note = _found_encoding(opener)
-        notes += [note] if note else []
+def _text_file(opener: _Opener, name: str, form: Form, most_characters: int) -> _TextFile:
+    encoding, notes = (form.encoding, []) if form.encoding else _found_encoding(opener)
     encoding = codecs.lookup(encoding).name.replace("utf-8-sig", "utf-8")
-    return _TextFile(opener, name, replace(form, encoding=encoding), most_bytes, notes)
+    return _TextFile(opener, name, replace(form, encoding=encoding), most_characters, notes)
+
+
+def _without_end(line: str) -> str:
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 # Characters of cp1252 where they stand in English and its neighbours: punctuation anywhere, a letter in a word of
@@ -454,37 +386,33 @@ _WESTERN = re.compile(
 )
 
 
-def _found_encoding(opener: _Opener) -> tuple[str, str | None]:
-    """UTF-8 unless the whole file speaks for another: a mark of UTF-16, or no line that is UTF-8 and all are cp1252.
-
-    Returns the encoding, and what there is to say about it.
-    """
+def _found_encoding(opener: _Opener) -> tuple[str, list[str]]:
+    """UTF-8 unless the whole file speaks for another: a mark of UTF-16, or no line that is UTF-8 and all are cp1252."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with opener() as stream:
+    with opener() as stream, contextlib.suppress(UnicodeDecodeError):
         block = stream.read(_BLOCK)
         if block.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "utf-16", "read as UTF-16, as its first bytes say"
-        try:
-            while block:
-                decoder.decode(block)
-                block = stream.read(_BLOCK)
-            decoder.decode(b"", final=True)
-            return "utf-8", None
-        except UnicodeDecodeError:
-            pass
+            return "utf-16", ["read as UTF-16, as its first bytes say"]
+        while block:
+            decoder.decode(block)
+            block = stream.read(_BLOCK)
+        decoder.decode(b"", final=True)
+        return "utf-8", []
     sure = True
     with opener() as stream:
-        while line := stream.readline(_BLOCK):
+        for line in iter(partial(stream.readline, _BLOCK), b""):
             if line.isascii():
                 continue
             with contextlib.suppress(UnicodeDecodeError):
                 line.decode("utf-8")
-                return "utf-8", None  # a UTF-8 file with damaged lines
+                return "utf-8", []  # a UTF-8 file with damaged lines
             text = line.decode("cp1252", "replace")
             sure = sure and not _WESTERN.sub("", text) and not re.search(r"[À-ÿ]{3}", text)
     if sure:
-        return "cp1252", "read as cp1252, as its bytes are not UTF-8"
-    return "utf-8", "no line beyond ASCII is UTF-8, and which encoding it is is not sure; name it: encoding='cp1252'"
+        return "cp1252", ["read as cp1252, as its bytes are not UTF-8"]
+    return "utf-8", [
+        "no line beyond ASCII is UTF-8, and it is not sure which encoding it is; name it: encoding='cp1252'"
+    ]
 
 
 # --- columns --------------------------------------------------------------------------------------------
@@ -493,8 +421,8 @@ def _found_encoding(opener: _Opener) -> tuple[str, str | None]:
 def _named(name: str, names: Sequence[str], asked: Sequence[str]) -> tuple[dict[int, str], list[str]]:
     """The columns to keep, by their position from 0, with their names; and what is said of the others.
 
-    A column without a name is left out, the second of a name gets a name of its own. Only where one that is asked for
-    stands twice, nobody but the caller can tell which is meant.
+    A column without a name is left out, the second of a name gets a name of its own. Only one that is asked for and
+    stands twice stops the file.
     """
     kept: dict[str, int] = {}
     nameless, notes = [], []
@@ -513,18 +441,15 @@ def _named(name: str, names: Sequence[str], asked: Sequence[str]) -> tuple[dict[
             notes.append(f"column {place + 1} is called {made!r}, as column {kept[column] + 1} has its name already")
             kept[made] = place
     if nameless:
-        several = len(nameless) > 1
         places = f"{', '.join(map(str, nameless[:5]))}{', ...' if len(nameless) > 5 else ''}"
+        one = len(nameless) == 1
         notes.append(
-            f"column{'s' if several else ''} {places} {'have' if several else 'has'} no name and "
-            f"{'are' if several else 'is'} left out"
+            f"column{'' if one else 's'} {places} {'has no name and is' if one else 'have no name and are'} left out"
         )
-    chosen = [column for column in kept if column in asked]
     others = [column for column in kept if column not in asked]
-    if cut := others[max(0, _MOST_COLUMNS - len(chosen)) :]:
+    if cut := others[max(0, _MOST_COLUMNS - len(kept) + len(others)) :]:
         notes.append(f"{len(cut):,} columns beyond the first {_MOST_COLUMNS:,} are left out, from {shown(cut[0])!r} on")
-        kept = {column: place for column, place in kept.items() if column not in set(cut)}
-    return {place: column for column, place in kept.items()}, notes
+    return {place: column for column, place in kept.items() if column not in set(cut)}, notes
 
 
 # --- separated fields -----------------------------------------------------------------------------------
@@ -534,7 +459,7 @@ def _open_separated(text: _TextFile, own: str, asked: Sequence[str]) -> Rows:
     """Open a CSV or TSV file with a header line; `own` is the separator that its suffix means."""
     # The csv module's own limit (131,072 characters) would hide our message about too long texts. It is the
     # whole program's setting, so it is only ever raised.
-    csv.field_size_limit(max(csv.field_size_limit(), text.most_bytes))
+    csv.field_size_limit(max(csv.field_size_limit(), text.most_characters))
     form, notes = text.form, list(text.notes)
     if form.separator is None:
         form = replace(form, separator=_found_separator(replace(text, form=form), own, asked))
@@ -548,49 +473,37 @@ def _open_separated(text: _TextFile, own: str, asked: Sequence[str]) -> Rows:
     text = replace(text, form=form)
     with text.lines() as lines:
         header = _read_header(lines, form)
-        if lines.take() is None:
-            raise ValueError(f"{text.name} has a header but no rows")
     columns, said = _named(text.name, header, asked)
 
-    def rows() -> Iterator[Row | Reject]:
+    def entries() -> Entries:
         with text.lines() as lines:
             _read_header(lines, form)
-            for fields, first, number, reason in _read_records(lines, form, len(header)):
-                if reason is None:
-                    yield Row(number, first.number, {name: fields[place] for place, name in columns.items()})
-                else:
-                    yield Reject(number, first.number, None, shown(first.text.rstrip("\r\n")), reason)
+            for fields, first, reason in _read_records(lines, form, len(header)):
+                found = reason or {name: fields[place] for place, name in columns.items()}
+                yield first.number, first.text.rstrip("\r\n"), found
 
-    return Rows(list(columns.values()), rows(), notes + said)
+    return Rows(list(columns.values()), entries(), notes + said)
 
 
 def _open_lines(text: _TextFile, asked: Sequence[str]) -> Rows:
     """Open a `.txt` file: a text a line, unless its first line has the columns asked for, or tabs as the next one."""
-    column = asked[0] if asked else "text"
+    column = asked[0]
     separator = text.form.separator or _found_separator(text, "\t", asked)
     header = _header(text, separator)
     with text.lines() as lines:
-        tabs = [line.text.count("\t") for line in (lines.take(), lines.take()) if line is not None]
+        tabs = [line.text.count("\t") for line in itertools.islice(iter(lines.take, None), 2)]
     if len(header) > 1 and (column in header or separator == "\t" and tabs == [len(header) - 1] * 2):
         notes = [*text.notes, f"the first line is a header, so this is a table separated by {separator!r}"]
-        return _open_separated(
-            replace(text, form=replace(text.form, separator=separator), notes=notes), separator, asked
-        )
+        form = replace(text.form, separator=separator)
+        return _open_separated(replace(text, form=form, notes=notes), separator, asked)
 
-    def rows() -> Iterator[Row | Reject]:
-        number = 0
+    def entries() -> Entries:
         with text.lines() as lines:
-            while (line := lines.take()) is not None:
-                if not line.text.strip():
-                    continue
-                number += 1
-                value = line.text.removesuffix("\n").removesuffix("\r")
-                if line.problem:
-                    yield Reject(number, line.number, None, shown(value), line.problem)
-                else:
-                    yield Row(number, line.number, {column: value})
+            for line in iter(lines.take, None):
+                if value := line.text.strip() and _without_end(line.text):
+                    yield line.number, value, line.problem or {column: value}
 
-    return Rows([column], rows(), text.notes)
+    return Rows([column], entries(), text.notes)
 
 
 def _header(text: _TextFile, separator: str) -> list[str]:
@@ -613,20 +526,17 @@ def _found_separator(text: _TextFile, own: str, asked: Sequence[str]) -> str:
 
 def _found_quoting(text: _TextFile, asked: Sequence[str]) -> Quoting:
     """CSV's own quotes, unless another way reads every line that they read, and more, and no quote stops it."""
-    with text.opener() as stream:
-        if not any(b'"' in block for block in iter(lambda: stream.read(_BLOCK), b"")):
-            return "double"
-    if _all_sound(text):
-        return "double"
-    by_csv, _ = _lost_lines(text, "double", asked, None)
     best: Quoting = "double"
+    if _all_sound(text):
+        return best
+    by_csv, _ = _lost_lines(text, best, asked)
     least = len(by_csv)
     for quoting in get_args(Quoting)[1:]:
-        if least:
-            losses, wrapped = _lost_lines(text, quoting, asked, by_csv)
-            # More fields in quotes than lines to win: those quotes are meant.
-            if len(losses) < least and (quoting != "none" or wrapped < len(by_csv) - len(losses)):
-                best, least = quoting, len(losses)
+        losses, wrapped = _lost_lines(text, quoting, asked)
+        better = len(losses) < least and losses.keys() <= by_csv.keys() and not any(losses.values())
+        # More fields in quotes than lines to win: those quotes are meant.
+        if better and (quoting != "none" or wrapped < len(by_csv) - len(losses)):
+            best, least = quoting, len(losses)
     return best
 
 
@@ -637,97 +547,88 @@ def _all_sound(text: _TextFile) -> bool:
             width = len(_read_header(lines, text.form))
         with text.opener() as stream:
             source = io.TextIOWrapper(stream, text.form.encoding, "replace", newline="\n")
-            pieces = iter(partial(source.readline, text.most_bytes), "")
-            rows = csv.reader(pieces, delimiter=text.form.separator or ",", strict=True)
-            return all(len(row) in (0, width) for row in rows)
+            pieces = iter(partial(source.readline, text.most_characters), "")
+            return all(len(row) in (0, width) for row in csv.reader(pieces, **_dialect(text.form)))
     except (ValueError, csv.Error):
         return False
 
 
-def _lost_lines(text: _TextFile, quoting: Quoting, asked: Sequence[str], most: set[int] | None) -> tuple[set[int], int]:
-    """Numbers of the lines that cannot be read by this quoting, and how many fields stand in quotes nevertheless.
-
-    With `most` it stops, and returns `most`, at the first lost line that is not among them or that has a quote in it.
-    """
+def _lost_lines(text: _TextFile, quoting: Quoting, asked: Sequence[str]) -> tuple[dict[int, bool], int]:
+    """The lines that this quoting cannot read, with whether each holds a quote; and how many fields stand in quotes."""
     form = replace(text.form, quoting=quoting)
-    lost, wrapped = set(), 0
+    lost, wrapped = {}, 0
     with text.lines() as lines:
         try:
             header = _read_header(lines, form)
         except ValueError:
-            return most or {0}, 0
-        if most is not None and not set(asked) <= set(header):
-            return most, 0
-        for fields, first, _, reason in _read_records(lines, form, len(header)):
+            header = []
+        if not set(asked) <= set(header):
+            return {0: True}, 0
+        for fields, first, reason in _read_records(lines, form, len(header)):
             if reason is None:
                 wrapped += sum(len(field) > 1 and field[0] == field[-1] == '"' for field in fields)
-                continue
-            lost.add(first.number)
-            if most is not None and (first.number not in most or '"' in first.text):
-                return most, 0
+            else:
+                lost[first.number] = '"' in first.text
     return lost, wrapped
 
 
+def _dialect(form: Form) -> dict[str, Any]:
+    """What `csv.reader` is told."""
+    return {
+        "delimiter": form.separator or ",",
+        "quoting": csv.QUOTE_NONE if form.quoting == "none" else csv.QUOTE_MINIMAL,
+        "escapechar": "\\" if form.quoting == "backslash" else None,
+        "strict": True,
+    }
+
+
 def _read_header(lines: _Lines, form: Form) -> list[str]:
-    first = lines.take()
+    first, name = lines.take(), lines.text.name
     if first is not None and not re.fullmatch(r"sep=.?\s*", first.text):  # by which Excel names the separator
         lines.give_back([first])
-    while True:
+    fields: list[str] = []
+    while not fields:
         fields, used, reason = _read_record(lines, form)
         if not used:
-            raise ValueError(f"{lines.name} has no header line: it holds nothing but blank lines")
+            raise ValueError(f"{name} has no header line: it holds nothing but blank lines")
         if reason is not None:
-            raise ValueError(f"{lines.name}: the header line cannot be read: {reason}")
-        if fields:
-            break
-    ahead = [line for line in (lines.take(), lines.take()) if line is not None]
+            raise ValueError(f"{name}: the header line cannot be read: {reason}")
+    ahead = list(itertools.islice(iter(lines.take, None), 2))
     lines.give_back(ahead)
     with contextlib.suppress(csv.Error):
-        rows = list(
-            csv.reader(
-                (line.text for line in ahead),
-                delimiter=form.separator or ",",
-                quoting=csv.QUOTE_NONE if form.quoting == "none" else csv.QUOTE_MINIMAL,
-            )
-        )
-        beyond = min((len(row) for row in rows), default=0)
-        if not any(value for row in rows for value in row[len(fields) :]):
-            fields += [""] * (beyond - len(fields))  # rows that end in separators, which the header leaves out
+        rows = list(csv.reader((line.text for line in ahead), **_dialect(form) | {"strict": False}))
+        if not any(value for row in rows for value in row[len(fields) :]):  # rows that end in separators alone
+            fields += [""] * (min(map(len, rows), default=0) - len(fields))
     return fields
 
 
-def _read_records(lines: _Lines, form: Form, width: int) -> Iterator[tuple[list[str], _Line, int, str | None]]:
-    """Yield every record after the header: its fields, its first line, its number, and why it is rejected (or None)."""
-    number = 0
+def _read_records(lines: _Lines, form: Form, width: int) -> Iterator[tuple[list[str], _Line, str | None]]:
+    """Yield every record after the header: its fields, its first line, and why it is rejected (or None)."""
     while True:
         fields, used, reason = _read_record(lines, form)
         if not used:
             return
         if reason is None and not fields:
             continue  # a blank line
-        number += 1
         if reason is None and len(fields) != width:
-            few = "too few" if len(fields) < width else "too many"
-            reason = f"{few} fields: {len(fields)} instead of {width}"
-            # Over several lines this is most likely a bad quote that swallowed good rows: only its first line
-            # is lost.
+            reason = f"too {'few' if len(fields) < width else 'many'} fields: {len(fields)} instead of {width}"
+            # Over several lines this is most likely a bad quote that swallowed good rows: only its first line is lost.
             lines.give_back(used[1:])
-        yield fields, used[0], number, reason
+        yield fields, used[0], reason
 
 
 def _read_record(lines: _Lines, form: Form) -> tuple[list[str], list[_Line], str | None]:
     """Read one record, over several lines where a quoted field has line ends in it.
 
-    Returns its fields, the lines it took, and the reason why it cannot be read (or None). After a bad quote
-    only the first line counts as taken: reading goes on at the next.
+    Returns its fields, the lines it took, and the reason why it cannot be read (or None). After a bad quote only the
+    first line counts as taken: reading goes on at the next.
     """
     used: list[_Line] = []
-    backslash = form.quoting == "backslash"
 
     def feed() -> Iterator[str]:
         """Hand the parser one line after the other; it asks for another only while a quote is open."""
         size = 0
-        while len(used) < _RECORD_LINES and size <= lines.most_bytes:
+        while len(used) < _RECORD_LINES and size <= lines.text.most_characters:
             line = lines.take()
             if line is None:
                 return
@@ -735,34 +636,27 @@ def _read_record(lines: _Lines, form: Form) -> tuple[list[str], list[_Line], str
             if line.problem:
                 return
             size += len(line.text)
-            # csv would drop every other backslash, too, such as that of C:\folder or \N.
-            yield re.sub(r'\\(["\\])|\\', lambda m: m[0] if m[1] else "\\\\", line.text) if backslash else line.text
+            if (
+                form.quoting == "backslash"
+            ):  # csv would drop every other backslash, too, such as that of C:\folder or \N
+                yield re.sub(r'\\(["\\])|\\', lambda m: m[0] if m[1] else "\\\\", line.text)
+            else:
+                yield line.text
 
     try:
-        fields = next(
-            csv.reader(
-                feed(),
-                delimiter=form.separator or ",",
-                quoting=csv.QUOTE_NONE if form.quoting == "none" else csv.QUOTE_MINIMAL,
-                escapechar="\\" if backslash else None,
-                strict=True,
-            ),
-            [],
-        )
+        fields = next(csv.reader(feed(), **_dialect(form)), [])
     except csv.Error as error:
         lines.give_back(used[1:])
-        return [], used, _quote_trouble(str(error))
+        reasons = (reason for part, reason in _CSV_ERRORS.items() if part in str(error))
+        return [], used, next(reasons, f"it cannot be parsed ({error})")
     return fields, used, used[0].problem if used else None
 
 
-def _quote_trouble(message: str) -> str:
-    if "unexpected end" in message:
-        return "a quote is opened and never closed"
-    if "expected after" in message:
-        return "the quotes do not match: close every quote, and double a quote inside a quoted text"
-    if "new-line" in message:
-        return "a carriage return stands inside an unquoted field; put quotes around it, or end the lines in line feeds"
-    return f"it cannot be parsed ({message})"
+_CSV_ERRORS = {
+    "unexpected end": "a quote is opened and never closed",
+    "expected after": "the quotes do not match: close every quote, and double a quote inside a quoted text",
+    "new-line": "a carriage return stands inside an unquoted field; quote the field, or end the lines in line feeds",
+}
 
 
 # --- JSON -----------------------------------------------------------------------------------------------
@@ -778,176 +672,133 @@ def _open_json(text: _TextFile, kind: str, asked: Sequence[str]) -> Rows:
         start = io.TextIOWrapper(stream, text.form.encoding, "replace").read(1000).lstrip("\ufeff \t\r\n")
     read = _read_json_array if re.match(r"\[\s*[{\]]", start) else _read_json_lines
     names: dict[str, None] = {}  # a set that keeps the order
-    first_reject = None
-    rows = more = 0
-    for entry in read(text, asked):
-        rows += 1
-        if isinstance(entry, Reject):
-            first_reject = first_reject or entry
-            continue
-        for name in entry.fields:
-            if name not in names:
-                if len(names) < _MOST_COLUMNS or name in asked:
-                    names[name] = None
-                else:
-                    more += 1
+    number, found, first = 0, None, ""
+    for number, (line, _, found) in enumerate(read(text, asked), 1):
+        if isinstance(found, dict):
+            names |= dict.fromkeys(found)
+        elif not first:
+            first = f"row {number} (line {line}): {found}"
+    if not number:
+        raise ValueError(f"{text.name} has no rows")
     if not names:
-        if first_reject is None:
-            raise ValueError(f"{text.name} has no rows")
-        hint = f"; {_JSON_ROWS}" if kind == ".json" else ""
         if kind == ".json" and re.match(r"\{\s*\n", start):
             raise ValueError(f"{text.name} begins with an object over several lines, not with a row; {_JSON_ROWS}")
-        raise ValueError(f"{text.name} has no usable line; the first: {first_reject}{hint}")
-    if kind == ".json" and rows == 1 and isinstance(entry, Row):
-        if all(isinstance(value, dict | list) for value in entry.fields.values()):
+        hint = f"; {_JSON_ROWS}" if kind == ".json" else ""
+        raise ValueError(f"{text.name} has no usable line; the first: {first}{hint}")
+    if kind == ".json" and number == 1 and isinstance(found, dict):
+        if all(isinstance(value, dict | list) for value in found.values()):
             raise ValueError(f"{text.name} holds one object of whole columns, not rows; {_JSON_ROWS}")
     columns, notes = _named(text.name, list(names), asked)
-    if more:
-        notes.append(f"keys beyond the first {_MOST_COLUMNS:,} are left out, {more:,} times")
     return Rows(list(columns.values()), read(text, asked), text.notes + notes)
 
 
-def _read_json_lines(text: _TextFile, asked: Sequence[str]) -> Iterator[Row | Reject]:
-    number = 0
+def _read_json_lines(text: _TextFile, asked: Sequence[str]) -> Entries:
     decoder = _decoder(asked)
     with text.lines() as lines:
-        while (line := lines.take()) is not None:
-            source = line.text.strip()
-            if not source:
+        for line in iter(lines.take, None):
+            if not (source := line.text.strip()):
                 continue
-            number += 1
+            found: Any = line.problem
             try:
-                if line.problem:
-                    raise ValueError(line.problem)
-                yield _json_row(decoder.decode(source), source, number, line.number)
+                found = found or _json_fields(decoder.decode(source), source)
             except json.JSONDecodeError as error:
-                reason = f"it is not JSON: {error.msg} at character {error.pos + 1}"
-                yield Reject(number, line.number, None, shown(source), reason)
+                found = f"it is not JSON: {error.msg} at character {error.pos + 1}"
             except RecursionError:
-                reason = "it is not usable JSON: nested too deeply"
-                yield Reject(number, line.number, None, shown(source), reason)
-            except ValueError as error:
-                yield Reject(number, line.number, None, shown(source), str(error))
+                found = "it is not usable JSON: nested too deeply"
+            except ValueError as error:  # a number of more digits than Python reads
+                found = str(error)
+            yield line.number, source, found
 
 
-def _read_json_array(text: _TextFile, asked: Sequence[str]) -> Iterator[Row | Reject]:
-    """Read one array of objects, a block at a time; where it breaks, nothing after it can be told apart."""
+def _read_json_array(text: _TextFile, asked: Sequence[str]) -> Entries:
+    """Read one array of objects; where it breaks, nothing after it can be told apart."""
     decoder = _decoder(asked)
     between = re.compile(r"[\s,]*")
     with text.opener() as stream:
-        # An odd byte becomes half a surrogate pair, which costs its own row.
-        encoding = text.form.encoding or "utf-8"
-        errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-        source = io.TextIOWrapper(stream, encoding, errors)
-        buffer = source.read(_BLOCK)
-        place = buffer.index("[") + 1
-        number, line = 1, 1 + buffer.count("\n", 0, place)
-        while True:
-            start = between.match(buffer, place).end()  # type: ignore[union-attr]
-            line += buffer.count("\n", place, start)
-            place = start
-            if buffer.startswith("]", place):
-                return
-            problem = f"the array breaks off after {number - 1:,} rows"
-            try:
-                value, end = decoder.raw_decode(buffer, place)
-                whole = end < len(buffer)  # a number at the block's end may go on
-            except json.JSONDecodeError as error:
-                whole = False
-                if place < len(buffer):
-                    problem = f"it is not JSON: {error.msg}, in row {number:,} (from line {line:,} on)"
-            except (RecursionError, ValueError) as error:
-                raise ValueError(f"{text.name}: row {number} (line {line}) cannot be read ({error})") from None
-            if not whole:
-                more = source.read(max(_BLOCK, len(buffer) - place))
-                if not more or len(buffer) - place > 10 * text.most_bytes:
-                    raise ValueError(f"{text.name}: {problem}; a JSON array can only be read whole: mend it")
-                buffer, place = buffer[place:] + more, 0
-                continue
-            try:
-                yield _json_row(value, buffer[place:end], number, line)
-            except ValueError as error:
-                yield Reject(number, line, None, shown(buffer[place:end]), str(error))
-            line += buffer.count("\n", place, end)
-            number, place = number + 1, end
+        source = io.TextIOWrapper(stream, text.form.encoding, "spacetime-marked").read()
+    end = source.index("[") + 1
+    line = 1 + source.count("\n", 0, end)
+    for number in itertools.count(1):
+        start = between.match(source, end).end()  # type: ignore[union-attr]
+        line += source.count("\n", end, start)
+        if source.startswith("]", start):
+            return
+        try:
+            value, end = decoder.raw_decode(source, start)
+        except (RecursionError, ValueError) as error:
+            why = f"it is not JSON: {getattr(error, 'msg', error)}, in row {number:,} (from line {line:,} on)"
+            problem = why if start < len(source) else f"the array breaks off after {number - 1:,} rows"
+            raise ValueError(f"{text.name}: {problem}; a JSON array can only be read whole: mend it") from None
+        yield line, source[start:end], _json_fields(value, source[start:end])
+        line += source.count("\n", start, end)
 
 
 def _decoder(asked: Sequence[str]) -> json.JSONDecoder:
     """A decoder that keeps the first value of a key that stands twice, unless the key is asked for."""
 
     def distinct(pairs: list[tuple[str, Any]]) -> Any:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            names = [name for name, _ in pairs]
-            if twice := next((name for name in fields if name in asked and names.count(name) > 1), None):
-                return _Unreadable(f"a key stands twice in the JSON object: {shown(twice)!r}")
-            fields = dict(reversed(pairs))
-        return fields
+        fields = dict(reversed(pairs))
+        if len(fields) == len(pairs):
+            return dict(pairs)
+        names = [name for name, _ in pairs]
+        twice = next((name for name in fields if name in asked and names.count(name) > 1), None)
+        return fields if twice is None else Unreadable(f"a key stands twice in the JSON object: {shown(twice)!r}")
 
     return json.JSONDecoder(object_pairs_hook=distinct)
 
 
-def _json_row(value: Any, source: str, number: int, line: int) -> Row:
-    """A parsed object as a row; ValueError says why it is none."""
-    if isinstance(value, _Unreadable):
-        raise ValueError(value.reason)
+def _json_fields(value: Any, source: str) -> dict[str, Any] | str:
+    """The fields of an object, or why it has none."""
+    if isinstance(value, Unreadable):
+        return value.reason
     if not isinstance(value, dict):
-        raise ValueError(f"it is a JSON {type(value).__name__}, not an object with named fields")
-    # "\ud800" alone is allowed in JSON, yet no character and not writable as UTF-8.
-    if re.search(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]", source):
+        return f"it is a JSON {type(value).__name__}, not an object with named fields"
+    if odd := _MARK.search(source):
+        return f"not text in its encoding: byte 0x{ord(odd[0]) - 0xDC00:02x}"
+    if re.search(r"\\u[dD][89a-fA-F]", source):
         try:
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
         except UnicodeEncodeError:
-            odd = re.search("[\udc80-\udcff]", source)
-            raise ValueError(
-                f"not text in its encoding: byte 0x{ord(odd[0]) - 0xDC00:02x}"
-                if odd
-                else "it holds half of a surrogate pair (\\ud800..\\udfff), which is no character"
-            ) from None
-    return Row(number, line, value)
+            return "it holds half of a surrogate pair (\\ud800..\\udfff), which is no character"
+    return value
 
 
 # --- tables ---------------------------------------------------------------------------------------------
 
 
-def _open_parquet(path: Path, asked: Sequence[str]) -> Rows:
+_Table = tuple[list[str], Iterator[list[list[Any]]]]  # names of columns, and their values a batch of rows at a time
+
+
+def _parquet_table(path: Path) -> _Table:
     with _parquet_file(path) as file:
         names = list(file.schema_arrow.names)
-        if file.metadata.num_rows == 0:
-            raise ValueError(f"{path} has no rows")
-    columns, notes = _named(str(path), names, asked)
 
     def batches() -> Iterator[list[list[Any]]]:
         with _parquet_file(path) as file:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS):
                 yield [_python_values(column) for column in batch.columns]
 
-    return Rows(list(columns.values()), _rows_of_batches(batches(), columns), notes)
+    return names, batches()
 
 
 @contextlib.contextmanager
 def _parquet_file(path: Path) -> Iterator[Any]:
-    """Open a Parquet file, by way of a temporary file when it is packed (Parquet must be read from its end)."""
     import pyarrow
     import pyarrow.parquet
 
-    with contextlib.ExitStack() as stack:
-        source = path
-        if _packing(path):
-            temporary = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".parquet"))
-            with _opened(path) as stream:
-                shutil.copyfileobj(stream, temporary)
-            temporary.flush()
-            source = Path(temporary.name)
-        try:
-            yield stack.enter_context(pyarrow.parquet.ParquetFile(source))
-        except (pyarrow.ArrowException, OSError) as error:
-            first_line = str(error).split("\n")[0]
-            raise ValueError(f"{path} is not a sound Parquet file ({first_line}); copy or download it again") from None
+    source: Any = path
+    if _packing(path):  # Parquet must be read from its end
+        with _opened(path) as stream:
+            source = io.BytesIO(stream.read())
+    try:
+        with pyarrow.parquet.ParquetFile(source) as file:
+            yield file
+    except (pyarrow.ArrowException, OSError) as error:
+        first_line = str(error).split("\n")[0]
+        raise ValueError(f"{path} is not a sound Parquet file ({first_line}); copy or download it again") from None
 
 
-def _table(data: Any) -> tuple[list[str], Iterator[list[list[Any]]]]:
-    """The column names of a table in memory, and its rows as lists of Python values by column, a batch at a time."""
+def _table(data: Any) -> _Table:
     import datasets
     import pandas as pd
     import pyarrow
@@ -962,7 +813,7 @@ def _table(data: Any) -> tuple[list[str], Iterator[list[list[Any]]]]:
     if isinstance(data, datasets.Dataset):
         labels = [getattr(feature, "names", None) for feature in data.features.values()]
         return list(data.column_names), (
-            [_named_values(column, names) for column, names in zip(batch.columns, labels, strict=True)]
+            [_python_values(column, names) for column, names in zip(batch.columns, labels, strict=True)]
             for batch in data.with_format("arrow").iter(batch_size=_BATCH_ROWS)
         )
     if isinstance(data, dict) and data and all(isinstance(part, datasets.Dataset) for part in data.values()):
@@ -978,56 +829,39 @@ def _table(data: Any) -> tuple[list[str], Iterator[list[list[Any]]]]:
     )
 
 
-def _named_values(column: Any, names: list[str] | None) -> list[Any]:
-    """The values of a column; the names of its classes where they are numbers of classes (-1: none)."""
-    values = _python_values(column)
-    if names is None:
-        return values
-    return [None if value is None or value < 0 else names[value] for value in values]
-
-
-def _open_table(data: Any, name: str, asked: Sequence[str]) -> Rows:
-    if len(data) == 0:
-        raise ValueError(f"{name} has no rows")
-    names, batches = _table(data)
+def _open_table(names: list[str], batches: Iterator[list[list[Any]]], name: str, asked: Sequence[str]) -> Rows:
     columns, notes = _named(name, names, asked)
-    return Rows(list(columns.values()), _rows_of_batches(batches, columns), notes)
+
+    rows = (values for batch in batches for values in zip(*batch, strict=True))
+    entries = ((None, "", {name: values[place] for place, name in columns.items()}) for values in rows)
+    return Rows(list(columns.values()), entries, notes)
 
 
-def _rows_of_batches(batches: Iterable[list[list[Any]]], columns: dict[int, str]) -> Iterator[Row | Reject]:
-    number = 0
-    for batch in batches:
-        for values in zip(*batch, strict=True):
-            number += 1
-            fields = {name: values[place] for place, name in columns.items()}
-            bad = next((name for name, value in fields.items() if isinstance(value, _Unreadable)), None)
-            if bad is None:
-                yield Row(number, None, fields)
-            else:
-                yield Reject(number, None, bad, "", fields[bad].reason)
-
-
-@dataclass(frozen=True)
-class _Unreadable:
+class Unreadable(NamedTuple):
     """Stands for a value that has no Python form, such as text that is not UTF-8 or a date in the year 20000."""
 
     reason: str
 
+    def __repr__(self) -> str:
+        return ""
 
-def _python_values(array: Any) -> list[Any]:
+
+def _python_values(array: Any, names: list[str] | None = None) -> list[Any]:
+    """The values of a column; the names of its classes where they are numbers of classes (-1: none)."""
     try:
-        return list(array.to_pylist())
+        values = list(array.to_pylist())
     except (ValueError, OverflowError):  # one bad value is enough; find it
-        return [_python_value(value) for value in array]
+        values = [_python_value(value) for value in array]
+    return values if names is None else [None if value is None or value < 0 else names[value] for value in values]
 
 
 def _python_value(value: Any) -> Any:
     try:
         return value.as_py()
     except UnicodeDecodeError:
-        return _Unreadable("not UTF-8")
+        return Unreadable("not UTF-8")
     except (ValueError, OverflowError) as error:
-        return _Unreadable(f"it cannot be read ({error})")
+        return Unreadable(f"it cannot be read ({error})")
 
 
 def _hub_name(path: str) -> tuple[str, str]:
@@ -1039,22 +873,7 @@ def _hub_name(path: str) -> tuple[str, str]:
 
 
 def load_hub(path: str) -> Any:
-    """Load a hub data set, from the local cache where it is there already.
-
-    Parameters
-    ----------
-    path : str
-        `hub:owner/name` or `hub:owner/name:split`.
-
-    Returns
-    -------
-    datasets.Dataset
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set or the hub cannot be reached.
-    """
+    """Load a hub data set, from the local cache where it is there already; ValueError says why it cannot be."""
     import datasets
 
     name, split = _hub_name(path)
@@ -1062,6 +881,5 @@ def load_hub(path: str) -> Any:
         return datasets.load_dataset(name, split=split)
     except Exception as error:  # the hub client has no common class for its many ways to fail
         first_line = (str(error).split("\n") or [type(error).__name__])[0]
-        raise ValueError(
-            f"{path} cannot be loaded: {first_line}; check the name and the network, or give a file"
-        ) from None
+        advice = "check the name and the network, or give a file"
+        raise ValueError(f"{path} cannot be loaded: {first_line}; {advice}") from None

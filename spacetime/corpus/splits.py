@@ -23,12 +23,13 @@ import numpy as np
 
 from spacetime.corpus.loading import Corpus
 from spacetime.inputs import as_annotated
-from spacetime.months import month_number, parse_month
+from spacetime.months import month_label, month_number, parse_month
 
 # Sides of a split, in the order in which they keep what two of them claim: what is held out is scarce.
 _TEST, _VALIDATION, _TRAIN, _DROPPED = 0, 1, 2, 3
-_WAYS = ("date", "group", "hash", "chronological")
 _WORD = re.compile(r"\w+")
+
+Shingles = frozenset[tuple[str, ...]]
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Split:
     train, validation, test : datasets.Dataset
         Rows of the corpus, in its order. A side whose share is 0 is empty.
     dropped : dict of str to int
-        Rows left out, by reason: ``no date``, ``no month``, ``gap day``, ``topic on two sides``, ``near-duplicate``.
+        Rows left out, by reason: `no date`, `no month`, `gap day`, `topic on two sides`, `near-duplicate`.
     """
 
     train: datasets.Dataset
@@ -78,33 +79,33 @@ def split_corpus(
     Parameters
     ----------
     dataset : datasets.Dataset or Corpus
-        Columns ``text`` and ``month``, and what `by` needs.
+        Columns `text` and `month`, and what `by` needs.
     by : {"date", "group", "hash", "chronological"}
         What decides a row's side.
 
-        - ``date``: in every month a block of whole days is test and another validation, at a place drawn by `seed`;
-          the day before and after a block is left out (also in the month before or after). For text with days.
-        - ``group``: all rows with one value of the column `group` (the almanac's fact template) are on one side.
-        - ``hash``: a hash of the text's words decides. Where there is nothing better to go by.
-        - ``chronological``: the last months are test, those before them validation. Only where unseen months are the
+        - `date`: in every month a block of whole days is test and another validation, at a place drawn by `seed`; the
+          day before and after a block is left out (also in the month before or after). For text with days.
+        - `group`: all rows with one value of the column `group` (the almanac's fact template) are on one side.
+        - `hash`: a hash of the text's words decides. Where there is nothing better to go by.
+        - `chronological`: the last months are test, those before them validation. Only where unseen months are the
           question; where the column `date` exists, the last day before each border is left out.
     validation, test : float
-        Share of the days (``date``), of the rows (``group``, ``hash``) or of the months (``chronological``).
+        Share of the days (`date`), of the rows (`group`, `hash`) or of the months (`chronological`).
     seed : int
         Draws the blocks, the order of the groups, or the hash.
     date : str
-        Column of dates, ``YYYY-MM-DD``, for a split by date.
+        Column of dates, `YYYY-MM-DD`, for a split by date.
     group : str
         Column whose values each stay on one side, for a split by group.
     topic : str or None
         Column of topics, each of which stays on one side. A topic with rows on two sides stays where it has more rows
-        (where as many, on test before validation before train); its other rows are left out. An absent ``topic``
-        column or None: no such rule. With ``by="group"`` the group takes the topic's place.
+        (where as many, on test before validation before train); its other rows are left out. An absent `topic` column
+        or None: no such rule. With `by="group"` the group takes the topic's place.
     near_duplicates : float or None
         Two texts whose sets of three-word sequences overlap by this Jaccard similarity or more are never on two sides:
         the one in train is left out (between validation and test: the one in validation). None: no such rule.
     test_from : str, optional
-        First month of test, for ``chronological``; takes the place of the share `test`.
+        First month of test, for `chronological`; takes the place of the share `test`.
 
     Returns
     -------
@@ -125,12 +126,15 @@ def split_corpus(
     23 train, 2 validation, 3 test; left out: 3 gap day
     """
     data = dataset.dataset if isinstance(dataset, Corpus) else dataset
-    _check_options(by, validation, test, near_duplicates, test_from)
-    needed = {"text": "text", "month": "month"}
-    needed |= {"date": {"date": date}, "group": {"group": group}}.get(by, {})
-    if topic not in (None, "topic"):  # the default name may be absent
-        needed["topic"] = str(topic)
-    _check_columns(data, needed, by)
+    _check_shares(by, validation, test, near_duplicates, test_from)
+    needed = ["text", "month", *{"date": [date], "group": [group]}.get(by, [])]
+    needed += [] if topic in (None, "topic") else [str(topic)]  # the default name may be absent
+    for name in needed:
+        if name not in data.column_names:
+            other = f" (name it with {by}=..., or give by='hash')" if name in (date, group) else ""
+            raise ValueError(
+                f"a split by {by} needs a column {name!r}; the corpus has {', '.join(data.column_names)}{other}"
+            )
     if len(data) < 2:
         raise ValueError(f"a corpus of {len(data)} rows cannot be split; it needs at least one row for each side")
 
@@ -163,33 +167,20 @@ def split_corpus(
     return Split(data.select(chosen[_TRAIN]), data.select(chosen[_VALIDATION]), data.select(chosen[_TEST]), dropped)
 
 
-def _check_options(
+def _check_shares(
     by: str, validation: float, test: float, near_duplicates: float | None, test_from: str | None
 ) -> None:
-    if by not in _WAYS:
-        raise ValueError(f"by={by!r} is not allowed; give one of {', '.join(_WAYS)}")
     for name, share in (("validation", validation), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"{name}={share!r} must be a share: at least 0 and less than 1")
     if validation + test >= 1:
         raise ValueError(f"validation={validation} and test={test} leave nothing to train on; together less than 1")
     if near_duplicates is not None and not 0 < near_duplicates <= 1:
-        raise ValueError(f"near_duplicates={near_duplicates!r} must be more than 0 and at most 1, or None")
-    if test_from is not None:
-        if by != "chronological":
-            raise ValueError(f"test_from={test_from!r} needs by='chronological', not by={by!r}")
-        if parse_month(test_from) is None:
-            raise ValueError("test_from is empty; give a month such as '2021-01'")
-
-
-def _check_columns(data: datasets.Dataset, needed: dict[str, str], by: str) -> None:
-    for role, name in needed.items():
-        if name not in data.column_names:
-            other = "" if role in ("text", "month", "topic") else "; or split by='hash'"
-            raise ValueError(
-                f"a split by {by!r} needs a column {name!r}; the corpus has {', '.join(data.column_names)}"
-                f" (name it with {role}=...{other})"
-            )
+        raise ValueError(f"near_duplicates={near_duplicates!r} must be more than 0 and at most 1, or none")
+    if test_from is not None and by != "chronological":
+        raise ValueError(f"test_from={test_from!r} needs by='chronological', not by={by!r}")
+    if test_from is not None and parse_month(test_from) is None:
+        raise ValueError("test_from is empty; give a month such as '2021-01'")
 
 
 # By date
@@ -202,7 +193,7 @@ def _sides_by_date(
     known = days >= 0
     dropped["no date"] = int((~known).sum())
     if not known.any():
-        raise ValueError(f"no row has a date in column {date!r}; split by='hash', or name another column with date=...")
+        raise ValueError(f"no row has a date in column {date!r}; give by='hash', or name another column with date=...")
     side_of_day = _calendar(int(days[known].min()), int(days.max()), validation, test, seed)
     sides = np.full(len(days), _DROPPED)
     sides[known] = [side_of_day[day] for day in days[known].tolist()]
@@ -222,9 +213,8 @@ def _days(data: datasets.Dataset, date: str) -> np.ndarray:
                 # A time stamp's day counts; its clock does not.
                 numbers[text] = datetime.datetime.fromisoformat(text).toordinal()
             except (TypeError, ValueError):
-                raise ValueError(
-                    f"row {position + 1}: date {text!r} is no day; write YYYY-MM-DD or leave it empty"
-                ) from None
+                what = "is no day; write YYYY-MM-DD or leave it empty"
+                raise ValueError(f"row {position + 1}: date {text!r} {what}") from None
         if month is not None and datetime.date.fromordinal(numbers[text]).strftime("%Y-%m") != month:
             raise ValueError(
                 f"row {position + 1}: date {text!r} does not lie in the row's month {month!r}; correct one of them"
@@ -235,21 +225,18 @@ def _days(data: datasets.Dataset, date: str) -> np.ndarray:
 
 def _calendar(first: int, last: int, validation: float, test: float, seed: int) -> dict[int, int]:
     """Give every day from the first to the last (as ordinals) a side, or call it a gap."""
-    start, end = datetime.date.fromordinal(first).replace(day=1), datetime.date.fromordinal(last)
     draw = random.Random(seed)
     sides: dict[int, int] = {}
     owed = {_TEST: 0.0, _VALIDATION: 0.0}  # fractions of days that earlier months did not get
-    year, month = start.year, start.month
-    while (year, month) <= (end.year, end.month):
-        day = datetime.date(year, month, 1).toordinal()
-        length = calendar.monthrange(year, month)[1]
+    start, end = (month_number(datetime.date.fromordinal(day).isoformat()) for day in (first, last))
+    for number in range(start, end + 1):
+        day = datetime.date(number // 12, number % 12 + 1, 1).toordinal()
+        length = calendar.monthrange(number // 12, number % 12 + 1)[1]
         sides |= {day + i: side for i, side in enumerate(_month_of_days(length, validation, test, owed, draw))}
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
     # A block at a month's edge has its gap in the month beside it.
-    for day in list(sides):
-        if sides[day] == _TRAIN and any(sides.get(day + step) in (_TEST, _VALIDATION) for step in (-1, 1)):
-            sides[day] = _DROPPED
-        elif sides[day] == _VALIDATION and any(sides.get(day + step) == _TEST for step in (-1, 1)):
+    scarcer = {_TRAIN: {_TEST, _VALIDATION}, _VALIDATION: {_TEST}}
+    for day, side in list(sides.items()):
+        if scarcer.get(side, set()) & {sides.get(day - 1), sides.get(day + 1)}:
             sides[day] = _DROPPED
     return sides
 
@@ -287,7 +274,7 @@ def _sides_by_group(groups: Iterable[str | None], validation: float, test: float
     wanted_sides = 1 + (validation > 0) + (test > 0)
     if len(sizes) < wanted_sides:
         raise ValueError(
-            f"{len(sizes)} groups cannot fill {wanted_sides} sides; split by='hash', or another column with group=..."
+            f"{len(sizes)} groups cannot fill {wanted_sides} sides; give by='hash', or another column with group=..."
         )
     order = sorted(sizes)
     random.Random(seed).shuffle(order)
@@ -322,13 +309,14 @@ def _sides_by_month(
     months = np.array([-1 if month is None else month_number(month) for month in data["month"]])
     dropped["no month"] = int((months < 0).sum())
     if dropped["no month"] == len(months):
-        raise ValueError("no row has a month; split by='hash'")
+        raise ValueError("no row has a month; give by='hash'")
     first, last = int(months[months >= 0].min()), int(months.max())
     count = last - first + 1
     border = last + 1 - math.ceil(test * count) if test_from is None else month_number(str(parse_month(test_from)))
     if test_from is not None and not first < border <= last:
         raise ValueError(
-            f"test_from={test_from!r} leaves nothing before or after it; the months are {_label(first)}..{_label(last)}"
+            f"test_from={test_from!r} leaves nothing before or after it; the months are "
+            f"{month_label(first)}..{month_label(last)}"
         )
     earlier = border - math.ceil(validation * count)
     if earlier <= first:
@@ -344,10 +332,6 @@ def _sides_by_month(
         sides[gap] = _DROPPED
         dropped["gap day"] = int(gap.sum())
     return sides
-
-
-def _label(number: int) -> str:
-    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 # Rules across sides
@@ -369,7 +353,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def word_triples(text: str) -> frozenset[tuple[str, ...]]:
+def word_triples(text: str) -> Shingles:
     """Return the set of a text's three-word sequences; a text of fewer words is one sequence, compared whole."""
     words = _words(text) or [text.strip()]  # a text without any word, such as "?!", is its own word
     return frozenset(zip(words, words[1:], words[2:], strict=False)) if len(words) >= 3 else frozenset([tuple(words)])
@@ -377,9 +361,10 @@ def word_triples(text: str) -> frozenset[tuple[str, ...]]:
 
 def _drop_near_duplicates(sides: np.ndarray, data: datasets.Dataset, least: float) -> int:
     """Drop, in place, the rows of train (and validation) that nearly repeat a row held out; return how many."""
-    held_out: list[tuple[int, frozenset[tuple[str, ...]]]] = []
-    for position, text in _texts(data, np.flatnonzero((sides == _TEST) | (sides == _VALIDATION))):
-        held_out.append((position, word_triples(text)))
+    held_out = [
+        (position, word_triples(text))
+        for position, text in _texts(data, np.flatnonzero((sides == _TEST) | (sides == _VALIDATION)))
+    ]
     frequency = collections.Counter(shingle for _, shingles in held_out for shingle in shingles)
     copies = 0
     test = _NearDuplicates([shingles for i, shingles in held_out if sides[i] == _TEST], frequency, least)
@@ -407,40 +392,32 @@ class _NearDuplicates:
 
     Exact, and near-linear on real text, by prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant
     2007). Two sets of Jaccard similarity t or more share at least ceil(t * size) shingles of each. So if each set's
-    shingles are put into one fixed order, rarest first, the two share one among their first ``size - ceil(t * size) +
-    1``: only sets that meet in these rare shingles are compared. (MinHash with LSH is faster on vast corpora, but
-    overlooks some pairs by design.)
+    shingles are put into one fixed order, rarest first, the two share one among their first `size - ceil(t * size) +
+    1`: only sets that meet in these rare shingles are compared.
     """
 
-    def __init__(
-        self,
-        sets: Sequence[frozenset[tuple[str, ...]]],
-        frequency: dict[tuple[str, ...], int],
-        least: float,
-    ) -> None:
+    def __init__(self, sets: Sequence[Shingles], frequency: dict[tuple[str, ...], int], least: float) -> None:
         self._least = least
         self._frequency = frequency
-        self._sets_of_shingle: dict[tuple[str, ...], list[frozenset[tuple[str, ...]]]] = {}
+        self._sets_of_shingle: dict[tuple[str, ...], list[Shingles]] = {}
         for shingles in dict.fromkeys(sets):  # each distinct set once
             for shingle in self._prefix(shingles):
                 self._sets_of_shingle.setdefault(shingle, []).append(shingles)
 
-    def _prefix(self, shingles: frozenset[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    def _prefix(self, shingles: Shingles) -> list[tuple[str, ...]]:
         # The small number keeps 0.8 * 5 = 4.000000000000001 from becoming 5.
         length = len(shingles) - math.ceil(self._least * len(shingles) - 1e-9) + 1
         return sorted(shingles, key=lambda shingle: (self._frequency.get(shingle, 0), shingle))[:length]
 
-    def has_near(self, shingles: frozenset[tuple[str, ...]]) -> bool:
-        seen: set[int] = set()
-        for shingle in self._prefix(shingles):
-            for other in self._sets_of_shingle.get(shingle, ()):
-                if id(other) in seen:
-                    continue
-                seen.add(id(other))
-                small, large = sorted((len(shingles), len(other)))
-                if small < self._least * large - 1e-9:  # too different in size to overlap so far
-                    continue
-                common = len(shingles & other)
-                if common >= self._least * (len(shingles) + len(other) - common) - 1e-9:
-                    return True
+    def has_near(self, shingles: Shingles) -> bool:
+        others = {
+            id(other): other for shingle in self._prefix(shingles) for other in self._sets_of_shingle.get(shingle, ())
+        }
+        for other in others.values():
+            small, large = sorted((len(shingles), len(other)))
+            if small < self._least * large - 1e-9:  # too different in size to overlap so far
+                continue
+            common = len(shingles & other)
+            if common >= self._least * (len(shingles) + len(other) - common) - 1e-9:
+                return True
         return False

@@ -21,13 +21,8 @@ REGION_WEIGHT = 0.2
 def time_kernel(count: int, *, scale: float | None = None, lowest: float = -1.0) -> Floats:
     """Similarity of every month with every other, (count, count).
 
-    Parameters
-    ----------
-    count
-        Number of months.
-    scale
-        None falls evenly with the months between, from 1 to `lowest` for the two ends of the range; a number falls as
-        exp(-months / scale).
+    Without `scale` it falls evenly with the months between, from 1 to `lowest` for the two ends of the range; with it,
+    as exp(-months / scale).
     """
     position = np.arange(count, dtype=float)
     apart = np.abs(position[:, None] - position)
@@ -73,10 +68,7 @@ def codes_by_id(kernel: Floats) -> Floats:
 def side_by_side(*parts: tuple[float, NDArray[Any]]) -> Floats:
     """Vectors whose inner products are the weighted sum of their parts' inner products, (n, sum of widths).
 
-    Parameters
-    ----------
-    parts
-        A weight and vectors (n, width), as often as there are parts.
+    A part is a weight and vectors (n, width).
     """
     return np.concatenate([np.sqrt(weight) * vectors for weight, vectors in parts], axis=1, dtype=np.float64)
 

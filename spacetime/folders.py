@@ -97,17 +97,8 @@ def _move_files(source: Path, target: Path) -> None:
 def sole_writer(lock: Path, target: str | Path) -> Iterator[None]:
     """Hold a lock while writing; it ends with the process, however that ends.
 
-    Parameters
-    ----------
-    lock
-        The lock's file, hidden, in the folder that is written or beside it.
-    target
-        What is written, for the error.
-
-    Raises
-    ------
-    ValueError
-        Another process, or another thread of this one, holds the lock.
+    `lock` is the lock's file, hidden, in the folder that is written or beside it; `target` is what is written, for the
+    ValueError if another process, or another thread of this one, holds the lock.
     """
     made = not lock.parent.exists()
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -116,9 +107,8 @@ def sole_writer(lock: Path, target: str | Path) -> Iterator[None]:
     try:
         held.acquire()
     except Timeout:
-        raise ValueError(
-            f"another process is writing {target} now; wait until it has ended, or name another output"
-        ) from None
+        what = f"another process is writing {target} now"
+        raise ValueError(f"{what}; wait until it has ended, or name another output") from None
     try:
         yield
     finally:

@@ -12,24 +12,12 @@ _MOVES = re.compile(r"(?:[\r\n]|\x1b\[A)*")  # what progress bars write to move;
 
 
 def shown(text: str) -> str:
-    """Return a text with every character that is not to be seen written out, as JSON would: `\\\\u001b`.
-
-    Examples
-    --------
-    >>> print(shown("a\\x1b[2Jb\\u202e"))
-    a\\u001b[2Jb\\u202e
-    """
+    """Return a text with every character that is not to be seen written out, as JSON would: `\\u001b`."""
     return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def shortened(text: str, width: int = 100) -> str:
-    """Return a text as `shown`, on one line, cut to `width` characters: at a blank if one stands in the second half.
-
-    Examples
-    --------
-    >>> shortened("one two  three", 9), shortened("abcdefghijkl", 9)
-    ('one ...', 'abcde ...')
-    """
+    """Return a text as `shown`, on one line, cut to `width` characters: at a blank if one stands in the second half."""
     line = shown(" ".join(text.split()))
     if len(line) <= width:
         return line

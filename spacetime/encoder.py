@@ -134,7 +134,7 @@ class SpaceTimeEncoder:
         # "owner/name" is a name on the hub, unless there is a folder "owner" here: then it is a slip of the pen.
         if not folder.is_dir() and (len(folder.parts) != 2 or folder.parent.is_dir()):
             near = difflib.get_close_matches(str(folder).lower(), NAMES, n=1)
-            hint = f"did you mean {NAMES[near[0]]!r}?" if near else "name one that save or training wrote"
+            hint = f"did you mean {NAMES[near[0]]!r}?" if near else "name one that a training or `save` wrote"
             raise FileNotFoundError(f"no folder {folder}; {hint}")
         model = load_saved(path_or_name)
         warn_of_code(path_or_name)

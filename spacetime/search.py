@@ -570,7 +570,7 @@ def _check_search(texts: list[Any], k: Any, half_life: Any, **shares: Any) -> in
             raise ValueError(f"{name} must lie between 0 and 1, not {value!r}")
     number_given = isinstance(half_life, int | float | np.number)
     if half_life is not None and not (number_given and 0 < half_life < math.inf):
-        raise ValueError(f"half_life must be a number of months above 0, or None for no decay, not {half_life!r}")
+        raise ValueError(f"half_life must be a number of months above 0, or left out for no decay, not {half_life!r}")
     return whole_number(k, "k")
 
 
@@ -581,8 +581,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / _DESCRIPTION
     if not path.is_file():
         raise FileNotFoundError(
-            f"no search index in {folder} (it has no {_DESCRIPTION}); "
-            "make one with SpaceTimeIndex.build or `spacetime index`"
+            f"no search index in {folder} (it has no {_DESCRIPTION}); make one with `spacetime index`"
         )
     try:
         description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -620,13 +619,13 @@ def _named_encoder(index: Path, description: dict[str, Any]) -> SpaceTimeEncoder
     if "name" in named:
         return SpaceTimeEncoder.load(named["name"])
     if "folders" not in named:
-        raise ValueError(f"{index} does not say which encoder it was built with; give it as the second argument")
+        raise ValueError(f"{index} does not say which encoder it was built with; give it along (or with --model)")
     beside, earlier = Path(os.path.normpath(index.resolve() / named["folders"][0])), Path(named["folders"][1])
     there = [place for place in dict.fromkeys((beside, earlier)) if place.is_dir()]
     if not there:
         raise FileNotFoundError(
             f"{index} was built with the model in {earlier}, which is neither there nor in {beside}; put it back, or "
-            "give it as the second argument"
+            "give it along (or with --model)"
         )
     found = SpaceTimeEncoder.load(there[0])
     right = len(there) == 1 or encoder_fingerprint(found) == description["fingerprint"]

@@ -445,7 +445,7 @@ def test_a_model_that_is_gone_is_named_and_never_asked_for_on_the_hub(
     with pytest.raises(FileNotFoundError, match=gone):
         SpaceTimeIndex.load(built / "out/index")
     assert main(["search", str(built / "out/index"), "rain"]) == 2
-    assert "put it back, or give it with --model" in capsys.readouterr().err
+    assert "put it back, or give it along (or with --model)" in capsys.readouterr().err
     assert main(["search", str(built / "out/index"), "rain", "--model", str(tmp_path / "elsewhere")]) == 0
 
 

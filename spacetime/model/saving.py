@@ -139,7 +139,7 @@ def _load_checked(path_or_name: str | Path) -> SpaceTimeMiniLM:
     if found.get("model_type") != SpaceTimeConfig.model_type:
         raise ValueError(
             f"{path_or_name} holds a model of type {found.get('model_type')!r}, not "
-            f"{SpaceTimeConfig.model_type!r}; to start from a plain encoder use SpaceTimeEncoder.from_plain"
+            f"{SpaceTimeConfig.model_type!r}; a plain encoder is where a training starts"
         )
     config = checked_config(found, path_or_name)
     check_sizes(config, shapes, path_or_name)

@@ -57,7 +57,7 @@ def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAI
     if sha256 is not None and (found := _sha256(weights, weights.stat().st_mtime_ns)) != sha256:
         raise ValueError(
             f"{weights} is not the official all-MiniLM-L6-v2: SHA-256 {found[:12]}... instead of {sha256[:12]}...; "
-            "reinstall it, or pass sha256=None to start from other weights knowingly"
+            "reinstall it (in Python, pass sha256=None to start from other weights)"
         )
     return folder
 
@@ -151,7 +151,7 @@ def _backbone_config(folder: Path) -> dict[str, Any]:
             "(all-MiniLM-*, MiniLM-*-H384-uncased, bert-base-uncased, ...)"
         )
     if found.get("conditioning", "none") != "none":
-        raise ValueError(f"{folder} holds a trained space-time model; load it with SpaceTimeEncoder.load")
+        raise ValueError(f"{folder} holds a trained space-time model; give it where a trained one is asked for")
     for module in sorted(folder.glob("*_*/config.json")):  # what sentence-transformers puts after the transformer
         settings = read_json(module)
         pooling = settings.get("pooling_mode") or [

@@ -142,7 +142,9 @@ def great_circle_km(coordinates: Floats, names: list[str] | None = None) -> Floa
     lost = np.flatnonzero(~np.isfinite(coordinates).all(1))
     if len(lost):
         where = names[lost[0]] if names else f"number {lost[0]}"
-        raise ValueError(f"region {where} has no coordinates, which a distance needs; give them to its RegionSet")
+        raise ValueError(
+            f"region {where} has no coordinates, which a distance needs; give its own, or region_kernel='same'"
+        )
     point = on_the_globe(coordinates)
     distance: Floats = EARTH_RADIUS_KM * np.arccos(np.clip(point @ point.T, -1, 1))
     return distance

@@ -66,7 +66,7 @@ def train_plain(
     if encoder.model.config.conditioning != "none":
         raise ValueError(
             f"the plain recipe has no months and regions to train conditioning={encoder.model.config.conditioning!r} "
-            "with; start from SpaceTimeEncoder.from_plain('none', ...)"
+            "with; start from a plain encoder"
         )
     if not sources or not all(isinstance(source, Source) for source in sources):
         raise ValueError("sources must be one Source or more, as read_data_config gives them")

@@ -51,7 +51,7 @@ class NothingToLearn(ValueError):
     INSTEAD = "What works with such a file is search by meaning"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}. {self.INSTEAD}: SpaceTimeIndex.build(load_corpus(...))")
+        super().__init__(f"{reason}. {self.INSTEAD} (SpaceTimeIndex.build)")
         self.reason = reason
 
 
@@ -202,8 +202,7 @@ def _check_stretch(name: str, labels: Sequence[str]) -> None:
     if whole > 2 * inner + 12:
         raise ValueError(
             f"{name}: months run from {start} to {end}, but all except {2 * cut:,} of {len(labels):,} rows lie in "
-            f"{first}..{last}; give months=MonthRange({first!r}, {last!r}) to leave the others out, or "
-            f"months=MonthRange({start!r}, {end!r}) to keep them"
+            f"{first}..{last}; give these as the wanted months to leave the others out, or {start}..{end} to keep them"
         )
 
 

@@ -21,7 +21,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,8 +31,8 @@ from spacetime.terminal import Terminal, shortened
 
 # What the commands use is imported inside them, so that `spacetime --help` and a misspelt option answer at once.
 if TYPE_CHECKING:
-    from spacetime.corpus import Corpus, Split
-    from spacetime.corpus.loading import CorpusReport
+    from spacetime.corpus import Corpus, CorpusReport, Split
+    from spacetime.encoder import SpaceTimeEncoder
     from spacetime.months import MonthRange
     from spacetime.regions import RegionSet
     from spacetime.training import TrainingOptions
@@ -47,16 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_commands(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Parse, run the command that was named, and turn every error into one line and an exit code."""
-    screen: tuple[Any, Any] = Terminal(sys.stdout), Terminal(sys.stderr)
+    screen: Any = Terminal(sys.stdout), Terminal(sys.stderr)
     with contextlib.redirect_stdout(screen[0]), contextlib.redirect_stderr(screen[1]):
-        return _run(parser, arguments)
+        return _run(parser, sys.argv[1:] if arguments is None else arguments)
 
 
-def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     # Waiting threads sleep instead of spinning, and the tokenizer's threads do not fork under a data loader.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
     name = _program(parser.prog)
     before, formatted = None, warnings.formatwarning
@@ -68,19 +67,19 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
         options, unknown = parser.parse_known_args(arguments)
         if unknown:  # argparse's own error would send the reader to the help of all commands
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        options.command_line = shlex.join([*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)])
+        options.command_line = shlex.join([*parser.prog.split(), *arguments])
         code: int = options.run(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stop:
-        if _first_process() and (way_on := _way_on(options)):
+        if first_process() and (way_on := getattr(options, "way_on", "")):
             print(f"stopped; {way_on}", file=sys.stderr)
         return 143 if isinstance(stop, _Terminated) else 130
     except BrokenPipeError:  # `spacetime ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if debug:
+        if "--debug" in arguments:
             traceback.print_exc()
         print(f"{name}: error: {_one_line(error, getattr(options, 'parser', None))}", file=sys.stderr)
         return 2
@@ -108,15 +107,6 @@ def _stop(*_: object) -> NoReturn:
     raise _Terminated
 
 
-def _way_on(options: argparse.Namespace) -> str:
-    """What becomes of a command that was stopped; "" for one that writes nothing."""
-    if getattr(options, "run", None) is _encode:
-        part = options.output.with_name(f"{options.output.name}.part")
-        if part.exists():
-            return f"{part} keeps every 4,096 rows that are complete, and the same command goes on"
-    return str(getattr(options, "way_on", ""))
-
-
 # --- data ---------------------------------------------------------------------------------------------
 
 
@@ -133,13 +123,12 @@ def _data_check(options: argparse.Namespace) -> int:
     report = _load_corpus(options).report
     if unknown := report.unknown_places():
         kept = "spacetime: not known as a country, kept as regions of their own"
-        _say(f"{kept}: {', '.join(unknown)} (--regions says which ones are wanted)")
+        say(f"{kept}: {', '.join(unknown)} (--regions says which ones are wanted)")
     if options.json:
         _print_json(report.to_dict())
     else:
-        print(_in_options(str(report), options.parser))  # ends with the first rejected rows
-        if report.rejected:
-            _say_rejects(report)
+        print(in_options(str(report), options.parser))  # ends with the first rejected rows
+        _say_rejects(report)
     return 1 if report.rejected else 0
 
 
@@ -160,19 +149,11 @@ def _train_stage1(options: argparse.Namespace) -> int:
 
     training = _training_options(options, STAGE1)
     corpus = _load_corpus(options)
-    split, made = _split(options, corpus)
-    chosen = _given(options, *MODEL.split(), "max_length", "weights")
+    split, how = _split(options, corpus)
+    chosen = given(options, *MODEL.split(), "max_length", "weights")
     encoder = SpaceTimeEncoder.from_plain(months=corpus.months, regions=corpus.regions, seed=training.seed, **chosen)
-    result = train_stage1(
-        split.train,
-        encoder,
-        options.output,
-        training,
-        validation=split.validation,
-        note=made,
-        **_given(options, "resume", "overwrite"),
-    )
-    return _end_training(options.output, result)
+    how |= {"validation": split.validation} | given(options, "resume", "overwrite")
+    return _end_training(options.output, train_stage1(split.train, encoder, options.output, training, **how))
 
 
 @sole_writer_of_output
@@ -184,28 +165,16 @@ def _train_stage2(options: argparse.Namespace) -> int:
     """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.training import STAGE2, train_stage2
-    from spacetime.training.pairs import build_pairs
 
     training, recipe = _training_options(options, STAGE2), _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(options.start)
     corpus = _load_corpus(options, encoder.months, encoder.regions)
-    split, made = _split(options, corpus, options.start)
-    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
-    pairs = build_pairs(split.train, plain, encoder.months, encoder.regions, recipe, count=options.pairs)
-    validation = None
+    split, how = _split(options, corpus, options.start)
+    pairs, _ = _pairs(options, split.train, encoder, recipe, options.pairs)
+    how |= {"recipe": recipe} | given(options, "resume", "overwrite")
     if len(split.validation) > 1:
-        validation = build_pairs(split.validation, plain, encoder.months, encoder.regions, recipe)
-    result = train_stage2(
-        pairs,
-        encoder,
-        options.output,
-        training,
-        recipe=recipe,
-        validation=validation,
-        note=made,
-        **_given(options, "resume", "overwrite"),
-    )
-    return _end_training(options.output, result)
+        how["validation"], _ = _pairs(options, split.validation, encoder, recipe)
+    return _end_training(options.output, train_stage2(pairs, encoder, options.output, training, **how))
 
 
 @sole_writer_of_output
@@ -227,23 +196,18 @@ def _train_plain(options: argparse.Namespace) -> int:
     from spacetime.training.plain import PLAIN, PLAIN_LOSS, MixtureRecipe, train_plain
 
     training = _training_options(options, PLAIN)
-    loss = dataclasses.replace(PLAIN_LOSS, **_given(options, *parameters(LOSS)))
-    recipe = MixtureRecipe(**_given(options, *parameters(MIXTURE)))
+    loss = dataclasses.replace(PLAIN_LOSS, **given(options, *parameters(LOSS)))
+    recipe = MixtureRecipe(**given(options, *parameters(MIXTURE)))
     sources = read_data_config(options.config, options.data)
     base: dict[str, Any] = {} if options.start is None else {"weights": options.start, "sha256": None}
-    encoder = SpaceTimeEncoder.from_plain("none", seed=training.seed, **base, **_given(options, "max_length"))
-    result, drawn = train_plain(
-        sources,
-        encoder,
-        options.output,
-        training,
-        loss=loss,
-        recipe=recipe,
-        evaluate=None if options.sts is None else lambda model: sts(encoder, options.sts),
-        note={"config": Path(options.config).name, "from": options.start},
-        **_given(options, "resume", "overwrite"),
-    )
-    if _first_process():
+    encoder = SpaceTimeEncoder.from_plain("none", seed=training.seed, **base, **given(options, "max_length"))
+    how: dict[str, Any] = {
+        "evaluate": None if options.sts is None else lambda model: sts(encoder, options.sts),
+        "note": {"config": Path(options.config).name, "from": options.start},
+    }
+    how |= given(options, "resume", "overwrite")
+    result, drawn = train_plain(sources, encoder, options.output, training, loss=loss, recipe=recipe, **how)
+    if first_process():
         print(drawn)
     return _end_training(options.output, result)
 
@@ -252,7 +216,7 @@ def _end_training(output: Path, result: "TrainingResult") -> int:
     from spacetime.training.processes import leave_processes
 
     leave_processes()
-    if not _first_process():
+    if not first_process():
         return 0
     figures = {"loss": result.final.get("loss"), **result.final, **result.evaluation}
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
@@ -286,13 +250,18 @@ def _encode(options: argparse.Namespace) -> int:
     if options.output.suffix != ".npy":
         raise ValueError(f"--output {options.output} must end in .npy")
     sentences = _sentences(options)
-    how: dict[str, Any] = {"normalize": not options.raw, "show_progress": True, **_given(options, "batch_size")}
+    how: dict[str, Any] = {"normalize": not options.raw, "show_progress": True, **given(options, "batch_size")}
     if sentences is None:
-        return _encode_corpus(options, how)
+        try:
+            return _encode_corpus(options, how)
+        finally:
+            part = options.output.with_name(f"{options.output.name}.part")
+            if part.exists():
+                options.way_on = f"{part} keeps every 4,096 rows that are complete, and the same command goes on"
+    how["precision"] = options.precision or "float32"
     encoder = SpaceTimeEncoder.load(options.model)
-    embeddings = encoder.encode(
-        sentences, options.in_month, options.in_region, precision=options.precision or "float32", **how
-    ).astype(options.dtype or "float32")
+    embeddings = encoder.encode(sentences, options.in_month, options.in_region, **how)
+    embeddings = embeddings.astype(options.dtype or "float32")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()  # numpy's own writing to a file does not say that a disk is full
     np.save(content, embeddings)
@@ -303,7 +272,6 @@ def _encode(options: argparse.Namespace) -> int:
 
 
 def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
-    from spacetime.encoder import SpaceTimeEncoder
     from spacetime.vectors import write_vectors
 
     if _written_by_another_process(options.output):
@@ -315,30 +283,17 @@ def _encode_corpus(options: argparse.Namespace, how: dict[str, Any]) -> int:
         unread = options.model == "plain" and getattr(options, role) == role and getattr(options, f"{role}s") is None
         if getattr(options, f"in_{role}") is not None or unread:
             setattr(options, role, None)
-    if options.model == "plain":  # it reads the text alone, so any months and regions will do
-        corpus = _load_corpus(options)
-        encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
-    else:
-        encoder = SpaceTimeEncoder.load(options.model)
-        corpus = _load_corpus(options, encoder.months, encoder.regions)
+    corpus, encoder = _corpus_and_encoder(options)
     if _written_by_another_process(options.output):
         return 0
-    written = write_vectors(
-        corpus.dataset,
-        encoder,
-        options.output,
-        months=options.in_month,
-        regions=options.in_region,
-        dtype=options.dtype or "float16",
-        precision=options.precision or "auto",
-        **how,
-    )
+    how |= {"months": options.in_month, "regions": options.in_region, "precision": options.precision or "auto"}
+    how["dtype"] = dtype = options.dtype or "float16"
+    written = write_vectors(corpus.dataset, encoder, options.output, **how)
     rate = ""
     if written.embedded:
         rate = f", {written.embedded / written.seconds:,.0f} rows a second in {written.precision}"
         rate += " by this process" if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
     if written.complete:
-        dtype = options.dtype or "float16"
         print(f"wrote {written.path}: {written.rows} x {written.size} {dtype}{rate}")
     else:
         print(f"this process's share of {written.path} is done{rate}; others are at work (if not, start them again)")
@@ -398,24 +353,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     """
     from spacetime.encoder import SpaceTimeEncoder
     from spacetime.evaluation import evaluate
-    from spacetime.training.pairs import build_pairs
 
     recipe = _pair_recipe(options)
     encoder = SpaceTimeEncoder.load(options.model)
     corpus = _load_corpus(options, encoder.months, encoder.regions)
     split, _ = _split(options, corpus, options.model)
-    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
-    report = evaluate(
-        encoder,
-        split.train,
-        split.test,
-        pairs=build_pairs(split.test, plain, encoder.months, encoder.regions, recipe, count=options.pairs),
-        sts_path=options.sts,
-        plain=plain,
-        exclude=options.exclude.split(",") if options.exclude else (),
-        show_progress=sys.stderr.isatty(),
-        **_given(options, "max_sentences"),
-    )
+    pairs, plain = _pairs(options, split.test, encoder, recipe, options.pairs)
+    exclude = options.exclude.split(",") if options.exclude else ()
+    how: dict[str, Any] = {"sts_path": options.sts, "plain": plain, "exclude": exclude}
+    how |= {"show_progress": sys.stderr.isatty(), **given(options, "max_sentences")}
+    report = evaluate(encoder, split.train, split.test, pairs=pairs, **how)
     if options.output is not None:
         report.save(options.output)
     _print_json(report.metrics) if options.json else print(report.to_markdown())
@@ -456,41 +403,19 @@ def _run_corpus(options: argparse.Namespace) -> int:
     Dates of any precision fold to months, countries of any spelling to regions; what is left out is
     counted. Open DIR/report.html, then DIR/map.html.
     """
+    return int(_of_the_course().run(options))
+
+
+def _of_the_course() -> Any:
+    """The module that holds `spacetime run`."""
     try:
-        from course.own.rows import NothingToLearn
-        from course.own.running import run_corpus
+        from course.own import command
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("course"):
-            raise
         raise ValueError(
             "`spacetime run` runs a notebook of the course, which lies in a clone of the repository and not in the "
             "installed package; clone it, run `make setup` there, and give the command in that environment"
         ) from error
-
-    options.any_spelling = True
-    try:
-        found = run_corpus(
-            options.corpus,
-            options.output,
-            reading=_reading(options) | ({"strict": True} if options.strict else {}),
-            months=_months(options.months),
-            regions=_regions(options.regions),
-            profile=options.profile,
-            steps=options.steps,
-            seed=options.seed,
-            resume=options.resume,
-            overwrite=options.overwrite,
-            command=options.command_line,
-            words=_reading_words(options),
-            say=lambda line: print(_in_options(line, options.parser), file=sys.stderr, flush=True),
-        )
-    except NothingToLearn as error:
-        folder = options.output.parent / f"{options.output.name or 'run'}-search"
-        words = ["index", options.corpus, *_reading_words(options), "--model", "plain", "--output", str(folder)]
-        raise _WithAdvice(f"{error.reason}. {error.INSTEAD}", shlex.join(["spacetime", *words])) from error
-    print("\n".join(found))
-    print(f"report: {options.output}/report.html   map: {options.output}/map.html   model: {options.output}/model")
-    return 0
+    return command
 
 
 # --- index, search ------------------------------------------------------------------------------------
@@ -504,24 +429,12 @@ def _index(options: argparse.Namespace) -> int:
       spacetime index corpus.csv --model runs/stage2/model --output runs/search
       spacetime index corpus.csv --model plain --output runs/plain-search
     """
-    from spacetime.encoder import SpaceTimeEncoder
     from spacetime.search import SpaceTimeIndex
 
-    name = options.model or "released"
-    if name == "plain":  # it takes any months and regions
-        corpus = _load_corpus(options, plain=True)
-        encoder = SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
-    else:
-        encoder = SpaceTimeEncoder.load(name)
-        corpus = _load_corpus(options, encoder.months, encoder.regions)
-    _say_rows(corpus, options)
-    index = SpaceTimeIndex.build(
-        corpus,
-        encoder,
-        folder=options.output,
-        show_progress=True,
-        **_given(options, "batch_size"),
-    )
+    corpus, encoder = _corpus_and_encoder(options)
+    say_rows(corpus.report, options)
+    how = given(options, "batch_size")
+    index = SpaceTimeIndex.build(corpus, encoder, folder=options.output, show_progress=True, **how)
     print(f"wrote {options.output}: {len(index):,} rows of {len(index.regions)} regions")
     return 0
 
@@ -543,25 +456,23 @@ def _search(options: argparse.Namespace) -> int:
         months = first or None, last or None
     queries = _read_lines("-", options) if options.query == ["-"] else options.query
     encoder = None if options.model is None else SpaceTimeEncoder.load(options.model)
-    found = SpaceTimeIndex.load(options.index, encoder).search(
-        queries,
-        options.month,
-        options.region,
-        options.k,
-        months=months,
-        regions=None if options.filter_regions is None else options.filter_regions.split(","),
-        keep_undated=not options.drop_undated,
-        keep_unplaced=not options.drop_unplaced,
-        **_given(options, "time_weight", "region_weight", "half_life", "floor"),
-    )
+    how: dict[str, Any] = {
+        "months": months,
+        "regions": None if options.filter_regions is None else options.filter_regions.split(","),
+        "keep_undated": not options.drop_undated,
+        "keep_unplaced": not options.drop_unplaced,
+    }
+    how |= given(options, "time_weight", "region_weight", "half_life", "floor")
+    index = SpaceTimeIndex.load(options.index, encoder)
+    found = index.search(queries, options.month, options.region, options.k, **how)
     counts = found.attrs["filters"]
-    _say(
+    say(
         f"searched {counts['searched']:,} of {counts['rows']:,} rows ({counts['searched_undated']:,} of them without a "
         f"month, {counts['searched_unplaced']:,} without a region); left out by month "
         f"{counts['left_out_by_month']:,}, by region {counts['left_out_by_region']:,} (a row may be left out by both)"
     )
     if unknown := counts.get("regions_without_continent"):
-        _say(f"spacetime: on no known continent, so left out: {', '.join(unknown)}")
+        say(f"spacetime: on no known continent, so left out: {', '.join(unknown)}")
     if options.json:
         _print_json(json.loads(found.to_json(orient="records", double_precision=15)))
         return 0
@@ -591,79 +502,71 @@ def _load_corpus(
     from spacetime.corpus import load_corpus
     from spacetime.corpus.loading import MissingColumn
 
-    if not _first_process():
+    if not first_process():
         options.rejects = None
-    elif options.rejects is None and options.run in (_train_stage1, _train_stage2, _evaluate) and options.output:
+    elif options.rejects is None and hasattr(options, "split_seed") and options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         options.rejects = options.output / "rejects.csv"  # written only if there are any
+    how = reading_arguments(options) | given(options, "outside", "any_spelling", "strict", "rejects")
+    how |= {"months": months_of(options.months) or months, "regions": regions_of(options.regions) or regions}
     try:
-        return load_corpus(
-            options.corpus,
-            **_reading(options),
-            months=_months(options.months) or months,
-            regions=_regions(options.regions) or regions,
-            **_given(options, "outside", "any_spelling", "strict", "rejects"),
-            show_progress=None if _first_process() else False,
-        )
+        return load_corpus(options.corpus, **how, show_progress=None if first_process() else False)
     except MissingColumn as error:
         if not plain or error.role in ("text", "id") or getattr(options, error.role) != error.role:
             raise
-        _say(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}")
+        say(f"{options.corpus} has no column {error.role!r}, so no row has a {error.role}")
         setattr(options, error.role, None)
         return _load_corpus(options, months, regions, plain)
 
 
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options of `_add_reading_options` say, as arguments of `load_corpus` and `run_corpus` alike."""
-    form = _given(options, "day_first", "month_first", "id", "encoding", "separator", "quoting")
-    if form.get("separator") in ("tab", "\t"):  # which is hard to type, and to paste
+def _corpus_and_encoder(options: argparse.Namespace) -> "tuple[Corpus, SpaceTimeEncoder]":
+    """The corpus, read for the model that is named; the plain one takes any months and regions."""
+    from spacetime.encoder import SpaceTimeEncoder
+
+    if options.model == "plain":
+        corpus = _load_corpus(options, plain=True)
+        return corpus, SpaceTimeEncoder.from_plain("none", corpus.months, corpus.regions)
+    encoder = SpaceTimeEncoder.load(options.model or "released")
+    return _load_corpus(options, encoder.months, encoder.regions), encoder
+
+
+def reading_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `add_reading_options` say, as arguments of `load_corpus`."""
+    form = given(options, "day_first", "month_first", "id", "encoding", "separator", "quoting")
+    if form.get("separator") == "tab":  # which is hard to type, and to paste
         form["separator"] = "\t"
     return {name: getattr(options, name) for name in ("text", "month", "region")} | form
 
 
-def _reading_words(options: argparse.Namespace) -> list[str]:
-    """The options about a corpus as they were given, for another command that is to read the same file alike."""
-    words: list[str] = []
-    group = next(group for group in options.parser._action_groups if group.title == "corpus")
-    for action in group._group_actions:
-        value, default = getattr(options, action.dest), options.parser.get_default(action.dest)
-        if value == default or (action.nargs == 0) != (value == action.const):
-            continue
-        words += [action.option_strings[0], *([] if action.nargs == 0 else [str(value)])]
-    if {"--months", "--regions"} & set(words) and not hasattr(options, "outside"):  # `run` leaves others out
-        words += ["--outside", "skip"]
-    return words
-
-
-def _say_rows(corpus: "Corpus", options: argparse.Namespace) -> None:
+def say_rows(report: "CorpusReport", options: argparse.Namespace) -> None:
     """Say how many rows there are, and what was rejected."""
-    report = corpus.report
-    _say(str(report).split("\n")[0], *(_in_options(note, options.parser) for note in report.notes))
-    if report.rejected:
-        _say(f"the first rejected row: {_in_options(str(report.rejects[0]), options.parser)}")
-        _say_rejects(report)
+    lines = [str(report).split("\n")[0], *report.notes]
+    lines += [f"the first rejected row: {report.rejects[0]}"] if report.rejected else []
+    say(*(in_options(line, options.parser) for line in lines))
+    _say_rejects(report)
 
 
 def _say_rejects(report: "CorpusReport") -> None:
-    """Say where all rejected rows are, and what would take more of them."""
-    _say(f"rejected rows, each with its reason: {report.rejects_path}")
+    """Say where all rejected rows are, and what would take more of them; nothing if there are none."""
+    if report.rejected:
+        say(f"rejected rows, each with its reason: {report.rejects_path}")
     if any("quotes do not match" in reject.reason or "quote is opened" in reject.reason for reject in report.rejects):
-        _say('--quoting none takes quotes as characters of the text, --quoting backslash reads \\"')
+        say('--quoting none takes quotes as characters of the text, --quoting backslash reads \\"')
     if report.other_spellings:
-        _say(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does")
+        say(f"--any-spelling would read {report.other_spellings:,} of them, as `run` does")
 
 
-def _say(*lines: str) -> None:
+def say(*lines: str) -> None:
     """Print lines to stderr, once for all processes that torchrun started."""
-    if _first_process():
-        print(*lines, sep="\n", file=sys.stderr)
+    if first_process():
+        print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _first_process() -> bool:
+def first_process() -> bool:
     """Whether this process prints and writes for all those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -671,12 +574,12 @@ def _first_process() -> bool:
 def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = None) -> "tuple[Split, dict[str, Any]]":
     """Split the corpus; the same options give the same split, whichever command asks.
 
-    Returns the split and how it was made, for `training.json`. With a `model` that was trained on another split of a
-    corpus of this name, it raises ValueError: rows that it was trained on would be tested.
+    Returns the split and, under "note", how it was made, for `training.json`. With a `model` that was trained on
+    another split of a corpus of this name, it raises ValueError: rows that it was trained on would be tested.
     """
     from spacetime.corpus import split_corpus
 
-    how = _given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
+    how = given(options, "by", "validation", "test", "date", "group", "topic", "test_from")
     if "by" not in how:  # what keeps most apart, of what the corpus has
         columns = {way: how.get(way, parameters(SPLIT)[way]["default"]) for way in ("group", "date")}
         how["by"] = next((way for way in columns if columns[way] in corpus.dataset.column_names), "hash")
@@ -687,22 +590,20 @@ def _split(options: argparse.Namespace, corpus: "Corpus", model: str | None = No
     if model is not None and (training := Path(model).parent / "training.json").is_file():
         trained = json.loads(training.read_text(encoding="utf-8"))
         if trained.get("corpus") == made["corpus"] and trained.get("split") != how:
-            flags = {name: action.option_strings[0] for name, action in _actions(options.parser).items()}
+            flags = {action.dest: action.option_strings[:1] for action in reversed(options.parser._actions)}
             flags["seed"] = flags["split_seed"]
-            given = [
-                word
-                for name, value in trained["split"].items()
-                for word in (flags[name], "none" if value is None else str(value))
+            words = [
+                [*flags[name], "none" if value is None else str(value)] for name, value in trained["split"].items()
             ]
-            raise _WithAdvice(
+            raise WithAdvice(
                 f"{model} was trained on another split of {made['corpus']}: rows it was trained on would be tested; "
                 "give the split options of that training",
-                shlex.join(given),
+                shlex.join(sum(words, [])),
             )
     split = split_corpus(corpus.dataset, **how)
-    _say_rows(corpus, options)
-    _say(f"split by {how['by']}: {split}")
-    return split, made
+    say_rows(corpus.report, options)
+    say(f"split by {how['by']}: {split}")
+    return split, {"note": made}
 
 
 def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> "TrainingOptions":
@@ -710,20 +611,31 @@ def _training_options(options: argparse.Namespace, stage: "TrainingOptions") -> 
     from spacetime.training.loop import check_output
 
     check_output(options.output, options.resume, options.overwrite)  # before the whole corpus is read
-    return dataclasses.replace(stage, **_given(options, *parameters(TRAINING)))
+    return dataclasses.replace(stage, **given(options, *parameters(TRAINING)))
+
+
+def _pairs(
+    options: argparse.Namespace, side: Any, encoder: "SpaceTimeEncoder", recipe: "PairRecipe", count: int | None = None
+) -> "tuple[Any, SpaceTimeEncoder]":
+    """Pairs of one side of a split, and the plain encoder that measured their meaning."""
+    from spacetime.encoder import SpaceTimeEncoder
+    from spacetime.training.pairs import build_pairs
+
+    plain = SpaceTimeEncoder.from_plain("none", encoder.months, encoder.regions, weights=options.weights)
+    return build_pairs(side, plain, encoder.months, encoder.regions, recipe, count=count), plain
 
 
 def _pair_recipe(options: argparse.Namespace) -> "PairRecipe":
     from spacetime.training.pairs import PairRecipe
 
-    given = _given(options, "time_kernel", "region_kernel", "value_range")
+    how = given(options, "time_kernel", "region_kernel", "value_range")
     if options.weights_of_parts:
-        given |= dict(zip(("meaning_weight", "time_weight", "region_weight"), options.weights_of_parts, strict=True))
-    return PairRecipe(**given)
+        how |= dict(zip(("meaning_weight", "time_weight", "region_weight"), options.weights_of_parts, strict=True))
+    return PairRecipe(**how)
 
 
-def _months(text: str | None) -> "MonthRange | None":
-    """Read ``2017-01..2021-12``."""
+def months_of(text: str | None) -> "MonthRange | None":
+    """Read `2017-01..2021-12`."""
     from spacetime.months import MonthRange
 
     return None if text is None else MonthRange(*_ends("--months", text))
@@ -736,8 +648,8 @@ def _ends(option: str, text: str) -> tuple[str, str]:
     return first, last
 
 
-def _regions(text: str | None) -> "RegionSet | None":
-    """Read ``UK,US,AUS,CAN``."""
+def regions_of(text: str | None) -> "RegionSet | None":
+    """Read `UK,US,AUS,CAN`."""
     from spacetime.regions import RegionSet
 
     return None if text is None else RegionSet(text.split(","))
@@ -751,7 +663,7 @@ def _overlap(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
 
 
-def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given: what was not keeps the default of the function that is called."""
     values = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None and value is not False}
@@ -762,16 +674,8 @@ def _read_lines(file: str, options: argparse.Namespace) -> list[str]:
     from spacetime.corpus.reading import read_texts
 
     texts, notes = read_texts(file, options.encoding)
-    for note in notes:
-        _say(f"{file}: {note}")
+    say(*(f"{file}: {note}" for note in notes)) if notes else None
     return texts
-
-
-def _is_list(arguments: Sequence[str]) -> bool:
-    """Whether the only argument is a list of sentences: a `.txt` file, packed or not, or stdin."""
-    return len(arguments) == 1 and (
-        arguments[0] == "-" or arguments[0].lower().endswith((".txt", ".txt.gz", ".txt.zip"))
-    )
 
 
 def _sentences(options: argparse.Namespace) -> list[str] | None:
@@ -782,7 +686,9 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
     first, *more = options.what
     if not all(text.strip() for text in options.what):
         raise ValueError("an empty text was given; give a sentence, a file, or - for a sentence a line from stdin")
-    if _is_list(options.what) and (first == "-" or not _names_columns(options)):
+    is_list = not more and (first == "-" or first.lower().endswith((".txt", ".txt.gz", ".txt.zip")))
+    named = [name for name in ("text", "month", "region") if getattr(options, name) not in (name, None)]
+    if is_list and (first == "-" or not named):  # where columns are named, a `.txt` file is a table, too
         sentences = _read_lines(first, options)
     elif not more and (Path(first).exists() or not _is_text(first)):
         return None
@@ -790,15 +696,10 @@ def _sentences(options: argparse.Namespace) -> list[str] | None:
         raise ValueError(f"{odd[0]!r} is neither one file nor a sentence; give one file, or texts of several words")
     else:
         sentences = options.what
-    for column in _names_columns(options):
+    for column in named:
         hint = f"; --in-{column} gives one {column} for all sentences" if hasattr(options, f"in_{column}") else ""
         raise ValueError(f"--{column} {getattr(options, column)!r} names a column, and sentences have none{hint}")
     return sentences
-
-
-def _names_columns(options: argparse.Namespace) -> list[str]:
-    """The columns that were named: then a `.txt` file is a table, too."""
-    return [name for name in ("text", "month", "region") if getattr(options, name) not in (name, None)]
 
 
 def _is_text(text: str) -> bool:
@@ -814,59 +715,26 @@ def _most_likely(labels: Any, probabilities: Any, top: int) -> dict[str, float]:
     return {label: round(probability, 6) for probability, label in order[:top]}
 
 
-# What the package says to Python, in the words of the command line; `_in_options` finds names of parameters itself.
-_PYTHON = (
-    (r"MonthRange\('(.+?)', '(.+?)'\)", r"\1..\2"),
-    (r"MonthRange\(\.\.\.\)|RegionSet\(\[.*?\]\)", "..."),
-    (r"\bencoding='([\w-]+)'", r"--encoding \1"),
-    (r"\bsplit by='(\w+)'", r"give --split \1"),
-    (r"(near_duplicates=.*), or None\b", r"\1, or none"),
-    (r", or None( for [^,;]+)?| \(max_characters\)| \(day_first or month_first in Python\)|SpaceTime\w+\.\w+ or ", ""),
-    (r"give 'YYYY-MM' \(or 'YYYY-MM-DD'[^)]*\)", "give 'YYYY-MM' or 'YYYY-MM-DD'"),
-    (r"\ba MonthRange\b", "--months"),
-    (r"\ba RegionSet\b", "--regions"),
-    (r"give them to its RegionSet", "give --region-kernel same"),
-    (r"\bgive it as the second argument", "give it with --model"),
-    (r"give the encoder it was built with", "give that one with --model"),
-    (r"load it with SpaceTimeEncoder\.load", "give it where a trained model is asked for"),
-    (r"start from SpaceTimeEncoder\.from_plain\(.*?\)", "start from a plain encoder"),
-    (r"; to start from a plain encoder use SpaceTimeEncoder\.from_plain|, or pass sha256=None[^;]*knowingly", ""),
-)
-
-
-def _in_options(message: str, parser: argparse.ArgumentParser) -> str:
+def in_options(message: str, parser: argparse.ArgumentParser) -> str:
     """What the package says, in the command's own options: `batch_size=0` is `--batch-size 0` here."""
-    for pattern, words in _PYTHON:
-        message = re.sub(pattern, words, message)
-    options = _actions(parser)
-    every = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
-    several_words = "|".join(name for name in options if "_" in name and "=" not in name) or "(?!)"
-    quoted, alone = r"(?<!\w)'[^']*'(?!\w)", r"(?<![\w/.'\"-])"  # what stands in quotes is the user's own
-    pattern = (
-        rf"{quoted}|{alone}({every})(?:(=\.\.\.)|=True\b|(=)(?=\S)|(?<==None)\b)"
-        rf"|{alone}({several_words})(?![\w/'\"=-]|\.\w)"
-    )
-
-    def option(match: re.Match[str]) -> str:
-        name = match[1] or match[4]
-        if name is None:
-            return match[0]
-        flag = options[name].option_strings[-1]
-        return f"{flag} {options[name].metavar}" if match[2] else flag + (" " if match[3] else "")
-
-    return re.sub(pattern, option, message)
-
-
-def _actions(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    """A command's options by the names that Python has for them; `month=None` is `--no-month`."""
-    return {
+    options = {
         f"{action.dest}=None" if action.const is None and action.nargs == 0 else action.dest: action
         for action in reversed(parser._actions)
-        if action.option_strings
     }
+    names = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
+    quoted, alone = r"(?<!\w)'[^']*'(?!\w)", r"(?<![\w/.'\"-])"  # what stands in quotes is the user's own
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match[1], match[2]
+        if name is None or not (value or "_" in name or "=" in name) or not options[name].option_strings:
+            return match[0]
+        flag, metavar = options[name].option_strings[-1], options[name].metavar
+        return f"{flag} {metavar}" if value == "=..." else f"{flag} " if value == "=" else flag
+
+    return re.sub(rf"{quoted}|{alone}({names})(?:(=\.\.\.|=True\b|=(?=\S))|(?![\w/'\"=-]|\.\w))", option, message)
 
 
-class _WithAdvice(ValueError):
+class WithAdvice(ValueError):
     """An error with a command that helps, which stands at its end as it is to be pasted."""
 
     def __init__(self, reason: str, command: str) -> None:
@@ -886,8 +754,8 @@ def _one_line(error: Exception, parser: argparse.ArgumentParser | None) -> str:
     # An ImportError of our own names no module: it says which extra to install.
     own_import_error = isinstance(error, ImportError) and error.name is None
     if (isinstance(error, ValueError | OSError) or own_import_error) and message:
-        message = _in_options(message, parser) if parser else message
-        return f"{message}: {error.command}" if isinstance(error, _WithAdvice) else message
+        message = in_options(message, parser) if parser else message
+        return f"{message}: {error.command}" if isinstance(error, WithAdvice) else message
     return f"{type(error).__name__}: {message} (--debug shows where)"
 
 
@@ -953,7 +821,8 @@ def parameters(home: str) -> dict[str, dict[str, Any]]:
 def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) -> dict[str, Any]:
     """Type, choices and default of a parameter."""
     kind = "" if annotation is None else ast.unparse(annotation).removesuffix(" | None")
-    kind = _alias(file, kind)
+    types = _source("model/embedding.py")[1] | _source(file)[1]  # such as `Precision = Literal["float32", ...]`
+    kind = ast.unparse(types[kind]) if kind in types else kind
     settings: dict[str, Any] = {"default": None}
     with contextlib.suppress(ValueError):  # a default that is computed is not shown
         settings["default"] = None if default is None else ast.literal_eval(default)
@@ -965,19 +834,6 @@ def _argument(file: str, annotation: ast.expr | None, default: ast.expr | None) 
         "float": {"type": float, "metavar": "X"},
     }
     return settings | kinds.get(kind, {})
-
-
-def _alias(file: str, kind: str) -> str:
-    """What a name for a type stands for, such as `Precision = Literal["float32", ...]`, here or where it is from."""
-    tree, values = _source(file)
-    if kind in values:
-        return ast.unparse(values[kind])
-    for part in tree.body:
-        if isinstance(part, ast.ImportFrom) and kind in {name.name for name in part.names}:
-            home, _, module = (part.module or "").partition(".")
-            path = f"{module.replace('.', '/')}.py"
-            return _alias(path, kind) if home == "spacetime" and (Path(__file__).parent / path).is_file() else kind
-    return kind
 
 
 def _meanings(docstring: str) -> Iterator[tuple[str, str]]:
@@ -995,20 +851,11 @@ def _meanings(docstring: str) -> Iterator[tuple[str, str]]:
 def add_parameters(
     group: Any, home: str, names: str, given: Mapping[str, Any] | None = None, actual: bool = False, **changes: Any
 ) -> None:
-    """Add options for parameters of a function or dataclass; `_given` takes those that were given back out.
+    """Add options for parameters of a function or dataclass; `given` takes those that were given back out.
 
-    Parameters
-    ----------
-    group
-        What they are added to.
-    home, names
-        Where the parameters stand (see `parameters`), and their names, each with its `=METAVAR` if it has one.
-    given
-        A recipe's own defaults.
-    actual
-        Have each option that is not given hold its default, instead of None.
-    **changes
-        Other arguments for the `add_argument` of a single one, and `flag`.
+    `home` and `names` say where they stand (see `parameters`) and what they are called, each with its `=METAVAR` if it
+    has one. `given` holds a recipe's own defaults; `actual` has each option that is not given hold its default instead
+    of None; `changes` are other arguments for the `add_argument` of a single one, and `flag`.
     """
     for name, _, metavar in (word.partition("=") for word in names.split()):
         settings = parameters(home)[name] | ({"metavar": metavar} if metavar else {})
@@ -1033,33 +880,48 @@ def _recipe(file: str, name: str) -> dict[str, Any]:
 class CommandParser(argparse.ArgumentParser):
     """argparse's own, whose errors are one line and which takes no shortened options (`--month` is not `--months`)."""
 
+    add_options: "Callable[[Any], None] | None" = None  # read from other files, so only when they are needed
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **settings})
 
+    def with_options(self) -> "CommandParser":
+        """Return itself, complete."""
+        add, self.add_options = self.add_options, None
+        if add is not None:
+            add(self)
+        return self
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, with all options."""
+        self.with_options()
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
+        """Print one line and exit."""
         print(f"{_program(self.prog)}: error: {message} (see: {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+    """All commands."""
     parser = CommandParser(prog="spacetime", description="Sentence embeddings that know when and where.", epilog=_START)
     parser.add_argument("--version", action="version", version=f"spacetime {__version__}")
     _add_debug(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     data = _group(commands, "data", "look at a corpus")
-    _check_options(add_command(data, "check", _data_check))
+    add_command(data, "check", _data_check, _check_options)
     train = _group(commands, "train", "train a model: stage 1 on sentences, stage 2 on pairs; or a plain encoder")
-    _stage1_options(add_command(train, "stage1", _train_stage1, _SEVERAL.format("stage1")))
-    _stage2_options(add_command(train, "stage2", _train_stage2, _SEVERAL.format("stage2")))
-    _plain_options(add_command(train, "plain", _train_plain, _SEVERAL.format("plain")))
-    _encode_options(add_command(commands, "encode", _encode))
-    _locate_options(add_command(commands, "locate", _locate))
-    _index_options(add_command(commands, "index", _index))
-    _search_options(add_command(commands, "search", _search))
-    _evaluate_options(add_command(commands, "evaluate", _evaluate))
-    _sts_options(add_command(commands, "sts", _sts))
-    _run_options(add_command(commands, "run", _run_corpus))
+    add_command(train, "stage1", _train_stage1, _stage1_options, _SEVERAL.format("stage1"))
+    add_command(train, "stage2", _train_stage2, _stage2_options, _SEVERAL.format("stage2"))
+    add_command(train, "plain", _train_plain, _plain_options, _SEVERAL.format("plain"))
+    add_command(commands, "encode", _encode, _encode_options)
+    add_command(commands, "locate", _locate, _locate_options)
+    add_command(commands, "index", _index, _index_options)
+    add_command(commands, "search", _search, _search_options)
+    add_command(commands, "evaluate", _evaluate, _evaluate_options)
+    add_command(commands, "sts", _sts, _sts_options)
+    add_command(commands, "run", _run_corpus, lambda parser: _of_the_course().add_options(parser))
     return parser
 
 
@@ -1086,13 +948,14 @@ def _group(commands: Any, name: str, purpose: str) -> Any:
     return group.add_subparsers(metavar="COMMAND", required=True)
 
 
-def add_command(commands: Any, name: str, run: Any, after: str = "") -> Any:
+def add_command(commands: Any, name: str, run: Any, options: Any = None, after: str = "") -> Any:
     """A command that does something; the docstring of `run` is its help: the purpose, then examples and more."""
     purpose, _, rest = str(inspect.getdoc(run)).partition("\n\n")
     short = purpose[0].lower() + purpose[1:].rstrip(".")
     epilog = "\n\n".join(filter(None, (rest, after)))
     command = commands.add_parser(name, help=short, description=purpose, epilog=epilog)
     command.set_defaults(run=run, parser=command)
+    command.add_options = options
     _add_debug(command)
     return command
 
@@ -1102,12 +965,12 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-_CORPUS_HELP = ".csv, .tsv, .jsonl, .json, .txt or .parquet, each also .gz or in a .zip; or hub:owner/name[:split]"
+CORPUS_HELP = ".csv, .tsv, .jsonl, .json, .txt or .parquet, each also .gz or in a .zip; or hub:owner/name[:split]"
 _MODEL_HELP = "folder of a trained model, 'released' (default) or 'plain'"
 
 
-def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    """How a file is read: the same for every command that reads one, handed on by `_reading`.
+def add_reading_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """How a file is read: the same for every command that reads one, handed on by `reading_arguments`.
 
     Returns the group, for what else a command can be told about its corpus.
     """
@@ -1127,7 +990,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> "argparse._Argument
 def _add_corpus_options(parser: argparse.ArgumentParser, every_row: bool = False) -> None:
     """What a command that reads a corpus can be told about it; one that needs `every_row` may leave none out."""
     parser.set_defaults(outside="reject", strict=every_row, rejects=None)
-    group = _add_reading_options(parser)
+    group = add_reading_options(parser)
     group.add_argument("--months", metavar="FIRST..LAST", help="2017-01..2021-12 (default: the model's, or as found)")
     group.add_argument("--regions", metavar="A,B,...", help="UK,US,AUS,CAN (default: the model's, or as found)")
     if not every_row:
@@ -1169,13 +1032,13 @@ def _add_training_options(parser: Any, recipe: Mapping[str, Any], leave: Sequenc
 
 
 def _check_options(check: argparse.ArgumentParser) -> None:
-    check.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
+    check.add_argument("corpus", metavar="FILE", help=CORPUS_HELP)
     _add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _stage1_options(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    stage.add_argument("corpus", metavar="CORPUS", help=CORPUS_HELP)
     group = stage.add_argument_group("model")
     add_parameters(group, "model/modeling.py SpaceTimeConfig", f"{MODEL} max_length")
     add_parameters(group, FROM_PLAIN, "weights=DIR")
@@ -1185,7 +1048,7 @@ def _stage1_options(stage: argparse.ArgumentParser) -> None:
 
 
 def _stage2_options(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    stage.add_argument("corpus", metavar="CORPUS", help=CORPUS_HELP)
     start = "the model to start from, stage 1's DIR/model"
     stage.add_argument("--from", dest="start", required=True, metavar="DIR", help=start)
     _add_pair_options(stage)
@@ -1199,9 +1062,8 @@ def _plain_options(plain: argparse.ArgumentParser) -> None:
     group.add_argument("--config", required=True, metavar="FILE", help='data_config.json: "name", "lines", "weight"')
     group.add_argument("--data", metavar="DIR", help="folder of the files it names (default: its own)")
     add_parameters(group, MIXTURE, " ".join(parameters(MIXTURE)))
-    add_parameters(
-        plain.add_argument_group("loss"), LOSS, " ".join(parameters(LOSS)), _recipe("plain.py", "PLAIN_LOSS")
-    )
+    losses = plain.add_argument_group("loss")
+    add_parameters(losses, LOSS, " ".join(parameters(LOSS)), _recipe("plain.py", "PLAIN_LOSS"))
     start = "BERT to start from (default: all-MiniLM-L6-v2, trained already)"
     plain.add_argument("--from", dest="start", metavar="DIR", help=start)
     add_parameters(plain, "model/modeling.py SpaceTimeConfig", "max_length")
@@ -1240,12 +1102,12 @@ def _locate_options(locate: argparse.ArgumentParser) -> None:
     locate.add_argument("--top", type=int, default=4, help="months and regions to show (default: 4)")
     locate.add_argument("--json", action="store_true", help="print JSON")
     locate.set_defaults(months=None, regions=None, outside="reject", strict=True, rejects=None)
-    _add_reading_options(locate)
+    add_reading_options(locate)
 
 
 def _index_options(index: argparse.ArgumentParser) -> None:
     index.set_defaults(way_on=BEGINS_ANEW)
-    index.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    index.add_argument("corpus", metavar="CORPUS", help=CORPUS_HELP)
     index.add_argument("--model", metavar="DIR", help=_MODEL_HELP)
     index.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder; an index there is replaced")
     add_parameters(index, "search.py SpaceTimeIndex build", "batch_size")
@@ -1272,7 +1134,7 @@ def _search_options(search: argparse.ArgumentParser) -> None:
 
 def _evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("model", metavar="MODEL", help="folder of a trained model, 'released' or 'plain'")
-    evaluate.add_argument("corpus", metavar="CORPUS", help=_CORPUS_HELP)
+    evaluate.add_argument("corpus", metavar="CORPUS", help=CORPUS_HELP)
     evaluate.add_argument("--sts", metavar="FILE", help="the STS benchmark's test file (sentence1, sentence2, score)")
     add_parameters(evaluate, "evaluation/report.py evaluate", "max_sentences")
     exclude = "leave rows out of locate where one of these columns says yes (almanac: names_month,names_place)"
@@ -1288,30 +1150,6 @@ def _sts_options(sts: argparse.ArgumentParser) -> None:
     sts.add_argument("model", metavar="MODEL", nargs="+", help="folders of models, 'released' or 'plain'")
     sts.add_argument("--task", action="append", required=True, metavar="NAME=FILE", help="may be given again")
     sts.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _run_options(own: argparse.ArgumentParser) -> None:
-    own.set_defaults(way_on="the same command goes on from the newest checkpoint, if there is one yet")
-    own.add_argument("corpus", metavar="FILE", help=_CORPUS_HELP)
-    own.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for model/, report.html, map.html and numbers"
-    )
-    own.add_argument(
-        "--profile",
-        choices=("quick", "full"),
-        default="quick",
-        help="quick: 150 steps on 3,000 rows, some 3 minutes on 2 cores (default); full: 1,200 steps on 50,000 rows",
-    )
-    own.add_argument("--steps", type=int, metavar="N", help="steps of training, in place of the profile's")
-    own.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw but the split's (default: 0)")
-    own.add_argument("--resume", action="store_true", help="go on where the same run was stopped")
-    own.add_argument("--overwrite", action="store_true", help="delete an earlier run in DIR first")
-    group = _add_reading_options(own)
-    group.add_argument("--months", metavar="FIRST..LAST", help="leave rows of other months out (default: as found)")
-    group.add_argument(
-        "--regions", metavar="A,B,...", help="leave rows of others out (default: those of at least 20 rows)"
-    )
-    group.add_argument("--strict", action="store_true", help="stop with an error at the first bad row")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> It
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
-                yield from commands(below, (*words, name))
+                yield from commands(below.with_options(), (*words, name))
             return
         options.append(" ".join(action.option_strings) or action.dest)
     yield " ".join(words), sorted(options)

@@ -44,8 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run lesson 12 on the corpus that the options name; where nothing can be learned from it, say what works."""
+    from course.own.rows import NothingToLearn
     from course.own.running import run_corpus
-    from spacetime.training.own import NothingToLearn
 
     options.any_spelling = True
     words = _reading_words(options)

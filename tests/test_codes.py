@@ -1,5 +1,7 @@
 """Codes beside a plain vector: their cosines are the labels of stage 2, without training."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def encoder() -> SpaceTimeEncoder:
 
 
 def joined(
-    encoder: SpaceTimeEncoder, months: list[str] | None = None, regions: list[str] | None = None, **dials: float
+    encoder: SpaceTimeEncoder, months: list[str] | None = None, regions: list[str] | None = None, **dials: Any
 ) -> np.ndarray:
     """The texts' plain vectors with codes beside them."""
     month_ids = ids_for_each(encoder.months, months, 2, "months")
@@ -46,7 +48,7 @@ def test_without_context_cosines_are_the_plain_models(encoder: SpaceTimeEncoder)
 
 
 def test_a_time_scale_parts_neighbouring_months(encoder: SpaceTimeEncoder) -> None:
-    def next_month(**scale: float) -> float:
+    def next_month(**scale: Any) -> float:
         first, second = joined(encoder, ["2019-01", "2019-02"], **scale)
         return float(first @ second)
 

@@ -163,14 +163,14 @@ class PackedModel:
             changes = dict(conditioning.low_rank.items())
             names = ("query", "key", "value")
             weights, biases = zip(*(_merged(getattr(attention, n), changes.get(n), amount) for n in names), strict=True)
-            scaled = [torch.cat((part[0] * attention.scaling, *part[1:])) for part in (weights, biases)]
+            weight, bias = (torch.cat((part[0] * attention.scaling, *part[1:])) for part in (weights, biases))
             both = layer.conditioning
             inner = _merged(layer.intermediate.dense, None if both is None else both.inner, amount)
             outer = _merged(layer.output.dense, None if both is None else both.outer, amount)
             dense = layer.attention.output.dense
             layers.append(
                 _Layer(
-                    projected=_Linear(*scaled, self.dtype),
+                    projected=_Linear(weight, bias, self.dtype),
                     attended=_Linear(dense.weight, dense.bias, self.dtype),
                     attention_norm=_norm(layer.attention.output.LayerNorm, self.dtype),
                     inner=_Linear(*inner, self.dtype, gelu=True),

@@ -440,10 +440,7 @@ def check_encoder(encoder: Any) -> None:
 
 
 def encoder_fingerprint(encoder: SpaceTimeEncoder) -> str:
-    """Return a SHA-256 of what decides an encoder's embeddings: its configuration, its word pieces, its weights.
-
-    The path, the device, the precision and the version of transformers do not enter.
-    """
+    """SHA-256 of what decides an encoder's embeddings (configuration, word pieces, weights), wherever it computes."""
     config = encoder.model.config.to_dict()
     for name in ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version"):
         config.pop(name, None)

@@ -51,8 +51,7 @@ def can_be_packed(model: SpaceTimeMiniLM) -> bool:
 class PackedModel:
     """A `SpaceTimeMiniLM` in evaluation mode, on the processor and in float32, ready to embed many sentences.
 
-    With the `dtype` bfloat16 weights and what passes between the layers are of it; sums inside a product, softmax and
-    layer norm keep float32.
+    In bfloat16, sums inside a product, softmax and layer norm keep float32.
     """
 
     def __init__(

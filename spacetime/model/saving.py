@@ -10,9 +10,8 @@
 `training.json`, `metrics.json`     how it was trained and measured, where that is known
 ==================================  =================================================================================
 
-The released model is shipped as a small change of the public weights instead (`benchmarks.release` writes it):
-`config.json`, with the name and SHA-256 of the weights it changes, and `delta.safetensors` in float16. A weight of the
-backbone that was trained is stored there as its difference, one that was frozen not at all, everything new as it is.
+The released model is shipped as a small change of the public weights (`benchmarks.release` writes it): `config.json`,
+with the weights' name and SHA-256, and `delta.safetensors`, in float16, with the differences and all that is new.
 """
 
 import json

@@ -103,11 +103,9 @@ class SpaceTimeModule(InputModule):
         max_length: int | None = None,
         **kwargs: Any,
     ) -> dict[str, Tensor]:
-        """Inputs, mixed as they come, to what `forward` takes.
+        """Inputs, mixed as they come, to what `forward` takes; ValueError names a wrong one, or an unknown label.
 
-        `month` and `region` are for inputs that say none themselves; `prompt` is put before every text; `max_length`
-        stands in for `max_seq_length`. ValueError names an input without a text or with an unknown field, and a label
-        that the model does not know.
+        `month` and `region` are for inputs that say none themselves; `max_length` stands in for `max_seq_length`.
         """
         month, region = month_label(month), region_label(region)
         texts, months, regions = zip(*(self.fields(item) for item in inputs), strict=True)

@@ -32,10 +32,9 @@ Batch = dict[str, Tensor]
 class Batches(Protocol):
     """What the training loop reads: `batches[step]` for any step, `len(batches)` steps an epoch.
 
-    Those on which several processes can train together also have a method `share(step, process, processes)`: what one
-    of them takes of `batches[step]`, every `processes`-th row from its own number on. Losses that are means over rows
-    find there, under `..._count`, what to divide their sums by, so that the mean of the processes' losses is the loss
-    of the whole batch.
+    Where several processes can train together there is a method `share(step, process, processes)`, too: every
+    `processes`-th row of `batches[step]` from the process's own number on. Losses that are means over rows find there,
+    under `..._count`, what to divide their sums by, so that their mean over the processes is that of the whole batch.
     """
 
     def __len__(self) -> int: ...
@@ -75,17 +74,10 @@ class BatchPlan:
 
 
 class Planned:
-    """Rows of a data set that a plan deals out.
+    """Rows of a data set that a plan deals out; the same seed gives the same batches, masks and hidden contexts.
 
-    Parameters
-    ----------
-    encoder
-        Its tokenizer, months and regions are used.
-    batch_size, seed
-        The same seed gives the same batches, masks and hidden contexts.
-    hide_month, hide_region
-        Probability with which a month or a region is hidden from the model's inputs (never from the labels of stage 1):
-        context dropout, so that the heads learn to infer them.
+    `hide_month` and `hide_region` are the probability with which a month or a region is hidden from the model's inputs
+    (never from the labels of stage 1): context dropout, so that the heads learn to infer them.
     """
 
     def __init__(
@@ -207,10 +199,7 @@ class PairBatches(Planned):
 
 
 def _own_rows(count: int, process: int, processes: int) -> tuple[Tensor, float]:
-    """A process's rows of `count`, and by what the number of all labels is divided for it.
-
-    For one without a row in a small last batch it is the first row, of an infinite number: loss and gradient are 0.
-    """
+    """A process's rows, and what the number of labels is divided by; without any the first one, of infinitely many."""
     if process < count:
         return torch.arange(process, count, processes), processes
     return torch.zeros(1, dtype=torch.long), 0.0

@@ -23,6 +23,9 @@ from spacetime.training.processes import count_processes, over_processes, rows_o
 class ContrastiveLoss:
     """Cross entropy of the true pairs against all pairs of the batch, over scaled cosines.
 
+    Hard negatives, where rows have some, are wrong answers for every row, as are those of all processes; the mean of
+    the processes' losses is the loss of the whole batch (`spacetime.training.mixture.MixtureBatches`).
+
     Parameters
     ----------
     scale
@@ -37,10 +40,6 @@ class ContrastiveLoss:
     chunk
         Texts embedded at a time, to save memory (gradient caching). None embeds all at once.
 
-    Notes
-    -----
-    Hard negatives, where rows have some, are wrong answers for every row, as are those of all processes; the mean of
-    the processes' losses is the loss of the whole batch (`spacetime.training.mixture.MixtureBatches`).
     """
 
     scale: float = 20.0

@@ -34,9 +34,8 @@ def fit_locator(
 ) -> dict[str, float]:
     """Fit `encoder.model.locator` in place; a few seconds once the plain embeddings are there.
 
-    The data sets have columns text, month, region; a missing label is left out of its own loss. On `validation` one
-    temperature for months and one for regions are chosen, so that probabilities mean what they say; what the logits
-    were divided by is returned.
+    The data sets have columns text, month, region; a missing label is left out of its own loss. On `validation` a
+    temperature for months and one for regions are chosen and returned, so that probabilities mean what they say.
     """
     locator = encoder.model.locator
     if locator is None:
@@ -85,10 +84,7 @@ def _fit(locator: Locator, rows: "_Located", epochs: int, seed: int) -> None:
 
 
 def inverse_document_frequency(pieces: list[list[int]], vocabulary: int) -> Tensor:
-    """Smoothed inverse document frequency of every word piece, (vocabulary,); 0 for one seen in fewer than two texts.
-
-    The first and the last piece of a text, [CLS] and [SEP], are 0, too.
-    """
+    """Smoothed inverse document frequency of word pieces; 0 for [CLS], [SEP], and what fewer than two texts have."""
     seen = np.zeros(vocabulary)
     for ids in pieces:
         seen[np.unique(ids[1:-1])] += 1

@@ -218,8 +218,8 @@ def train(
 def weights_only(model: SpaceTimeMiniLM) -> Iterator[None]:
     """Undo whatever else than weights is changed inside, also after an error or Ctrl-C.
 
-    Undone are which parameters are frozen, gradients, training mode, dropout, the way attention is computed, what is
-    hung on modules (accelerate wraps `forward` and leaves marks), and the state of torch's random numbers.
+    That is what is frozen, gradients, training mode, dropout, the way attention is computed, what is hung on modules
+    (accelerate wraps `forward` and leaves marks), and the state of torch's random numbers.
     """
     modules = [(module, dict(vars(module))) for module in model.modules()]
     parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
@@ -391,10 +391,7 @@ def prepare_output(output: Path, resume: bool, overwrite: bool) -> None:
 
 
 class TrainingLog:
-    """`log.jsonl`, a line for each step and each evaluation, and TensorBoard's files, if asked for.
-
-    What a killed run logged after its last checkpoint is run again, so it is logged again.
-    """
+    """`log.jsonl`, a line for each step and evaluation, and TensorBoard's files; what is run again is logged again."""
 
     def __init__(self, output: Path, start: int, tensorboard: bool) -> None:
         self.output = output

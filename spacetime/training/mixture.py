@@ -111,10 +111,7 @@ def read_row(value: Any, random: np.random.Generator, most_negatives: int = 1) -
 
     Examples
     --------
-    >>> random = np.random.default_rng(0)
-    >>> read_row(["How high is it?", "Ten metres."], random)
-    Row(first='How high is it?', second='Ten metres.', negatives=())
-    >>> read_row({"query": "height", "pos": ["Ten metres."], "neg": ["Ten years."]}, random)
+    >>> read_row({"query": "height", "pos": ["Ten metres."], "neg": ["Ten years."]}, np.random.default_rng(0))
     Row(first='height', second='Ten metres.', negatives=('Ten years.',))
     """
     negatives: list[Any] = []

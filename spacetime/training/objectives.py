@@ -59,14 +59,9 @@ def stage2_loss(model: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
 class JointLoss:
     """The joint recipe's loss on a batch of `spacetime.training.joint.JointBatches`: terms, weighted and added.
 
-    Parameters
-    ----------
-    cosines
-        Weight of the mean squared error of all cosines between embedded sentences to their targets: stage 2, with every
-        pair of the batch instead of one pair a row. In shared contexts the target is the plain model's cosine (up to
-        a constant), so this term also keeps meaning.
-    words
-        Weight of the masked-LM cross entropy.
+    `cosines` weighs the mean squared error of all cosines between embedded sentences to their targets: stage 2, with
+    every pair of the batch instead of one pair a row. In shared contexts the target is the plain model's cosine, up to
+    a constant, so this term also keeps meaning. `words` weighs the masked-LM cross entropy.
     """
 
     cosines: float = 30.0

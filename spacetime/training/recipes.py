@@ -93,11 +93,9 @@ def train_stage2(
     Parameters
     ----------
     pairs, validation
-        As `spacetime.corpus.build_pairs` makes them.
+        As `build_pairs` makes them, with the same `recipe`.
     encoder
         Trained in place; usually what stage 1 left.
-    recipe
-        The one the pairs were built with.
     output, options, **run
         As in stage 1.
     """

@@ -42,8 +42,8 @@ def find_plain_weights(path: str | Path | None = None, sha256: str | None = PLAI
     """Folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors), checked.
 
     `path` is a folder to take instead of the installed package or the hub, `sha256` what `model.safetensors` must hash
-    to; None takes any BERT-like weights in `path`, `pytorch_model.bin` too. FileNotFoundError says which command installs
-    the weights, ValueError that the file is not the official one.
+    to; None takes any BERT-like weights in `path`, `pytorch_model.bin` too. FileNotFoundError says which command
+    installs the weights, ValueError that the file is not the official one.
     """
     folder = Path(path) if path is not None else _packaged_folder() or _hub_folder()
     weights = folder / WEIGHTS_FILE

@@ -35,14 +35,19 @@ def number_of(path: Path) -> str:
 
 EXERCISES = [exercise for path in MODULES for exercise in module(number_of(path)).EXERCISES]
 WRITTEN = [(lesson.name.split("_")[0], one) for lesson in lesson_files(NOTEBOOKS) for one in read_exercises(lesson)]
+LEARNERS = pytest.mark.parametrize(("number", "written"), WRITTEN, ids=[f"{n}-{one.name}" for n, one in WRITTEN])
 
 
 def named(exercise: Exercise) -> str:
     return f"{exercise.lesson}-{exercise.name}"
 
 
-def function_of(source: str, name: str) -> Callable[..., Any]:
+def function_of(source: str, name: str, number: str = "", before: int = 0) -> Callable[..., Any]:
+    """What a source defines, in a notebook that has a lesson's solutions up to exercise `before` above it."""
     space: dict[str, Any] = {}
+    for lesson, one in WRITTEN:
+        if lesson == number and one.number < before:
+            exec(one.solution.source, space)
     exec(source, space)
     function: Callable[..., Any] = space[name]
     return function
@@ -68,16 +73,16 @@ def test_an_exercise_knows_three_mistakes_or_more(exercise: Exercise) -> None:
     assert len(exercise.mistakes) >= 3
 
 
-@pytest.mark.parametrize(("number", "written"), WRITTEN, ids=[f"{number}-{one.name}" for number, one in WRITTEN])
+@LEARNERS
 def test_a_solution_passes(number: str, written: WrittenExercise, capsys: pytest.CaptureFixture[str]) -> None:
-    module(number).check(function_of(written.solution.source, written.name))
+    module(number).check(function_of(written.solution.source, written.name, number, written.number))
     assert capsys.readouterr().out.startswith("passed: ")
 
 
-@pytest.mark.parametrize(("number", "written"), WRITTEN, ids=[f"{number}-{one.name}" for number, one in WRITTEN])
+@LEARNERS
 def test_a_stub_says_that_nothing_is_written_yet(number: str, written: WrittenExercise) -> None:
-    with pytest.raises(NotImplementedError, match=f"exercise {written.number}: write this function"):
-        module(number).check(function_of(written.stub, written.name))
+    with pytest.raises(NotImplementedError, match=f"exercise {written.number}: write this (function|class)"):
+        module(number).check(function_of(written.stub, written.name, number, written.number))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=number_of)
@@ -88,19 +93,21 @@ def test_lesson_and_package_have_the_same_exercises(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lesson", lesson_files(NOTEBOOKS), ids=lambda path: path.stem)
-def test_a_lesson_has_two_to_four_exercises(lesson: Path) -> None:
-    assert 2 <= len(read_exercises(lesson)) <= 4
+def test_a_lesson_has_two_to_five_exercises(lesson: Path) -> None:
+    assert 2 <= len(read_exercises(lesson)) <= 5
 
 
 @pytest.mark.parametrize("lesson", lesson_files(NOTEBOOKS), ids=lambda path: path.stem)
-def test_a_solution_takes_no_name_that_the_lesson_uses_after_it(lesson: Path) -> None:
+def test_a_solution_takes_no_name_that_the_lesson_uses_after_it_where_the_exercises_have_other_cells(
+    lesson: Path,
+) -> None:
     cells = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
     taken: set[str] = set()
     for cell in cells:
-        tree = ast.parse(cell.source)
-        if "solution" in cell.metadata.get("tags", []):
-            taken |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        elif "import check" not in cell.source:
+        tree, tags = ast.parse(cell.source), cell.metadata.get("tags", [])
+        if "solution" in tags:
+            taken |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        elif "given" not in tags and "check" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}:
             assert taken & {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} == set()
 
 
@@ -279,6 +286,23 @@ def test_a_view_lets_many_answers_be_right(capsys: pytest.CaptureFixture[str]) -
     assert "the result is 'north', which is not of the kind of 1" in diagnosis(length, lambda n: "north")
 
 
+def test_a_class_is_tried_by_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    class Adder:
+        def __init__(self, n: int) -> None:
+            self.n = n
+
+        def add(self, m: int) -> int:
+            return self.n + m
+
+    built = Exercise("00", Adder, {"two": (2, 3)}, "built", (), run=lambda answer, n, m: answer(n).add(m))
+    built.check(Adder)
+    assert "passed" in capsys.readouterr().out
+    wrong = type("Adder", (Adder,), {"add": lambda self, m: self.n * m})
+    assert diagnosis(built, wrong) == "Adder: the result is 6, not 5 (case: two)"
+    with pytest.raises(AssertionError, match="raised AttributeError: .*has no attribute 'add'"):
+        built.check(type("Adder", (), {"__init__": lambda self, n: None}))
+
+
 def test_a_function_of_another_name_is_told_the_names() -> None:
     with pytest.raises(ValueError, match="no exercise asks for 'broken'; this lesson's ask for halves"):
         Checks((TOY,))(broken)
@@ -320,6 +344,32 @@ def test_a_stub_of_a_function_without_docstring_is_cut_at_its_body(tmp_path: Pat
     ]
 
 
+def test_a_stub_of_a_class_keeps_its_methods_without_their_bodies(tmp_path: Path) -> None:
+    solution = (
+        'class Halves(nn.Module):\n    """Halved."""\n\n    def __init__(self):\n        super().__init__()\n\n'
+        '    def forward(self, x):\n        """Each."""\n        return x / 2'
+    )
+    (one,) = read_exercises(write(tmp_path, solution=solution, check="check(Halves)"))
+    raised = 'raise NotImplementedError("exercise 1: write this class, then run the check")'
+    expected = ["class Halves(nn.Module):", '    """Halved."""', "", "    def __init__(self):", f"        {raised}"]
+    expected += ["", "    def forward(self, x):", '        """Each."""', f"        {raised}"]
+    assert one.stub.splitlines() == expected
+
+
+def test_given_cells_stand_in_the_generated_notebook_without_outputs_in_the_lessons_order(tmp_path: Path) -> None:
+    lesson = write(tmp_path)
+    notebook = nbformat.read(lesson, as_version=4)
+    given = {"tags": ["given"]}
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell("Here is a number.", id="e", metadata=given))
+    output = nbformat.v4.new_output("stream", text="2")
+    notebook.cells.append(nbformat.v4.new_code_cell("halves(4)", id="f", metadata=given, outputs=[output]))
+    notebook.cells.append(nbformat.v4.new_code_cell("plot()", id="g"))
+    nbformat.write(notebook, lesson)
+    cells = json.loads(exercise_notebook(lesson) or "")["cells"]
+    assert [cell["id"] for cell in cells] == ["00-exercises", "e", "b", "c-stub", "d", "c", "f"]
+    assert cells[-1]["outputs"] == []
+
+
 def test_writing_twice_changes_nothing_and_a_lesson_without_exercises_has_no_notebook(tmp_path: Path) -> None:
     write(tmp_path)
     assert [path.name for path in write_exercises(tmp_path)] == ["00_first.ipynb"]
@@ -341,7 +391,7 @@ def test_a_learners_copy_is_left_as_it_is(tmp_path: Path) -> None:
     [
         ({"text": "### Exercise 1: Halves\n\nNo rating."}, "00_first.ipynb, cell c: a solution needs a text before it"),
         ({"text": TEXT.replace("Exercise 1", "Exercise 2")}, "this is exercise 1, but its heading says 2"),
-        ({"solution": "x = 1"}, "a solution defines one function, not 0"),
+        ({"solution": "x = 1"}, "a solution defines one function or class, not 0"),
         ({"check": "halves(3)"}, "the cell after a solution must be its check, with check(halves)"),
     ],
 )

@@ -55,7 +55,7 @@ class Exercise:
     lesson
         Its number, two digits.
     right
-        The right answer; its name is the name that the learner's function has.
+        The right answer; its name is the name that the learner's function (or class) has.
     cases
         What the function is run on: a few words and the arguments.
     passed
@@ -66,6 +66,8 @@ class Exercise:
         What is compared where many answers are right: of result and arguments.  None for the result itself.
     tolerance
         Relative and absolute, in which results agree.
+    run
+        How an answer is tried on a case, of answer and arguments; None calls it.  A class is built first, then used.
     """
 
     lesson: str
@@ -75,10 +77,11 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     view: Callable[..., Any] | None = None
     tolerance: float = 1e-5
+    run: Callable[..., Any] | None = None
 
     @property
     def name(self) -> str:
-        """The name of the function that is asked for."""
+        """The name of the function or class that is asked for."""
         return self.right.__name__
 
     def check(self, answer: Callable[..., Any]) -> None:
@@ -116,7 +119,7 @@ class Exercise:
         __tracebackhide__ = True
         own = copy.deepcopy(arguments)
         try:
-            result = function(*own)
+            result = function(*own) if self.run is None else self.run(function, *own)
         except NotImplementedError:
             raise
         except Exception as error:

@@ -1,9 +1,10 @@
 """Exercise notebooks, generated from the lessons: each solution is taken out and folded away below its check.
 
 In a lesson an exercise is three cells in a row: text under a heading ``### Exercise N: title`` with difficulty and
-minutes, a code cell tagged ``solution`` that defines one function, and a code cell that checks it.  The generated
-notebook has the text, a stub that raises NotImplementedError, the check, and the solution in a folded ``<details>``.
-Its stored form follows from the lesson alone, so a test can tell when it is out of date.
+minutes, a code cell tagged ``solution`` that defines one function or one class, and a code cell that checks it.  The
+generated notebook has the text, a stub that raises NotImplementedError, the check, and the solution in a folded
+``<details>``, and between them the lesson's cells tagged ``given``, which use what the learner has written.  Its stored
+form follows from the lesson alone, so a test can tell when it is out of date.
 """
 
 import ast
@@ -17,7 +18,7 @@ import nbformat
 from course.refreshing import LESSON_METADATA
 from course.running import lesson_files
 
-SOLUTION = "solution"
+SOLUTION, GIVEN = "solution", "given"  # tags
 _HEADING = re.compile(r"### Exercise (\d+): (.+)\n")
 _RATING = re.compile(r"\*Difficulty ([1-5]) of 5, about (\d+) minutes\.\*")
 
@@ -30,21 +31,18 @@ class WrittenExercise:
     title: str
     difficulty: int
     minutes: int
-    name: str  # of the function
+    name: str  # of the function or class
     text: Any  # cells of the notebook
     solution: Any
     check: Any
 
     @property
     def stub(self) -> str:
-        """The solution's code without its function's body."""
-        source = self.solution.source
-        (function,) = _functions(source)
-        first = function.body[0]
-        documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-        kept = source.splitlines()[: (first.end_lineno if documented else first.lineno - 1)]
-        message = f"exercise {self.number}: write this function, then run the check"
-        return "\n".join([*kept, f'    raise NotImplementedError("{message}")'])
+        """The solution's code without the bodies of its function, or of its class's methods."""
+        (written,) = _definitions(self.solution.source)
+        lines = self.solution.source.splitlines()
+        kind = "class" if isinstance(written, ast.ClassDef) else "function"
+        return "\n".join(_hollow(written, lines, 0, f"exercise {self.number}: write this {kind}, then run the check"))
 
 
 def read_exercises(lesson: Path) -> list[WrittenExercise]:
@@ -53,8 +51,8 @@ def read_exercises(lesson: Path) -> list[WrittenExercise]:
     Raises
     ------
     ValueError
-        A solution without its text or check, without difficulty and minutes, with more or less than one function, or
-        numbers that do not run 1, 2, ...
+        A solution without its text or check, without difficulty and minutes, with more or less than one function or
+        class, or numbers that do not run 1, 2, ...
     """
     cells = nbformat.read(lesson, as_version=4).cells
     found: list[WrittenExercise] = []
@@ -69,9 +67,11 @@ def read_exercises(lesson: Path) -> list[WrittenExercise]:
                 f"{where}: a solution needs a text before it with '### Exercise N: title' and "
                 "'*Difficulty D of 5, about M minutes.*'"
             )
-        names = [function.name for function in _functions(cell.source)]
+        names = [definition.name for definition in _definitions(cell.source)]
         if len(names) != 1:
-            raise ValueError(f"{where}: a solution defines one function, not {len(names)} ({', '.join(names)})")
+            raise ValueError(
+                f"{where}: a solution defines one function or class, not {len(names)} ({', '.join(names)})"
+            )
         if check is None or check.cell_type != "code" or f"check({names[0]})" not in check.source:
             raise ValueError(f"{where}: the cell after a solution must be its check, with check({names[0]})")
         number = int(heading[1])
@@ -88,21 +88,28 @@ def exercise_notebook(lesson: Path) -> str | None:
     exercises = read_exercises(lesson)
     if not exercises:
         return None
-    title = nbformat.read(lesson, as_version=4).cells[0].source.strip().splitlines()[0].lstrip("# ")
+    lesson_cells = nbformat.read(lesson, as_version=4).cells
+    title = lesson_cells[0].source.strip().splitlines()[0].lstrip("# ")
     minutes = sum(exercise.minutes for exercise in exercises)
+    what = "class and function" if any("\nclass " in f"\n{exercise.stub}" for exercise in exercises) else "function"
     cells = [
         _cell(
             "markdown",
             f"{lesson.name.split('_')[0]}-exercises",
             f"# {title}: exercises\n\n"
             f"{len(exercises)} exercises on [the lesson](../{lesson.name}), about {minutes} minutes. Write each "
-            "function where it raises `NotImplementedError` and run the check below it: it passes, or says what is "
+            f"{what} where it raises `NotImplementedError` and run the check below it: it passes, or says what is "
             "wrong. Hints and solutions are folded.\n\n"
             "Work on a copy (in JupyterLab: right-click the file, *Duplicate*): `python -m course exercises` writes "
             "this file anew, and leaves copies as they are.",
         )
     ]
-    for exercise in exercises:
+    at = {exercise.text.id: exercise for exercise in exercises}
+    for cell in lesson_cells:
+        if GIVEN in cell.metadata.get("tags", []):
+            cells.append(_cell(cell.cell_type, cell.id, cell.source))
+        if not (exercise := at.get(cell.id)):
+            continue
         own = exercise.solution.id
         folded = f"<details><summary>Solution</summary>\n\n```python\n{exercise.solution.source}\n```\n\n</details>"
         cells += [
@@ -142,8 +149,21 @@ def write_exercises(notebooks: Path) -> list[Path]:
     return changed
 
 
-def _functions(source: str) -> list[ast.FunctionDef]:
-    return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+def _definitions(source: str) -> list[ast.FunctionDef | ast.ClassDef]:
+    return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+def _hollow(node: ast.FunctionDef | ast.ClassDef, lines: list[str], start: int, message: str) -> list[str]:
+    """Lines of a source from `start` to the end of a definition, its statements replaced by one that raises."""
+    first = node.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    kept = lines[start : (first.end_lineno if documented else first.lineno - 1)]
+    if isinstance(node, ast.FunctionDef):
+        return [*kept, " " * first.col_offset + f'raise NotImplementedError("{message}")']
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef):
+            kept += ["", *_hollow(method, lines, method.lineno - 1, message)]
+    return kept
 
 
 def _cell(kind: str, name: str, source: str) -> Any:

@@ -116,6 +116,14 @@ EXERCISES = (
             ),
             Mistake("the gate is inside the sigmoid: closed, it would still let half through", _gate_inside),
             Mistake(
+                "the gate is left out; the share times the value is multiplied by it",
+                lambda query, key, value, gate: torch.sigmoid(query @ key / math.sqrt(len(query))) * value,
+            ),
+            Mistake(
+                "this is the share of the empty token; the prefix's own is sigmoid(score), not 1 - sigmoid(score)",
+                lambda query, key, value, gate: gate * torch.sigmoid(-query @ key / math.sqrt(len(query))) * value,
+            ),
+            Mistake(
                 "the share times the key; what is added is the value",
                 lambda query, key, value, gate: gate * torch.sigmoid(query @ key / math.sqrt(len(query))) * key,
             ),

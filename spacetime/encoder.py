@@ -103,6 +103,11 @@ class SpaceTimeEncoder:
         """Where the model's weights are, and its computing is done."""
         return self.model.device
 
+    def to(self, device: str | torch.device | None) -> "SpaceTimeEncoder":
+        """Move the model to a device, None for a GPU where there is one, and return the encoder itself."""
+        self.model.to(usable_device(device))  # type: ignore[arg-type]
+        return self
+
     @classmethod
     def load(
         cls, path_or_name: str | Path | None = None, device: str | torch.device | None = None
@@ -335,6 +340,8 @@ class SpaceTimeEncoder:
         self,
         sentences: str | Iterable[str],
         *,
+        months: Any = None,
+        regions: Any = None,
         batch_size: int = 64,
         show_progress: bool | None = None,
     ) -> Location:
@@ -348,7 +355,16 @@ class SpaceTimeEncoder:
         ----------
         sentences, batch_size, show_progress
             As in `encode`.
+        months, regions
+            What is known after all, as in `encode`; for heads only.
+
+        Raises
+        ------
+        ValueError
+            For an unknown label, or months or regions given to a locator, which reads the text alone.
         """
+        if self.model.locator is not None and not (months is None and regions is None):
+            raise ValueError("this model's locator reads the text alone; leave months and regions out")
         if not (self.model.locator or self.model.time_head.bias.any() or self.model.space_head.bias.any()):
             text = "this model was never trained to locate: its probabilities mean nothing; see stage 1, or the locator"
             warnings.warn(text, stacklevel=3)  # 2 is the decorator
@@ -358,9 +374,8 @@ class SpaceTimeEncoder:
         precision = known_precision(self.precision)
         if precision == "bfloat16":
             say_where_bfloat16_is_slow(self.device)
-        for rows, batch in padded_batches(
-            self._rows(texts, None, None), self._pad_id, self.device, batch_size, show_progress
-        ):
+        given = self._rows(texts, months, regions)
+        for rows, batch in padded_batches(given, self._pad_id, self.device, batch_size, show_progress):
             with autocast(self.device, precision):
                 month_logits, region_logits = self.model.locate(**batch)
             by_month[rows] = month_logits.float().softmax(-1).cpu().numpy()

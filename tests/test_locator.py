@@ -46,6 +46,11 @@ def test_fitting_leaves_the_embeddings_alone(fitted: SpaceTimeEncoder) -> None:
     np.testing.assert_array_equal(fitted.encode("Rain.", "2019-01", "UK"), plain.encode("Rain."))
 
 
+def test_a_locator_reads_the_text_alone(fitted: SpaceTimeEncoder) -> None:
+    with pytest.raises(ValueError, match="reads the text alone"):
+        fitted.locate("Rain.", months="2019-01")
+
+
 def test_a_repeated_word_counts_once(fitted: SpaceTimeEncoder) -> None:
     once, twice = fitted.model.locator, fitted.word_pieces(["snow heat", "snow heat snow"])
     assert once is not None

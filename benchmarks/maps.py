@@ -20,21 +20,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.tables import write_between
+from course.clusters import StableKMeans, cluster_names
 from course.drift import ChangePoints, moving_months
 from course.figures import region_style
+from course.geometry import nearest, principal_components, unit_vectors
+from course.maps import distortion_by, label_codes, neighbour_agreement, turned, umap_map
 from course.topics import compare_spaces, over_representation, share_explained, topic_lives
-from spacetime.analysis import (
-    StableKMeans,
-    cluster_names,
-    distortion_by,
-    label_codes,
-    nearest,
-    neighbour_agreement,
-    principal_components,
-    umap_map,
-    unit_vectors,
-)
-from spacetime.analysis.maps import turned
 from spacetime.corpus import load_corpus
 from spacetime.encoder import DEFAULT_MONTHS, DEFAULT_REGIONS, SpaceTimeEncoder
 from spacetime.environment import environment

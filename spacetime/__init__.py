@@ -28,17 +28,13 @@ _PARTS = {
         context_gains decay evaluate location_scores masked_word_losses pair_metrics rank_agreement sts
     """,
     "spacetime.search": "SpaceTimeIndex",
-    "spacetime.analysis": """
-        StableKMeans cluster_names density_clusters distortion distortion_by label_codes nearest neighbour_agreement
-        principal_components umap_map unit_vectors
-    """,
 }
 _HOME = {name: module for module, names in _PARTS.items() for name in names.split()}
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __getattr__
-    from spacetime.analysis import *  # noqa: F403
+    from course import *  # noqa: F403
     from spacetime.corpus import load_corpus as load_corpus
     from spacetime.corpus import split_corpus as split_corpus
     from spacetime.corpus.almanac import load_almanac as load_almanac

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course.cosines import cosine_by_months_apart, cosine_of_regions
-from spacetime.analysis import unit_vectors
+from course.geometry import unit_vectors
 
 
 def corpus(seed: int = 0, count: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -120,7 +120,8 @@ def test_the_committed_exercise_notebooks_are_those_of_the_lessons() -> None:
 
 def test_trustworthiness_of_the_exercise_is_the_packages() -> None:
     from course.exercises.lesson_08 import trustworthiness
-    from spacetime.analysis import distortion, nearest
+    from course.geometry import nearest
+    from course.maps import distortion
 
     space = np.random.default_rng(3).normal(size=(15, 4))
     plane = space[:, :2]

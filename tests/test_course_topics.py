@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from test_analysis_clusters import groups
+from test_course_clusters import groups
 
+from course.maps import label_codes
 from course.topics import compare_spaces, label_agreement, over_representation, share_explained, topic_lives
-from spacetime.analysis import label_codes
 
 
 def test_label_agreement_is_near_zero_for_a_label_by_lot() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from course.geometry import nearest, true_neighbours
+from course.maps import umap_map
 from course.viewer import MOST_POINTS, frame, write
-from spacetime.analysis import nearest, umap_map
-from spacetime.analysis.geometry import true_neighbours
 from spacetime.terminal import shown
 
 COUNT = 6

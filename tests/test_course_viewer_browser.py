@@ -9,9 +9,9 @@ import pytest
 from chromium import Chromium, needs_browser
 from test_course_viewer import HARMLESS, sample
 
+from course.geometry import nearest
 from course.viewer import write
 from spacetime import terminal
-from spacetime.analysis import nearest
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,7 +16,6 @@ PACKAGE = Path(spacetime.__file__).parent
 FLOORS = re.findall(
     r"^spacetime/(\w+)(?:/|\.py) ", (PACKAGE.parent / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
 )
-SIDE_BY_SIDE = {frozenset(("search", "analysis"))}
 
 HEAVY = {"torch", "transformers", "pandas", "datasets", "sklearn", "scipy", "accelerate", "numba", "matplotlib"}
 
@@ -49,7 +48,7 @@ def test_a_module_imports_only_from_its_own_floor_and_below(path: Path) -> None:
             continue
         if floor not in FLOORS:
             upward.append(f"line {line}: {name} comes through the front door; import the module that holds it")
-        elif FLOORS.index(floor) > FLOORS.index(own) or frozenset((floor, own)) in SIDE_BY_SIDE:
+        elif FLOORS.index(floor) > FLOORS.index(own):
             upward.append(f"line {line}: {name}")
     assert upward == []
 

@@ -17,9 +17,11 @@ import pytest
 import torch
 from portability import small_encoder
 
+from course.clusters import cluster_names
 from course.cosines import cosine_by_months_apart, cosine_of_regions
 from course.drift import centroid_paths, moving_months
-from spacetime.analysis import cluster_names, distortion_by, label_codes, unit_vectors
+from course.geometry import unit_vectors
+from course.maps import distortion_by, label_codes
 from spacetime.corpus import load_corpus, split_corpus
 from spacetime.encoder import SpaceTimeEncoder
 from spacetime.evaluation import decay, rank_agreement
@@ -297,7 +299,7 @@ def test_a_wrong_start_is_named(wrong: dict[str, Any], message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-# ------------------------------------------------------------------------------------------------ analysis
+# ------------------------------------------------------------------------------------------------ maps, clusters
 
 VECTORS = np.random.default_rng(0).normal(size=(12, 4))
 MONTH_IDS = np.arange(12) // 3

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from spacetime.analysis import geometry
-from spacetime.analysis.geometry import near_neighbours, true_neighbours
+from course import geometry
+from course.geometry import near_neighbours, true_neighbours
 from spacetime.cli import _one_line
 from spacetime.neighbours import inverted_file, near_others
 

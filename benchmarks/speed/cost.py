@@ -111,7 +111,7 @@ def step(folder: str) -> dict[str, Any]:
 
 
 def draw(folder: str) -> dict[str, Any]:
-    from spacetime.analysis import umap_map
+    from course.maps import umap_map
 
     vectors = np.load(Path(folder) / "vectors.npy").astype(np.float32)
     umap_map(vectors[:100], seed=0)  # compiles UMAP, which takes half a minute whatever the size

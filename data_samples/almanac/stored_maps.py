@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spacetime.analysis.geometry import Floats, checked
-from spacetime.analysis.maps import distortion, turned, umap_map
+from course.geometry import Floats, checked
+from course.maps import distortion, turned, umap_map
 from spacetime.corpus.almanac import ALMANAC, load_almanac
 from spacetime.encoder import SpaceTimeEncoder
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels, principal_components
-from spacetime.analysis.maps import PCA_DIMENSIONS
+from course.geometry import Floats, Ids, checked, checked_labels, principal_components
+from course.maps import PCA_DIMENSIONS
 from spacetime.inputs import as_annotated
 
 

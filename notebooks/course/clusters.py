@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
-from spacetime.analysis.geometry import Floats, Ids, checked, checked_labels
+from course.geometry import Floats, Ids, checked, checked_labels
 from spacetime.inputs import as_annotated, texts_of
 from spacetime.months import MISSING
 

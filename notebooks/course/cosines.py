@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from course.drift import ALL, labelled_rows
-from spacetime.analysis.geometry import Floats, Ids, parts
+from course.geometry import Floats, Ids, parts
 from spacetime.inputs import as_annotated
 
 

@@ -4,7 +4,7 @@ Read it on embeddings that were not told the month (the plain model, or `encode`
 the middle moves because the month does. All distances are between means of unit vectors, less what the draw of
 sentences alone gives: fewer sentences make a mean that lies farther off, and a path that wanders for no reason.
 
-As in `spacetime.analysis`, whose parameters these functions share. Besides, here and in `cosines` and `topics`,
+As in `course.geometry`, whose parameters these functions share. Besides, here and in `cosines` and `topics`,
 
 - `groups` (n,) : what belongs together, such as the day, document or template of a sentence, whose sentences are not
   independent. Whole groups are drawn or exchanged. Without them every sentence counts by itself;
@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from spacetime.analysis.geometry import Floats, Ids, checked_labels, checked_months, unit_vectors
+from course.geometry import Floats, Ids, checked_labels, checked_months, unit_vectors
 from spacetime.inputs import as_annotated
 
 ALL = "all"  # the region of a result that is not of one region

@@ -1,4 +1,12 @@
-"""What maps and clusters both stand on: unit vectors, principal components, and neighbours in the true space."""
+"""What maps and clusters both stand on: unit vectors, principal components, and neighbours in the true space.
+
+Here and in `maps`, `clusters`, `drift`, `cosines`, `aligned` and `topics`, these parameters mean the same:
+
+- `embeddings` : array (n, width), of any length: their directions are compared;
+- `month_ids` : array of int (n,), ids that `MonthRange.ids` gives, not labels;
+- `regions`, `labels`, `clusters` : (n,) in anything that holds a column. None, NaN and -1 are unknown, and a
+  row without the label that is asked about is left out. A cluster of -1 is noise.
+"""
 
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any, NamedTuple

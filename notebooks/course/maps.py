@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spacetime.analysis.geometry import (
+from course.geometry import (
     Floats,
     Ids,
     checked,

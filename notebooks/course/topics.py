@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from course.drift import group_sums, move_of_halves
-from spacetime.analysis.geometry import (
+from course.geometry import (
     Floats,
     Ids,
     checked,

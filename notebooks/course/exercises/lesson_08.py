@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.exercises.checking import Checks, Exercise, Mistake
-from spacetime.analysis import nearest, neighbour_agreement
+from course.geometry import nearest
+from course.maps import neighbour_agreement
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from course.clusters import class_tfidf
 from course.exercises.checking import Checks, Exercise, Mistake
 from course.topics import over_representation
-from spacetime.analysis.clusters import class_tfidf
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -27,9 +27,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spacetime.analysis.clusters import NOISE, cluster_names
-from spacetime.analysis.geometry import Floats, Ids, checked, nearest_on_plane, principal_components, true_neighbours
-from spacetime.analysis.maps import kept, turned, umap_map
+from course.clusters import NOISE, cluster_names
+from course.geometry import Floats, Ids, checked, nearest_on_plane, principal_components, true_neighbours
+from course.maps import kept, turned, umap_map
 from spacetime.folders import write_text
 from spacetime.months import MISSING, MonthRange, is_missing, parse_month, quoted
 from spacetime.terminal import shown

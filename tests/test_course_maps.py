@@ -5,18 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from spacetime.analysis import (
-    distortion,
-    distortion_by,
-    label_codes,
-    nearest,
-    neighbour_agreement,
-    principal_components,
-    umap_map,
-    unit_vectors,
-)
-from spacetime.analysis.geometry import nearest_on_plane, true_neighbours
-from spacetime.analysis.maps import turned
+from course.geometry import nearest, nearest_on_plane, principal_components, true_neighbours, unit_vectors
+from course.maps import distortion, distortion_by, label_codes, neighbour_agreement, turned, umap_map
 
 LINE = np.array([[0.0, 0], [1, 0], [2.1, 0], [3.3, 0], [4.6, 0]])  # each nearest to the one before it
 
@@ -43,7 +33,7 @@ def test_many_equal_sentences_are_ordered_by_row_in_space_and_on_the_plane() -> 
 
 
 def test_neighbours_in_parts_are_those_of_the_whole_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spacetime.analysis import geometry
+    from course import geometry
 
     points = cloud(50)
     monkeypatch.setattr(geometry, "parts", lambda count, size: [np.arange(a, min(a + 7, 50)) for a in range(0, 50, 7)])

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from spacetime.analysis import StableKMeans, cluster_names, density_clusters
-from spacetime.analysis.clusters import class_tfidf
+from course.clusters import StableKMeans, class_tfidf, cluster_names, density_clusters
 
 
 def groups(count: int = 3, size: int = 30, spread: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

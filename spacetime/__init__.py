@@ -34,7 +34,6 @@ _HOME = {name: module for module, names in _PARTS.items() for name in names.spli
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names for editors and mypy, which do not run __getattr__
-    from course import *  # noqa: F403
     from spacetime.corpus import load_corpus as load_corpus
     from spacetime.corpus import split_corpus as split_corpus
     from spacetime.corpus.almanac import load_almanac as load_almanac

@@ -104,7 +104,13 @@ class SpaceTimeEncoder:
         return self.model.device
 
     def to(self, device: str | torch.device | None) -> "SpaceTimeEncoder":
-        """Move the model to a device, None for a GPU where there is one, and return the encoder itself."""
+        """Move the model and return the encoder itself.
+
+        Parameters
+        ----------
+        device
+            Where to compute from now on; None takes a GPU where there is one.
+        """
         self.model.to(usable_device(device))  # type: ignore[arg-type]
         return self
 

@@ -249,13 +249,10 @@ def as_annotated(function: Callable[Parameters, Result]) -> Callable[Parameters,
 
 
 def fit_fields(instance: Any) -> None:
-    """Check the fields of a new data class, frozen or not, as `as_annotated` does arguments, and literals too."""
+    """Check the fields of a new data class, frozen or not, as `as_annotated` does arguments."""
     hints = get_type_hints(type(instance))
     for field in fields(instance):
-        value, hint = getattr(instance, field.name), hints[field.name]
-        if get_origin(hint) is Literal and value not in get_args(hint):
-            raise ValueError(f"{field.name} must be one of {', '.join(map(repr, get_args(hint)))}, not {quoted(value)}")
-        object.__setattr__(instance, field.name, fitting(value, field.name, hint))
+        object.__setattr__(instance, field.name, fitting(getattr(instance, field.name), field.name, hints[field.name]))
 
 
 def fitting(value: Any, name: str, hint: Any) -> Any:

@@ -273,7 +273,8 @@ def _run_all(
     # In a log file, where each refresh is a new line, the bar speaks four times a minute.
     interval = 0.5 if sys.stderr.isatty() else 15.0
     halt = threading.Event()
-    threads = threads_each(min(jobs, len(lanes(chosen))))
+    together = lanes(chosen)
+    threads = threads_each(min(jobs, len(together)))
     with tqdm(total=cells, unit="cell", mininterval=interval, dynamic_ncols=True) as bar:
 
         def run_lane(lane: list[Lesson]) -> list[LessonResult]:
@@ -297,7 +298,7 @@ def _run_all(
 
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                results = [result for lane in pool.map(run_lane, lanes(chosen)) for result in lane]
+                results = [result for lane in pool.map(run_lane, together) for result in lane]
             except BaseException:  # Ctrl-C too: the running lessons are stopped, the others never start
                 halt.set()
                 raise
